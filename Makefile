@@ -1,0 +1,65 @@
+# covey: Go and make are all that is needed. `make` alone lists the targets.
+
+GO = go
+ARGS =
+FUZZTIME = 1m
+SEEDS = 2000
+BENCHTIME = 1s
+
+# Packages in which goroutines meet: their tests run under the race detector too.
+RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./internal/sim/... ./loop/... ./peer/... ./store/...
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/covey
+	@mkdir -p bin
+	@version=$$(git describe --tags --always --dirty 2>/dev/null) || version=dev; \
+	$(GO) build -trimpath -ldflags "-X main.version=$$version" -o bin/covey ./cmd/covey
+
+run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
+	@exec ./bin/covey run $(ARGS)
+
+demo: build ## three nodes on this machine: set on one, read on the others, members, stop
+	@$(GO) run ./internal/demo -binary bin/covey
+
+test: check race ## vet, gofmt and every test, at most ten minutes on two cores
+	$(GO) test -timeout 3m $$($(GO) list ./... | grep -v '/internal/lab$$')
+	$(GO) test -count=1 -timeout 6m ./internal/lab
+
+check: ## go vet and gofmt alone
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
+		echo "gofmt is needed on:" $$unformatted >&2; exit 1; fi
+	$(GO) vet ./...
+
+race: ## the tests of the packages in which goroutines meet, under the race detector
+	@if $(GO) test -race -run '^$$' ./internal/archtest >/dev/null 2>&1; then \
+		echo "$(GO) test -race $(RACED)"; \
+		$(GO) test -race -timeout 4m $(RACED); \
+	elif [ "$$CI" = true ]; then \
+		echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
+	else \
+		echo "without a C compiler there is no race detector: its run is left out"; \
+	fi
+
+lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
+	$(GO) test -count=1 -timeout 6m -v ./internal/lab
+
+sim: ## the simulator over SEEDS=2000 random histories
+	$(GO) test -count=1 -timeout 60m ./internal/sim -run TestSim -seeds=$(SEEDS)
+
+fuzz: ## every fuzz target for FUZZTIME=1m each
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
+
+clean: ## remove bin/
+	rm -rf bin
+
+.PHONY: help build run demo test check race lab sim fuzz bench clean
