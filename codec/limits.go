@@ -1,0 +1,62 @@
+package codec
+
+// Limits of the wire. Each is enforced by the decoders before anything is allocated or looped over.
+const (
+	// MaxKey is the longest key, in bytes.
+	MaxKey = 64 << 10
+	// MaxValue is the longest value, in bytes.
+	MaxValue = 16 << 20
+	// MaxFrame is the longest frame, in bytes with its header: one record with the longest key and value, and room for its head.
+	MaxFrame = MaxValue + MaxKey + 4096
+	// MaxTTL is the longest time to live of a SetValue, in milliseconds (8,900 years): an expiry time never wraps around.
+	MaxTTL = 1 << 48
+
+	// MaxGreetingPeers bounds the addresses that a greeting passes on.
+	MaxGreetingPeers = 64
+	// MaxLinked bounds the node ids that a heartbeat lists, and with it the members of a mesh.
+	MaxLinked = 1024
+	// MaxBatchRecords bounds the records of one Batch or Records frame: the shortest record fills a frame that often.
+	MaxBatchRecords = (MaxFrame - HeaderLen) / recordFixed
+	// MaxFetchKeys bounds the keys of one Fetch.
+	MaxFetchKeys = 1024
+	// MaxFetchBytes bounds the run of keys of one Fetch, in bytes.
+	MaxFetchBytes = 1 << 20
+	// MaxListingEntries bounds the entries of one Listing; a longer leaf is split.
+	MaxListingEntries = 4096
+	// MaxReport bounds the JSON of a ReportResponse, in bytes: 1,024 members at 4 KiB each.
+	MaxReport = 4 << 20
+
+	// RefValue is the longest value, in bytes, that a Stage copies; of a longer one it keeps key and version.
+	RefValue = 64 << 10
+	// SegmentBytes bounds a segment of a Stage, in bytes of encoded records. A single record never exceeds it:
+	// the longest key and the longest copied value are 128 KiB, so the record's head comes on top.
+	SegmentBytes = 128<<10 + recordHeadMax
+	// StageFull is the length, in bytes, at which a loop ends the turn that fills a Stage.
+	StageFull = 1 << 20
+	// stageKeep is the largest buffer, in bytes, that a Stage keeps from turn to turn.
+	stageKeep = 2 * StageFull
+)
+
+// bounds is the range of the length of a body, in bytes.
+type bounds struct{ min, max uint32 }
+
+// kindBounds holds the allowed body lengths of every known kind; a kind whose max is 0 is unknown.
+var kindBounds = [256]bounds{
+	KindGreeting:          {greetingFixed, greetingFixed + MaxGreetingPeers*peerAddrLen},
+	KindBye:               {byeLen, byeLen},
+	KindHeartbeat:         {heartbeatFixed, heartbeatFixed + MaxLinked*8},
+	KindHeartbeatResponse: {heartbeatResponseLen, heartbeatResponseLen},
+	KindBatch:             {batchFixed + recordFixed, MaxFrame - HeaderLen},
+	KindAck:               {ackLen, ackLen},
+	KindGap:               {gapLen, gapLen},
+	KindPull:              {pullLen, pullLen},
+	KindRecords:           {recordsFixed, MaxFrame - HeaderLen},
+	KindFetch:             {fetchFixed + keyPrefix, fetchFixed + MaxFetchBytes},
+	KindListing:           {listingFixed, listingFixed + MaxListingEntries*ListingEntryLen},
+	KindGetValue:          {0, MaxKey},
+	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
+	KindDelete:            {0, MaxKey},
+	KindValueResponse:     {responseFixed, responseFixed + MaxValue},
+	KindReport:            {reportLen, reportLen},
+	KindReportResponse:    {responseFixed, responseFixed + MaxReport},
+}

@@ -1,0 +1,51 @@
+package codec
+
+import "time"
+
+// The reports are JSON on the wire and on the command line; both ends share these types. Field names are a contract
+// with scripts: fields are added, never renamed.
+
+// MemberReport is one element of the answer to TopicMembers, the node's own included.
+type MemberReport struct {
+	ID          string    `json:"id"`          // as FormatID shows it
+	MAC         string    `json:"mac"`         // as FormatMAC shows it
+	Addr        string    `json:"addr"`        // host:port
+	State       string    `json:"state"`       // self, alive, suspect, dead, left
+	LastSeen    time.Time `json:"last_seen"`   // wall clock of the answering node
+	RTT         int64     `json:"rtt_us"`      // microseconds
+	Lag         uint64    `json:"lag"`         // updates that the member has not acknowledged yet
+	Synced      bool      `json:"synced"`      // it is ready and has acknowledged all there is
+	Incarnation uint64    `json:"incarnation"` // number of its present start
+	Offset      int64     `json:"offset_ms"`   // its clock minus ours, in milliseconds
+	Readiness   string    `json:"readiness"`   // seeking, loading, ready
+}
+
+// InfoReport answers TopicInfo. ID, Digest and Release are strings, the rest are numbers.
+type InfoReport struct {
+	ID             string  `json:"id"`
+	Release        string  `json:"release"`    // in full, such as 0.1.0
+	Version        float64 `json:"version"`    // of the program, major.minor, such as 0.1
+	Uptime         float64 `json:"uptime_s"`   // seconds
+	Ready          int     `json:"ready"`      // 1 or 0
+	Keys           int64   `json:"keys"`       // live entries
+	Bytes          int64   `json:"bytes"`      // that the store has in use
+	MaxMemory      int64   `json:"max_memory"` // bytes
+	Members        int     `json:"members"`    // alive ones, itself included
+	Digest         string  `json:"digest"`     // 16 hex digits
+	Commands       uint64  `json:"commands"`   // executed since start
+	RepairedKeys   uint64  `json:"repaired_keys"`
+	DroppedByFloor uint64  `json:"dropped_by_floor"`
+	Evictions      uint64  `json:"evictions"`
+	Connections    int     `json:"connections"` // of clients and peers, open now
+	Security       int     `json:"security"`    // 0: open; 1: a secret is set
+}
+
+// VerifyReport answers TopicVerify (R20).
+type VerifyReport struct {
+	Converged bool      `json:"converged"`
+	Digest    string    `json:"digest"`    // 16 hex digits: the root of the epoch compared
+	Since     time.Time `json:"since"`     // end of the last epoch in which the members differed; the start of the node if none
+	Members   int       `json:"members"`   // compared, itself included
+	Differing []string  `json:"differing"` // ids; never null
+	LeftOut   int       `json:"left_out"`  // leaves that are partial somewhere, and so not compared
+}
