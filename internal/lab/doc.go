@@ -1,0 +1,14 @@
+// Package lab is a LAN on one machine: hosts that are network namespaces, a switch that is a bridge in a namespace of
+// its own, and the real binary running on the hosts. The machine's own network is never touched.
+//
+//  1. TestMain calls Main: it removes what dead test processes left behind, builds the binary once and runs the tests.
+//  2. New makes the switch; Host plugs a host into it: a veth pair, an address 10.77.x.y/24, loopback, a default route
+//     unless it is told not to. Namespaces are called covey-PID.START-N-HOST: pid and start time say whose they are.
+//  3. Host.Start runs the binary on the host. It is forked by a thread that stays in the namespace, and dies with it.
+//  4. Exec, Covey and RedisCLI run a program on the host; Dial connects the test itself from inside of it.
+//  5. CableDown, CardDown and Rules break the network; Kill, Term, Stop break a node.
+//  6. Poll waits for a condition and says how long that took; a Figure gathers such times and holds their median to a limit.
+//  7. The test's cleanup ends the nodes by their pid and deletes the namespaces, whether the test passed or not.
+//
+// It needs root and Linux; Need skips a test with the reason, or fails it where CI=true.
+package lab

@@ -1,0 +1,66 @@
+package lab
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// Poll looks at a condition until it holds, and returns how long that took. After limit the test fails with what was
+// waited for: what says it as the end of "waited for".
+func Poll(t testing.TB, limit time.Duration, what string, cond func() bool) time.Duration {
+	t.Helper()
+	took, ok := Watch(limit, cond)
+	if !ok {
+		t.Fatalf("waited %v for %s", took.Round(time.Millisecond), what)
+	}
+	return took
+}
+
+// Watch is Poll for a caller that goes on either way.
+func Watch(limit time.Duration, cond func() bool) (took time.Duration, ok bool) {
+	begin := time.Now()
+	for {
+		if cond() {
+			return time.Since(begin), true
+		}
+		if time.Since(begin) > limit {
+			return time.Since(begin), false
+		}
+		time.Sleep(pollPause)
+	}
+}
+
+// A Figure gathers the times of several runs of one thing that the design gives a limit.
+type Figure struct {
+	Name  string
+	Limit time.Duration
+	runs  []time.Duration
+}
+
+// Add notes one run.
+func (f *Figure) Add(took time.Duration) { f.runs = append(f.runs, took) }
+
+// Median is the middle run, the lower of the two middle ones when their number is even; 0 without a run.
+func (f *Figure) Median() time.Duration {
+	if len(f.runs) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(f.runs))
+	return sorted[(len(sorted)-1)/2]
+}
+
+// Check logs the figure and fails the test when the median is over the limit or nothing was measured.
+func (f *Figure) Check(t testing.TB) {
+	t.Helper()
+	if len(f.runs) == 0 {
+		t.Errorf("%s: nothing was measured", f.Name)
+		return
+	}
+	round := func(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
+	t.Logf("FIGURE %s: median %v of %d runs (%v to %v), limit %v",
+		f.Name, round(f.Median()), len(f.runs), round(slices.Min(f.runs)), round(slices.Max(f.runs)), f.Limit)
+	if f.Median() > f.Limit {
+		t.Errorf("%s: the median %v is over the limit %v", f.Name, round(f.Median()), f.Limit)
+	}
+}

@@ -1,0 +1,25 @@
+package lab
+
+import "time"
+
+const (
+	// maxHosts bounds the hosts of one network: they share a /24, and .254 is the switch.
+	maxHosts = 100
+	// maxLines bounds the lines kept of one node's output.
+	maxLines = 4096
+	// maxLineBytes bounds one line of a node's output; a longer one ends the capture, which the lines say.
+	maxLineBytes = 64 << 10
+	// shownLines are the last lines of a node that a failed test prints.
+	shownLines = 40
+
+	// buildLimit bounds the build of the binary in Main.
+	buildLimit = 3 * time.Minute
+	// execLimit bounds one program run on a host.
+	execLimit = 20 * time.Second
+	// dialLimit bounds one connection attempt from the test into a host.
+	dialLimit = 5 * time.Second
+	// endLimit bounds the wait for a process that was sent SIGKILL.
+	endLimit = 5 * time.Second
+	// pollPause is the pause between two looks at a condition.
+	pollPause = 2 * time.Millisecond
+)

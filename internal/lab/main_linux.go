@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// built is the binary that Main built for this process.
+var built struct {
+	path string
+	err  error
+}
+
+// Main is what TestMain does: reap, build, run. It returns the exit status. A build that fails fails the tests that
+// want the binary, with the compiler's words.
+func Main(m *testing.M) int {
+	if os.Geteuid() == 0 {
+		if err := Reap(); err != nil {
+			fmt.Fprintln(os.Stderr, "lab: what dead tests left could not be removed:", err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "covey-lab-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	// Another user runs the binary in a test, so the folder must let it through.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	built.path = filepath.Join(dir, "covey")
+	built.err = build(built.path)
+	return m.Run()
+}
+
+// Binary returns the path of the binary that Main built.
+func Binary(t testing.TB) string {
+	t.Helper()
+	if built.err != nil {
+		t.Fatalf("the binary does not build: %v", built.err)
+	}
+	return built.path
+}
+
+func build(out string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "./cmd/covey")
+	cmd.Dir = root
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	return nil
+}
+
+// moduleRoot finds the folder of go.mod above the working directory. It also walks the module, so that go test takes
+// every source for an input of the tests and never answers from its cache for a binary that has changed.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("there is no go.mod above the working directory")
+		}
+		dir = up
+	}
+	return dir, filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && name != dir {
+			return fs.SkipDir
+		}
+		return err
+	})
+}

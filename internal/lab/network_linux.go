@@ -1,0 +1,121 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+)
+
+// A Network is one LAN: a switch and the hosts plugged into it.
+type Network struct {
+	t      testing.TB
+	name   string // begins the names of its namespaces
+	number byte   // third byte of its addresses
+	bridge string // the namespace of the switch
+	hosts  []*Host
+	spaces []string // every namespace made, for the cleanup
+}
+
+// New makes an empty LAN that is gone when the test ends. It calls Need for what every lab test needs.
+func New(t testing.TB) *Network {
+	t.Helper()
+	Need(t, Root, "ip", "ss")
+	mine, err := self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := serial.Add(1)
+	n := &Network{t: t, name: fmt.Sprintf("%s-%d", mine, number), number: byte(number%250 + 1)}
+	n.bridge = n.name + "-switch"
+	t.Cleanup(n.remove)
+	n.addSpace(n.bridge)
+	if err := ipBatch(n.bridge,
+		"link add lan type bridge forward_delay 0 stp_state 0",
+		fmt.Sprintf("addr add %s/24 dev lan", n.gateway()),
+		"link set lan up",
+	); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Hosts plugs in several hosts with a default route each.
+func (n *Network) Hosts(count int) []*Host {
+	n.t.Helper()
+	all := make([]*Host, count)
+	for i := range all {
+		all[i] = n.Host()
+	}
+	return all
+}
+
+// Host plugs in a host as most LANs have them: one card, an address, a default route.
+func (n *Network) Host() *Host {
+	n.t.Helper()
+	h := n.plug()
+	h.mustIP("route add default via " + n.gateway().String())
+	h.routed = true
+	return h
+}
+
+// HostWithoutRoute plugs in a host that knows its own network only.
+func (n *Network) HostWithoutRoute() *Host {
+	n.t.Helper()
+	return n.plug()
+}
+
+func (n *Network) gateway() netip.Addr { return netip.AddrFrom4([4]byte{10, 77, n.number, 254}) }
+
+func (n *Network) plug() *Host {
+	n.t.Helper()
+	number := len(n.hosts) + 1
+	if number > maxHosts {
+		n.t.Fatalf("a network has at most %d hosts", maxHosts)
+	}
+	h := &Host{
+		Name: fmt.Sprintf("h%d", number),
+		Addr: netip.AddrFrom4([4]byte{10, 77, n.number, byte(number)}),
+		MAC:  fmt.Sprintf("02:fc:00:00:%02x:%02x", n.number, number),
+		net:  n, port: fmt.Sprintf("port%d", number),
+	}
+	name := n.name + "-" + h.Name
+	n.addSpace(name)
+	inside, err := enterNamespace(name)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	h.inside = inside
+	n.hosts = append(n.hosts, h)
+	if err := ipBatch(n.bridge,
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %s address %s", h.port, name, h.MAC),
+		fmt.Sprintf("link set %s master lan up", h.port),
+	); err != nil {
+		n.t.Fatal(err)
+	}
+	h.mustIP("link set lo up", fmt.Sprintf("addr add %s/24 brd + dev eth0", h.Addr), "link set eth0 up")
+	return h
+}
+
+// addSpace makes a namespace that the cleanup will delete.
+func (n *Network) addSpace(name string) {
+	n.t.Helper()
+	if err := ipBatch("", "netns add "+name); err != nil {
+		n.t.Fatal(err)
+	}
+	n.spaces = append(n.spaces, name)
+}
+
+// remove ends the nodes and deletes the namespaces. A failed test first sees what its nodes said.
+func (n *Network) remove() {
+	for _, h := range n.hosts {
+		for _, node := range h.nodes {
+			node.end()
+		}
+	}
+	for _, h := range n.hosts {
+		h.inside.close()
+	}
+	if err := deleteNamespaces(n.spaces); err != nil {
+		n.t.Errorf("the lab leaves something behind: %v", err)
+	}
+}
