@@ -1,0 +1,214 @@
+package codec
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// ProtocolError is a breach of RESP. Text is what Redis says after "-ERR ";
+// the connection is closed once it has been written.
+type ProtocolError struct{ Text string }
+
+func (e *ProtocolError) Error() string { return e.Text }
+
+var (
+	errArrayLength = &ProtocolError{"Protocol error: invalid multibulk length"}
+	errBulkLength  = &ProtocolError{"Protocol error: invalid bulk length"}
+	errInlineSize  = &ProtocolError{"Protocol error: too big inline request"}
+	errQuotes      = &ProtocolError{"Protocol error: unbalanced quotes in request"}
+	errCommandSize = &ProtocolError{"Protocol error: too big request"}
+	errHTTP        = &ProtocolError{"Protocol error: this port speaks RESP, not HTTP"}
+)
+
+// Parser takes RESP commands from the front of a buffer. The zero value is ready
+// to use; one parser serves one connection.
+//
+// It works in these steps:
+//  1. The first byte decides: '*' opens an array of bulks, anything else a line.
+//  2. The headers of an array are read one after the other. Where each argument
+//     lies is kept as offsets, so that the buffer may move between calls.
+//  3. When bytes are missing, the place is kept, and the next call goes on there:
+//     no byte before it is read again, so the work is O(bytes) for any split.
+//  4. When the command is whole, the offsets become slices of the buffer.
+//
+// As Redis does, it takes the byte after a '\r' and the two bytes after a bulk for
+// granted: what matters are the lengths.
+type Parser struct {
+	args  [][]byte // what Next returned last; reused
+	spans []span   // arguments of the command so far
+	pos   int      // everything before it has been dealt with
+	left  int      // bulks still to come
+	need  int      // bytes that must be there before a call can succeed
+	open  bool     // inside of an array
+	text  []byte   // arguments of an inline command, unescaped; reused
+}
+
+type span struct{ off, end int }
+
+// Next takes one command from the start of buf. It returns its arguments and the
+// count n of bytes it took: the caller drops these before it calls again.
+//
+//   - n == 0, err == nil: more bytes are needed (see Need). At the next call buf must
+//     start with the same bytes; it may lie elsewhere.
+//   - n > 0 and no args: an empty line or array was taken; there is nothing to do.
+//   - err != nil: always a *ProtocolError. The connection is to be closed.
+//
+// The args alias buf, or the parser's own memory for an inline command. They are
+// valid until the next call or until buf changes. The slice of args is reused.
+func (p *Parser) Next(buf []byte) (args [][]byte, n int, err error) {
+	if len(buf) == 0 {
+		p.need = 1
+		return nil, 0, nil
+	}
+	if !p.open {
+		if buf[0] != '*' {
+			return p.line(buf)
+		}
+		count, pos, ok := length(buf, 1)
+		if !ok || count > MaxArgs {
+			return nil, 0, errArrayLength
+		}
+		if pos == 0 {
+			p.need = len(buf) + 1
+			return nil, 0, nil
+		}
+		if count <= 0 {
+			p.need = 1
+			return nil, pos, nil
+		}
+		p.trim()
+		p.open, p.left, p.pos = true, int(count), pos
+	}
+	if err := p.bulks(buf); err != nil {
+		return nil, 0, err
+	}
+	if p.left > 0 {
+		return nil, 0, nil
+	}
+	p.args = p.args[:0]
+	for _, s := range p.spans {
+		p.args = append(p.args, buf[s.off:s.end:s.end])
+	}
+	n = p.pos
+	p.open, p.pos, p.spans = false, 0, p.spans[:0]
+	return p.args, n, nil
+}
+
+// Need returns how many bytes buf must hold before another call of Next can take a
+// command: past a bulk's header, the end of that bulk. It lets the caller size the
+// buffer a large value is put together in. At most MaxCommand; 1 at rest.
+func (p *Parser) Need() int { return max(p.need, 1) }
+
+// Reset forgets a command begun, as for a new connection.
+func (p *Parser) Reset() { *p = Parser{} }
+
+// bulks reads bulks from p.pos on until none is left or bytes are missing.
+func (p *Parser) bulks(buf []byte) error {
+	for p.left > 0 {
+		if p.pos >= len(buf) {
+			p.need = p.pos + 1
+			return nil
+		}
+		if buf[p.pos] != '$' {
+			return &ProtocolError{fmt.Sprintf("Protocol error: expected '$', got '%s'", buf[p.pos:p.pos+1])}
+		}
+		size, off, ok := length(buf, p.pos+1)
+		if !ok || size < 0 || size > MaxBulk {
+			return errBulkLength
+		}
+		if off == 0 {
+			p.need = len(buf) + 1
+			return nil
+		}
+		end := off + int(size)
+		if end+2 > MaxCommand {
+			return errCommandSize
+		}
+		if end+2 > len(buf) {
+			p.need = end + 2
+			return nil
+		}
+		p.spans = append(p.spans, span{off, end})
+		p.pos = end + 2
+		p.left--
+	}
+	p.need = 1
+	return nil
+}
+
+// trim gives back the room of a command that had very many arguments.
+func (p *Parser) trim() {
+	if cap(p.spans) > keptArgs || cap(p.args) > keptArgs {
+		p.spans, p.args = nil, nil
+	}
+}
+
+// length reads a decimal number that ends with "\r\n", strictly: no plus sign, no
+// spaces, no leading zeros. next is the offset behind the line end, or 0 when bytes
+// are missing. ok is false when what is there can never become a number; that is
+// known after at most 20 bytes.
+func length(b []byte, at int) (v int64, next int, ok bool) {
+	i, neg := at, false
+	if i < len(b) && b[i] == '-' {
+		neg = true
+		i++
+	}
+	first := i
+	for ; i < len(b); i++ {
+		d := b[i] - '0'
+		if d > 9 {
+			break
+		}
+		if i-first >= 18 || (i > first && b[first] == '0') {
+			return 0, 0, false
+		}
+		v = v*10 + int64(d)
+	}
+	if i >= len(b) {
+		return 0, 0, true
+	}
+	if b[i] != '\r' || i == first || (neg && v == 0) {
+		return 0, 0, false
+	}
+	if i+1 >= len(b) {
+		return 0, 0, true
+	}
+	if neg {
+		v = -v
+	}
+	return v, i + 2, true
+}
+
+// line takes an inline command: words divided by spaces, with quotes as redis-cli
+// writes them. p.pos remembers how far the line's end has been looked for.
+func (p *Parser) line(buf []byte) ([][]byte, int, error) {
+	// A line of MaxInline bytes and its "\r\n" is the longest that is taken.
+	limit := min(len(buf), MaxInline+2)
+	i := bytes.IndexByte(buf[p.pos:limit], '\n')
+	if i < 0 {
+		if limit == MaxInline+2 {
+			return nil, 0, errInlineSize
+		}
+		p.pos, p.need = limit, limit+1
+		return nil, 0, nil
+	}
+	n := p.pos + i + 1
+	p.pos, p.need = 0, 1
+	text := bytes.TrimSuffix(buf[:n-1], []byte{'\r'})
+	if len(text) > MaxInline {
+		return nil, 0, errInlineSize
+	}
+	p.trim()
+	if !p.split(text) {
+		return nil, 0, errQuotes
+	}
+	p.args = p.args[:0]
+	for _, s := range p.spans {
+		p.args = append(p.args, p.text[s.off:s.end:s.end])
+	}
+	p.spans = p.spans[:0]
+	if isHTTP(p.args) {
+		return nil, 0, errHTTP
+	}
+	return p.args, n, nil
+}
