@@ -1,0 +1,110 @@
+package client
+
+import (
+	"context"
+	"sync/atomic"
+
+	"covey/codec"
+)
+
+// call is one request on its way. Until it is finished its fields belong to the reader (or to who fails the
+// connection), then to the goroutine that made the request, unless that has gone.
+type call struct {
+	state atomic.Uint32
+	done  chan struct{} // capacity 1: finished
+	want  codec.Kind    // of the reply
+	body  []byte        // of the reply
+	err   error
+}
+
+const (
+	pending uint32 = iota
+	finished
+	abandoned // by the goroutine that made it
+)
+
+// request is what one frame is made of.
+type request struct {
+	kind  codec.Kind
+	topic codec.Topic
+	set   codec.SetValue // Key is that of GetValue and Delete too
+}
+
+// size is at least the length of the frame.
+func (r *request) size() int { return codec.HeaderLen + 64 + len(r.set.Key) + len(r.set.Value) }
+
+// wants is the kind of the reply.
+func (r *request) wants() codec.Kind {
+	if r.kind == codec.KindReport {
+		return codec.KindReportResponse
+	}
+	return codec.KindValueResponse
+}
+
+// append appends the frame.
+func (r *request) append(dst []byte, tag uint32) []byte {
+	switch r.kind {
+	case codec.KindGetValue:
+		return codec.AppendGetValue(dst, tag, codec.GetValue{Key: r.set.Key})
+	case codec.KindSetValue:
+		return codec.AppendSetValue(dst, tag, r.set)
+	case codec.KindDelete:
+		return codec.AppendDelete(dst, tag, codec.Delete{Key: r.set.Key})
+	}
+	return codec.AppendReport(dst, tag, codec.Report{Topic: r.topic})
+}
+
+// roundTrip sends a request and waits for its reply: the returned call holds the body, and is to be given to release.
+// The error is the context's, or says why the connection is closed.
+func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var slot uint32
+	select {
+	case slot = <-c.slots:
+	case <-c.dead:
+		return nil, c.send.reason()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	k := c.calls.Get().(*call)
+	k.state.Store(pending)
+	k.want, k.err = r.wants(), nil
+	if err := c.enqueue(ctx, slot, k, r); err != nil {
+		c.calls.Put(k)
+		c.slots <- slot
+		return nil, err
+	}
+	select {
+	case <-k.done:
+	case <-ctx.Done():
+		if k.state.CompareAndSwap(pending, abandoned) {
+			return nil, ctx.Err()
+		}
+		<-k.done // it is finished already
+	}
+	if err := k.err; err != nil {
+		c.release(k)
+		return nil, err
+	}
+	return k, nil
+}
+
+// finish ends a call: it wakes the goroutine that waits for it, or drops the call if that has gone.
+func (c *Client) finish(k *call, err error) {
+	k.err = err
+	if k.state.CompareAndSwap(pending, finished) {
+		k.done <- struct{}{}
+		return
+	}
+	c.release(k)
+}
+
+// release gives a call back to the pool, without an unusually large body.
+func (c *Client) release(k *call) {
+	if cap(k.body) > keepBytes {
+		k.body = nil
+	}
+	c.calls.Put(k)
+}

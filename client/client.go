@@ -1,0 +1,138 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Client is one connection to a node. It is made by Dial or New and safe for concurrent use.
+type Client struct {
+	conn  net.Conn
+	slots chan uint32 // the free ones: the bound of requests in flight
+	calls sync.Pool   // of *call
+
+	send sender
+
+	dead    chan struct{} // closed when the connection is
+	running sync.WaitGroup
+}
+
+// Option changes how Dial and New set a Client up.
+type Option func(*settings) error
+
+type settings struct {
+	inFlight    int
+	dialTimeout time.Duration
+}
+
+// WithInFlight bounds the requests that wait for their replies at once (1 to MaxInFlight); further ones wait for a place.
+func WithInFlight(n int) Option {
+	return func(s *settings) error {
+		if n < 1 || n > MaxInFlight {
+			return fmt.Errorf("%w: in flight must be 1 to %d, not %d", ErrOptions, MaxInFlight, n)
+		}
+		s.inFlight = n
+		return nil
+	}
+}
+
+// WithDialTimeout bounds the time that Dial takes; the context may bound it further.
+func WithDialTimeout(d time.Duration) Option {
+	return func(s *settings) error {
+		if d <= 0 {
+			return fmt.Errorf("%w: the dial timeout must be positive, not %v", ErrOptions, d)
+		}
+		s.dialTimeout = d
+		return nil
+	}
+}
+
+// Dial connects to the node at addr, a host:port; without a port it is 9000, and "" is DefaultAddr. The context governs
+// the dialing alone. An error is ErrOptions, or ErrUnreachable with the reason, which may be the context's.
+func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
+	s, err := settle(options)
+	if err != nil {
+		return nil, err
+	}
+	addr = complete(addr)
+	d := net.Dialer{Timeout: s.dialTimeout}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, addr, err)
+	}
+	return start(conn, s), nil
+}
+
+// New makes a Client of a connection, which it owns from then on; WithDialTimeout has no meaning here.
+func New(conn net.Conn, options ...Option) (*Client, error) {
+	s, err := settle(options)
+	if err != nil {
+		return nil, err
+	}
+	return start(conn, s), nil
+}
+
+func settle(options []Option) (settings, error) {
+	s := settings{inFlight: DefaultInFlight, dialTimeout: DefaultDialTimeout}
+	for _, o := range options {
+		if err := o(&s); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// complete fills in what addr leaves out.
+func complete(addr string) string {
+	if addr == "" {
+		return DefaultAddr
+	}
+	var missing *net.AddrError
+	if _, _, err := net.SplitHostPort(addr); errors.As(err, &missing) && missing.Err == "missing port in address" {
+		return net.JoinHostPort(addr, defaultPort)
+	}
+	return addr
+}
+
+func start(conn net.Conn, s settings) *Client {
+	c := &Client{conn: conn, slots: make(chan uint32, s.inFlight), dead: make(chan struct{})}
+	for i := range s.inFlight {
+		c.slots <- uint32(i)
+	}
+	c.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	c.send.init(s.inFlight)
+	c.running.Add(2)
+	go func() { defer c.running.Done(); c.write() }()
+	go func() { defer c.running.Done(); c.read() }()
+	return c
+}
+
+// Addr returns the address of the node.
+func (c *Client) Addr() string { return c.conn.RemoteAddr().String() }
+
+// Done returns a channel that is closed when the connection is, by whichever side: from then on every call fails.
+func (c *Client) Done() <-chan struct{} { return c.dead }
+
+// Close closes the connection, fails all calls that wait with ErrClosed, and waits for the client's goroutines to end.
+func (c *Client) Close() error {
+	c.fail(fmt.Errorf("%w by its owner", ErrClosed))
+	c.running.Wait()
+	return nil
+}
+
+// fail closes the connection and ends every call with err; only the first failure counts.
+func (c *Client) fail(err error) {
+	orphans, first := c.send.close(err)
+	if !first {
+		return
+	}
+	close(c.dead)
+	c.conn.Close()
+	for _, k := range orphans {
+		c.finish(k, err)
+	}
+}

@@ -1,0 +1,15 @@
+// Package client talks to one covey node by the binary protocol (docs/PROTOCOL.md, "Client messages").
+//
+// A Client is one connection, safe for any number of goroutines, whose requests share it without waiting for each
+// other. The flow of a request:
+//
+//  1. The calling goroutine takes a slot (so many requests are in flight at most) and a call from the pool.
+//  2. Under send.mu it gives the call the slot's next tag and appends the frame to the bytes to be sent.
+//  3. The writer, one goroutine, takes all that was gathered meanwhile and writes it at once.
+//  4. The reader, one goroutine, finds the call by the tag of the reply, reads the body into the call's own memory
+//     and wakes the caller.
+//  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call
+//     to the reader, who drops it when the reply comes: no memory of the caller is ever written to after it returned.
+//
+// A connection that breaks fails all calls with an error that says so; dialing again is the caller's decision.
+package client

@@ -1,0 +1,24 @@
+package client
+
+import "time"
+
+const (
+	// DefaultAddr is the address of a node on the same machine.
+	DefaultAddr = "127.0.0.1:9000"
+	defaultPort = "9000"
+
+	// DefaultInFlight is how many requests may wait for their replies at once, unless WithInFlight says otherwise.
+	DefaultInFlight = 1024
+	// MaxInFlight is the most that WithInFlight accepts: a slot is 16 bits of a tag.
+	MaxInFlight = 1 << 16
+
+	// DefaultDialTimeout bounds Dial when its context does not.
+	DefaultDialTimeout = 5 * time.Second
+
+	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
+	gatherBytes = 1 << 20
+	// readBytes is the size of the read buffer.
+	readBytes = 64 << 10
+	// keepBytes is the largest buffer that a call, or the writer beyond gatherBytes, keeps for the next use.
+	keepBytes = 64 << 10
+)

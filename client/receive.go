@@ -1,0 +1,70 @@
+package client
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"covey/codec"
+)
+
+// read is the reader: it gives each reply to the call that waits for it, until the connection is closed.
+func (c *Client) read() {
+	in := bufio.NewReaderSize(c.conn, readBytes)
+	for {
+		if err := c.readFrame(in); err != nil {
+			c.fail(err)
+			return
+		}
+	}
+}
+
+// readFrame reads one frame. An error says why the connection cannot go on.
+func (c *Client) readFrame(in *bufio.Reader) error {
+	b, err := in.Peek(codec.HeaderLen)
+	if err != nil && len(b) == 0 {
+		return c.broken(err)
+	}
+	h, ok, wrong := codec.DecodeHeader(b)
+	switch {
+	case wrong != nil:
+		return fmt.Errorf("%w: %w", ErrProtocol, wrong)
+	case !ok:
+		return c.broken(err)
+	}
+	in.Discard(codec.HeaderLen)
+	if !h.Kind.Known() {
+		if _, err := in.Discard(int(h.Length)); err != nil {
+			return c.broken(err)
+		}
+		return nil
+	}
+	k := c.send.claim(h.Tag)
+	if k == nil {
+		return fmt.Errorf("%w: a reply to nothing that was asked", ErrProtocol)
+	}
+	if h.Kind != k.want {
+		err := fmt.Errorf("%w: %v in answer to another question", ErrProtocol, h.Kind)
+		c.finish(k, err)
+		return err
+	}
+	k.body = slices.Grow(k.body[:0], int(h.Length))[:h.Length]
+	if _, err := io.ReadFull(in, k.body); err != nil {
+		err = c.broken(err)
+		c.finish(k, err)
+		return err
+	}
+	c.finish(k, nil)
+	c.slots <- h.Tag & (MaxInFlight - 1)
+	return nil
+}
+
+// broken is the error of a connection that ended while reading.
+func (c *Client) broken(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w by the node at %s; dial again", ErrClosed, c.Addr())
+	}
+	return fmt.Errorf("%w: reading from %s: %w", ErrClosed, c.Addr(), err)
+}

@@ -1,0 +1,145 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// sender is what the calling goroutines and the writer share.
+type sender struct {
+	wake chan struct{} // capacity 1: there is something to write
+
+	mu    sync.Mutex
+	out   []byte        // guarded by mu: frames gathered for the next write
+	room  chan struct{} // guarded by mu: closed when out is taken; nil when nobody waits
+	table []entry       // guarded by mu: what is in flight, by slot
+	err   error         // guarded by mu: why the connection is closed
+}
+
+// entry is a slot: the call that has it, and how often it was given away. The reply to a request must carry both
+// numbers in its tag, so that a node that answers twice is found out.
+type entry struct {
+	call  *call
+	turns uint16
+}
+
+func (s *sender) init(inFlight int) {
+	s.wake = make(chan struct{}, 1)
+	s.table = make([]entry, inFlight)
+}
+
+func makeTag(slot uint32, turns uint16) uint32 { return uint32(turns)<<16 | slot }
+
+// enqueue gathers a request's frame for the writer, once there is room. On an error it was not sent and k is not known
+// to the reader.
+func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) error {
+	s := &c.send
+	for {
+		s.mu.Lock()
+		if err := s.err; err != nil {
+			s.mu.Unlock()
+			return err
+		}
+		if len(s.out) == 0 || len(s.out)+r.size() <= gatherBytes {
+			break
+		}
+		if s.room == nil {
+			s.room = make(chan struct{})
+		}
+		room := s.room
+		s.mu.Unlock()
+		select {
+		case <-room:
+		case <-c.dead:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	e := &s.table[slot]
+	e.turns++
+	e.call = k
+	s.out = r.append(s.out, makeTag(slot, e.turns))
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default: // the writer has not taken the last wake-up yet, and will see this frame too
+	}
+	return nil
+}
+
+// take hands out what was gathered and goes on gathering in empty.
+func (s *sender) take(empty []byte) (gathered []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gathered, s.out = s.out, empty[:0]
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
+	return gathered
+}
+
+// claim takes the call out of the slot that a reply's tag names; nil if nobody waits for that reply.
+func (s *sender) claim(tag uint32) *call {
+	slot, turns := tag&(MaxInFlight-1), uint16(tag>>16)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(slot) >= len(s.table) || s.table[slot].turns != turns {
+		return nil
+	}
+	k := s.table[slot].call
+	s.table[slot].call = nil
+	return k
+}
+
+// close refuses further requests and returns the calls in flight; first is false when it was closed before.
+func (s *sender) close(err error) (orphans []*call, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, false
+	}
+	s.err = err
+	for i := range s.table {
+		if k := s.table[i].call; k != nil {
+			orphans = append(orphans, k)
+			s.table[i].call = nil
+		}
+	}
+	return orphans, true
+}
+
+// reason says why the connection is closed.
+func (s *sender) reason() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// write is the writer: it writes what was gathered, as often as there is something, until the connection is closed.
+func (c *Client) write() {
+	var spare []byte
+	for {
+		select {
+		case <-c.send.wake:
+		case <-c.dead:
+			return
+		}
+		for {
+			gathered := c.send.take(spare)
+			if len(gathered) == 0 {
+				spare = gathered
+				break
+			}
+			if _, err := c.conn.Write(gathered); err != nil {
+				c.fail(fmt.Errorf("%w: writing to %s: %w", ErrClosed, c.Addr(), err))
+				return
+			}
+			spare = gathered
+			if cap(spare) > gatherBytes+keepBytes {
+				spare = nil
+			}
+		}
+	}
+}
