@@ -1,0 +1,37 @@
+package store
+
+// TooFarAhead tells whether a stamp is more than MaxAhead ahead of now (cluster ms): no honest node sends one (R8).
+func TooFarAhead(stamp, now uint64) bool { return stamp>>stampBits > now+MaxAhead }
+
+// clock is the hybrid logical clock of one shard (R5): the last stamp given or merged. Guarded by the shard's lock.
+type clock uint64
+
+// next returns a stamp above all that were given or merged and not below now. The counter carries into the
+// milliseconds: the clock runs ahead rather than stand still.
+func (c *clock) next(now uint64) uint64 {
+	*c = max(*c+1, clock(now<<stampBits))
+	return uint64(*c)
+}
+
+func (c *clock) raise(stamp uint64) { *c = max(*c, clock(stamp)) }
+
+// Stamped tells whether a local write was ever stamped. Until then the node's time may still step (R6).
+func (s *Store) Stamped() bool { return s.stamped.Load() }
+
+// RaiseClock makes every stamp given from now on higher than stamp.
+func (s *Store) RaiseClock(stamp uint64) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.clock.raise(stamp)
+		sh.mu.Unlock()
+	}
+}
+
+// version stamps a local write. The caller holds sh.mu.
+func (s *Store) version(sh *shard, now uint64) Version {
+	if !s.stamped.Load() {
+		s.stamped.Store(true)
+	}
+	return Version{sh.clock.next(now), s.node.Load()}
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/zeebo/xxh3"
+)
+
+// EpochOf returns the epoch that a time in cluster ms lies in.
+func EpochOf(now uint64) uint64 { return now >> epochBits }
+
+// sums keeps the additive fingerprint of a shard as of the end of each of the last epochsKept epochs (R18), and of
+// those to come that a stamp from a clock ahead may name. What it stores is not the sums but what each epoch added to
+// them, so that a change costs one addition however many epochs it shows in.
+type sums struct {
+	base   uint64               // of all epochs before oldest
+	oldest uint64               // the epoch of the first delta
+	delta  [epochsWindow]uint64 // by epoch mod epochsWindow
+}
+
+// add changes the fingerprint of an epoch and of all later ones. Before the window it changes all; past the window's
+// end, which no merged stamp is, it waits for the last epoch of it.
+func (d *sums) add(epoch, change uint64) {
+	if epoch < d.oldest {
+		d.base += change
+		return
+	}
+	d.delta[min(epoch, d.oldest+epochsWindow-1)%epochsWindow] += change
+}
+
+// slide moves the window so that now's epoch is the newest of those kept. It never moves back.
+func (d *sums) slide(epoch uint64) {
+	if epoch < d.oldest+epochsKept {
+		return
+	}
+	oldest := epoch - epochsKept + 1
+	for n := 0; d.oldest < oldest && n < epochsWindow; n++ {
+		slot := &d.delta[d.oldest%epochsWindow]
+		d.base, *slot = d.base+*slot, 0
+		d.oldest++
+	}
+	d.oldest = oldest
+}
+
+// at returns the fingerprint as of the end of an epoch of the window.
+func (d *sums) at(epoch uint64) uint64 {
+	sum := d.base
+	for e := d.oldest; e <= epoch && e < d.oldest+epochsWindow; e++ {
+		sum += d.delta[e%epochsWindow]
+	}
+	return sum
+}
+
+// total returns the fingerprint with everything in it.
+func (d *sums) total() uint64 { return d.at(d.oldest + epochsWindow - 1) }
+
+// Digest returns the newest epoch that ended at least two seconds before now, and the fingerprint of what was live at
+// its end together with the flush register (R4, R18). Stores that hold the same and saw their last write before that
+// end return the same root, in whatever order the writes came. Before the third epoch there is none: 0, 0.
+func (s *Store) Digest(now uint64) (epoch, root uint64) {
+	if now < settleTime || EpochOf(now-settleTime) == 0 {
+		return 0, 0
+	}
+	epoch = EpochOf(now-settleTime) - 1
+	end := (epoch + 1) << epochBits
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for sh.expireDue(end, now, sweepSlice) >= sweepSlice {
+			// An expiry counts in its own epoch: all that were due before the end go first.
+		}
+		sh.sums.slide(EpochOf(now))
+		root += sh.sums.at(epoch)
+		sh.publish()
+		sh.mu.Unlock()
+	}
+	return epoch, root
+}
+
+// flushPrint is the summand of a flush register; the register of a store that saw no flush adds nothing.
+func flushPrint(v Version) uint64 {
+	if v == (Version{}) {
+		return 0
+	}
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], v.Stamp)
+	binary.LittleEndian.PutUint64(b[8:], v.Node)
+	return xxh3.Hash(b[:])
+}

@@ -1,0 +1,159 @@
+package store
+
+import "math/bits"
+
+// wheel finds the entries whose expiry is due without looking at the others: a hierarchical timing wheel whose buckets
+// are lists of the shard. An entry lies on the level of the highest digit (of wheelSlotBits bits) in which its tick
+// differs from tick, so it comes down one level or more each time that digit is reached, and is due on level 0. After
+// Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987).
+//
+// The wheel is only about finding: a read compares the expiry itself and is right to the millisecond.
+type wheel struct {
+	tick  uint64 // the next tick to go through
+	count int    // entries in buckets and on listFar
+}
+
+// schedule puts slot i where its expiry will be found.
+func (sh *shard) schedule(i uint32, at, now uint64) {
+	if sh.wheel.count == 0 {
+		sh.wheel.tick = max(sh.wheel.tick, now>>wheelTickBits)
+	}
+	sh.link(i, sh.wheel.bucket(at))
+}
+
+// bucket returns the list for an expiry time, seen from the tick reached.
+func (w *wheel) bucket(at uint64) uint16 {
+	tick := max(at>>wheelTickBits, w.tick)
+	level := 0
+	if d := tick ^ w.tick; d != 0 {
+		level = (bits.Len64(d) - 1) / wheelSlotBits
+	}
+	if level >= wheelLevels {
+		return listFar
+	}
+	return listWheel + uint16(level)<<wheelSlotBits + digit(tick, level)
+}
+
+// list returns the bucket that the tick has reached on a level.
+func (w *wheel) list(level int) uint16 {
+	return listWheel + uint16(level)<<wheelSlotBits + digit(w.tick, level)
+}
+
+func digit(tick uint64, level int) uint16 {
+	return uint16(tick>>(level*wheelSlotBits)) & (1<<wheelSlotBits - 1)
+}
+
+// expireDue applies expiries up to until, a time rounded down to a tick, as far as the budget of entries goes, and
+// returns how many entries it handled: less than the budget when nothing is left to do.
+func (sh *shard) expireDue(until, now uint64, budget int) (worked int) {
+	target := until >> wheelTickBits
+	w := &sh.wheel
+	for w.tick < target {
+		if w.count == 0 {
+			w.tick = target
+			break
+		}
+		worked += sh.cascade(budget - worked)
+		due := &sh.lists[w.list(0)]
+		for ; due.first != none && worked < budget; worked++ {
+			sh.expire(due.first, now)
+		}
+		if worked >= budget {
+			return worked
+		}
+		w.tick++
+	}
+	return worked
+}
+
+// cascade brings down, highest level first, what lies in the buckets whose digit the tick has just reached. Cut short
+// by the budget it is taken up again at the same tick.
+func (sh *shard) cascade(budget int) (worked int) {
+	w := &sh.wheel
+	if w.tick&(1<<(wheelLevels*wheelSlotBits)-1) == 0 {
+		sh.recall()
+	}
+	for level := wheelLevels - 1; level > 0; level-- {
+		if w.tick&(1<<(level*wheelSlotBits)-1) != 0 {
+			continue
+		}
+		bucket := &sh.lists[w.list(level)]
+		for ; bucket.first != none && worked < budget; worked++ {
+			sh.lower(bucket.first)
+		}
+	}
+	return worked
+}
+
+// recall looks through listFar, once in 12 days: its entries move to the wheel or stay.
+func (sh *shard) recall() {
+	i, last := sh.lists[listFar].first, sh.lists[listFar].last
+	for i != none {
+		next := sh.at(i).next
+		sh.lower(i)
+		if i == last {
+			return
+		}
+		i = next
+	}
+}
+
+// lower puts slot i where it belongs as seen from the tick reached.
+func (sh *shard) lower(i uint32) {
+	sh.unlink(i)
+	sh.link(i, sh.wheel.bucket(sh.at(i).expiry()))
+}
+
+// expire makes the entry in slot i, whose expiry is reached, a dead record: it leaves the digest from the epoch of the
+// expiry on, wherever now is, and keeps its value for BareAfter (R3).
+func (sh *shard) expire(i uint32, now uint64) {
+	e := sh.at(i)
+	sh.detach(i)
+	sh.uncount(e, EpochOf(e.expiry()))
+	e.flags |= dead
+	sh.expired++
+	sh.attach(i, now)
+}
+
+// settle applies the expiry of slot i if now has reached it. Every write does it first, so that what it replaces has
+// left the digest in the right epoch.
+func (sh *shard) settle(i uint32, now uint64) {
+	e := sh.at(i)
+	if at := e.expiry(); at != 0 && at <= now && e.flags&(Deleted|dead) == 0 {
+		sh.expire(i, now)
+	}
+}
+
+// Sweep does what time asks for: applies due expiries, drops the values of records dead for BareAfter, forgets
+// tombstones past the horizon or over their budget (which raises the floor, R14), and gives back tables that emptied.
+// It handles at most budget entries, a few at each hold of a lock, and returns how many; less than budget means that
+// nothing is left to do now. Each call goes on where the last one stopped.
+func (s *Store) Sweep(now uint64, budget int) (worked int) {
+	for range s.shards {
+		if worked >= budget {
+			break
+		}
+		sh := &s.shards[s.sweepHand.Add(1)%uint32(len(s.shards))]
+		for {
+			slice := min(sweepSlice, budget-worked)
+			n := sh.sweep(now, slice)
+			worked += n
+			if n < slice || worked >= budget {
+				break
+			}
+		}
+	}
+	return worked
+}
+
+func (sh *shard) sweep(now uint64, budget int) (worked int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.sums.slide(EpochOf(now))
+	worked = sh.expireDue(now, now, budget)
+	worked += sh.stripDue(now, budget-worked)
+	worked += sh.purgeDue(now, budget-worked)
+	sh.compact()
+	sh.publish()
+	return worked
+}

@@ -1,0 +1,127 @@
+package store
+
+import "cmp"
+
+// Merge takes in a record of another node. V and E are registers that only grow, each by its own rule (R1), so the
+// order in which records come does not matter, nor how often they come. It keeps nothing of r. hash is Hash(r.Key).
+func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
+	sh := s.shardOf(hash)
+	if TooFarAhead(r.Stamp, now) || TooFarAhead(r.ExpireStamp, now) || TooFarAhead(r.BaseStamp, now) {
+		sh.mu.Lock()
+		sh.ahead++
+		sh.mu.Unlock()
+		return Ahead
+	}
+	if r.Flags&Flush != 0 {
+		return s.mergeFlush(r.Version(), now)
+	}
+	if !s.fits(r.Key, r.Value) {
+		sh.mu.Lock()
+		sh.refused++
+		sh.mu.Unlock()
+		return Refused
+	}
+	sh.mu.Lock()
+	o := sh.merge(r, hash, now)
+	sh.mu.Unlock()
+	if s.over() {
+		s.reclaim(r.Key, hash, now)
+	}
+	return o
+}
+
+func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
+	sh.clock.raise(max(r.Stamp, r.ExpireStamp))
+	// 1. What the flush covers counts as never written, each register for itself (R4).
+	noV, noE := r.Version().Compare(sh.flush) <= 0, r.Expiry().Compare(sh.flush) <= 0
+	if noV && noE {
+		sh.flushed++
+		return Flushed
+	}
+	i, found := sh.find(r.Key, hash)
+	if !found {
+		return sh.mergeAbsent(r, hash, now, noV, noE)
+	}
+	// 2. Each register moves if the record's is higher.
+	sh.settle(i, now)
+	e := sh.at(i)
+	byV := -1
+	if !noV {
+		byV = e.compareV(r)
+	}
+	if byV > 0 && r.expiryOnly() {
+		return NeedRecord
+	}
+	takeE := !noE && e.compareE(r) > 0
+	takeV := byV > 0 || byV == 0 && e.flags&bare != 0 && r.Flags&(Deleted|ExpiryOnly) == 0
+	if !takeV && !takeE {
+		switch {
+		case noV:
+			sh.flushed++
+			return Flushed
+		case byV == 0 && (noE || e.compareE(r) == 0):
+			return Same
+		}
+		return Older
+	}
+	sh.apply(i, r, takeV, takeE, now)
+	// 3. A record that came back to life by its new expiry and lost its value asks for it (R3).
+	e = sh.at(i)
+	need := e.flags&gone == bare
+	sh.trim(i, now)
+	if need {
+		return NeedRecord
+	}
+	return Applied
+}
+
+// mergeAbsent takes in a record of a key that is not here. noV and noE say which of its registers the flush covers.
+func (sh *shard) mergeAbsent(r *Record, hash, now uint64, noV, noE bool) Outcome {
+	floor := *sh.env.floor.Load()
+	top := r.Version()
+	if noV {
+		top = r.Expiry()
+	}
+	switch {
+	case top.Compare(floor) <= 0:
+		sh.droppedByFloor++
+		return Refused
+	case !noV && r.expiryOnly():
+		return NeedRecord
+	}
+	i := sh.insert(r.Key, r.Value, hash, now)
+	sh.apply(i, r, !noV, !noE, now)
+	o := Applied
+	if sh.at(i).flags&gone == bare {
+		o = NeedRecord
+	}
+	if noV {
+		sh.flushed++
+		o = Flushed
+	}
+	sh.trim(i, now)
+	return o
+}
+
+// compareV returns +1 when V of r is above the entry's, -1 when below (R1). The content hash breaks a tie of two nodes
+// that share an id; what it does not cover, base, is compared last, so that no order of arrival shows.
+func (e *entry) compareV(r *Record) int {
+	if c := r.Version().Compare(e.v); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(r.Content, e.content); c != 0 || r.expiryOnly() {
+		return c
+	}
+	if c := cmp.Compare(r.Flags&Keeps, e.flags&Keeps); c != 0 || r.Flags&Keeps == 0 {
+		return c
+	}
+	return Version{r.BaseStamp, r.BaseNode}.Compare(e.base)
+}
+
+// compareE is the same for the expiry register: the higher (E, expiry time) wins.
+func (e *entry) compareE(r *Record) int {
+	if c := r.Expiry().Compare(e.e); c != 0 {
+		return c
+	}
+	return cmp.Compare(r.ExpireAt, e.at)
+}

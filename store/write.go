@@ -1,0 +1,186 @@
+package store
+
+import "strconv"
+
+// Set stores a value (R2). With o.Get the value that was there is appended to dst, whether or not the new one is
+// written. key and value are copied; out is dst or what append made of it.
+func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
+	if !s.fits(key, value) {
+		return dst, SetResult{Err: ErrTooLarge}
+	}
+	content := Content(KindString, false, value)
+	sh := s.shardOf(hash)
+	sh.mu.Lock()
+	i, found := sh.findLive(key, hash, now)
+	res.Existed = found && sh.at(i).readable(now)
+	if res.Existed && o.Get {
+		dst = append(dst, sh.at(i).value()...)
+	}
+	if res.Existed && o.NX || !res.Existed && o.XX {
+		if found {
+			sh.at(i).touch()
+		}
+		sh.mu.Unlock()
+		return dst, res
+	}
+	v := s.version(sh, now)
+	res.Written = true
+	res.Record = Record{
+		Key: key, Value: value, Kind: KindString, Content: content, Stamp: v.Stamp, Node: v.Node,
+		ExpireAt: o.ExpireAt, ExpireStamp: v.Stamp, ExpireNode: v.Node,
+	}
+	if res.Existed && o.KeepTTL {
+		sh.at(i).keep(&res.Record)
+	}
+	if !found {
+		i = sh.insert(key, value, hash, now)
+	}
+	sh.apply(i, &res.Record, true, true, now)
+	sh.trim(i, now)
+	sh.mu.Unlock()
+	if s.over() {
+		s.reclaim(key, hash, now)
+	}
+	return dst, res
+}
+
+// findLive finds a key for a write and settles its expiry.
+func (sh *shard) findLive(key []byte, hash, now uint64) (uint32, bool) {
+	i, found := sh.find(key, hash)
+	if found {
+		sh.settle(i, now)
+	}
+	return i, found
+}
+
+// keep makes r a write over the entry that keeps its time to live: the expiry register goes along as it is, and base
+// is the V of the last SET or DEL (R2).
+func (e *entry) keep(r *Record) {
+	base := e.v
+	if e.flags&Keeps != 0 {
+		base = e.base
+	}
+	r.Flags |= Keeps
+	r.BaseStamp, r.BaseNode = base.Stamp, base.Node
+	r.ExpireAt, r.ExpireStamp, r.ExpireNode = e.at, e.e.Stamp, e.e.Node
+}
+
+// Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless blind: for a node that cannot
+// be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
+func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
+	if !s.fits(key, nil) {
+		return r, false, false
+	}
+	sh := s.shardOf(hash)
+	sh.mu.Lock()
+	i, found := sh.findLive(key, hash, now)
+	existed = found && sh.at(i).readable(now)
+	if !existed && !blind {
+		sh.mu.Unlock()
+		return r, false, false
+	}
+	v := s.version(sh, now)
+	r = Record{
+		Key: key, Kind: KindString, Flags: Deleted, Content: tombstoneContent, Stamp: v.Stamp, Node: v.Node,
+		ExpireStamp: v.Stamp, ExpireNode: v.Node,
+	}
+	if !found {
+		i = sh.insert(key, nil, hash, now)
+	}
+	sh.apply(i, &r, true, true, now)
+	sh.trim(i, now)
+	sh.mu.Unlock()
+	if s.over() {
+		s.reclaim(key, hash, now)
+	}
+	return r, existed, true
+}
+
+var tombstoneContent = Content(KindString, true, nil)
+
+// Expire sets the expiry of a live key to at, in cluster ms; a time that is past ends it now. The Record names the
+// version it saw and has no value; ok is false when the key is not there or cond is not met.
+func (s *Store) Expire(key []byte, hash, now, at uint64, cond ExpireCond) (r Record, ok bool) {
+	at = max(at, 1) // 0 would be never
+	return s.expiry(key, hash, now, at, func(old uint64) bool { return cond.met(old, at) })
+}
+
+// met tells whether an expiry may go from old to at; 0 is never.
+func (c ExpireCond) met(old, at uint64) bool {
+	switch {
+	case c&ExpireNX != 0 && old != 0:
+		return false
+	case c&ExpireXX != 0 && old == 0:
+		return false
+	case c&ExpireGT != 0 && (old == 0 || at <= old):
+		return false
+	case c&ExpireLT != 0 && old != 0 && at >= old:
+		return false
+	}
+	return true
+}
+
+// Persist takes the expiry off a live key that has one.
+func (s *Store) Persist(key []byte, hash, now uint64) (r Record, ok bool) {
+	return s.expiry(key, hash, now, 0, func(old uint64) bool { return old != 0 })
+}
+
+// expiry writes the expiry register alone (R2) if may allows it, given the expiry that counts now.
+func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bool) (r Record, ok bool) {
+	sh := s.shardOf(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i, found := sh.findLive(key, hash, now)
+	if !found || !sh.at(i).readable(now) || !may(sh.at(i).expiry()) {
+		return r, false
+	}
+	e, v := sh.at(i), s.version(sh, now)
+	r = Record{
+		Key: key, Kind: e.kind, Flags: ExpiryOnly, Content: e.content, Stamp: e.v.Stamp, Node: e.v.Node,
+		ExpireAt: at, ExpireStamp: v.Stamp, ExpireNode: v.Node,
+	}
+	sh.apply(i, &r, false, true, now)
+	return r, true
+}
+
+// Increment adds delta to the decimal number under key, 0 when it is absent, and appends the new number's digits to
+// dst. It keeps the time to live (R2). The Record's value aliases out.
+func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64) (out []byte, n int64, r Record, err error) {
+	if !s.fits(key, nil) {
+		return dst, 0, r, ErrTooLarge
+	}
+	sh := s.shardOf(hash)
+	sh.mu.Lock()
+	i, found := sh.findLive(key, hash, now)
+	existed := found && sh.at(i).readable(now)
+	if existed {
+		n, err = parseInt(sh.at(i).value())
+	}
+	if err == nil {
+		n, err = add(n, delta)
+	}
+	if err != nil {
+		sh.mu.Unlock()
+		return dst, 0, r, err
+	}
+	out = strconv.AppendInt(dst, n, 10)
+	value := out[len(dst):len(out):len(out)]
+	v := s.version(sh, now)
+	r = Record{
+		Key: key, Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: v.Stamp, Node: v.Node,
+		ExpireStamp: v.Stamp, ExpireNode: v.Node,
+	}
+	if existed {
+		sh.at(i).keep(&r)
+	}
+	if !found {
+		i = sh.insert(key, value, hash, now)
+	}
+	sh.apply(i, &r, true, true, now)
+	sh.trim(i, now)
+	sh.mu.Unlock()
+	if s.over() {
+		s.reclaim(key, hash, now)
+	}
+	return out, n, r, nil
+}
