@@ -34,7 +34,7 @@ func importable(from, to string) bool {
 	case strings.HasPrefix(to, "bench"):
 		return strings.HasPrefix(from, "bench")
 	case strings.HasPrefix(to, "cmd/"):
-		return strings.HasPrefix(from, to+"/")
+		return to != "cmd/covey" && within([]string{"cmd/covey"}, from)
 	case to == "loop":
 		return strings.HasPrefix(from, "cmd/") || strings.HasPrefix(from, "bench")
 	case to == "internal/lab", to == "internal/sim", to == "internal/archtest":

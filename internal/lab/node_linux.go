@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,18 +118,15 @@ func (n *Node) Lines() []string {
 	return append([]string(nil), n.lines...)
 }
 
-// Says reports whether a line holds all the words.
-func (n *Node) Says(words ...string) bool {
+// Count is how many lines hold all the words.
+func (n *Node) Count(words ...string) int {
+	count := 0
 	for _, line := range n.Lines() {
-		found := true
-		for _, word := range words {
-			found = found && strings.Contains(line, word)
-		}
-		if found {
-			return true
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			count++
 		}
 	}
-	return false
+	return count
 }
 
 // PID is the process id of the node.
