@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"covey/client"
+	"covey/cmd/covey/internal/machine"
+	"covey/ifaces"
+)
+
+const (
+	// doctorPatience is how long a node that holds the port has to answer.
+	doctorPatience = time.Second
+	// fewDescriptors is a descriptor limit below which a node is likely to turn clients away.
+	fewDescriptors = 1024
+)
+
+// Verdicts of the doctor.
+const (
+	good    = "ok"
+	note    = "note"    // works, though not as well as it could
+	problem = "problem" // a node will not work as it should
+)
+
+// finding is one line of the doctor's.
+type finding struct {
+	Subject string `json:"subject"`
+	Verdict string `json:"verdict"` // ok, note or problem
+	Finding string `json:"finding"` // what is, and what to do about it
+}
+
+type doctorVerb struct {
+	outputFlag
+	Listen        string `default:"0.0.0.0:9000" placeholder:"ADDR:PORT" help:"The TCP address that the node would listen on (default ${default})."`
+	DiscoveryPort uint16 `default:"9000" placeholder:"PORT" help:"The UDP port on which nodes find each other (default ${default})."`
+	Interfaces    string `placeholder:"PATTERN" help:"The cards that the node would be told to use."`
+}
+
+// Help is the second part of `covey doctor --help`.
+func (*doctorVerb) Help() string {
+	return `Looks at the cards, the ports, the permissions and the limits of this machine, and says in one line each what it found and what to do. Exit status 1 means that there is a problem.
+
+Examples:
+
+    covey doctor
+    covey doctor --interfaces 'en*' --listen 0.0.0.0:9001
+    covey doctor -o json`
+}
+
+// Run looks at one thing after the other.
+func (v *doctorVerb) Run(ctx context.Context, p *process) error {
+	listen, err := parseListen(v.Listen)
+	if err != nil {
+		return failf(exitUsage, "%v", err)
+	}
+	pattern, err := ifaces.ParsePattern(v.Interfaces)
+	if err != nil {
+		return failf(exitUsage, "--interfaces: %v", err)
+	}
+	findings := lookAtCards(pattern)
+	findings = append(findings, lookAtTCP(ctx, listen), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
+		lookAtDescriptors(machine.Descriptors()), lookAtMemory(machine.ReadMemory()))
+	if err := v.print(p, findings); err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Verdict == problem {
+			return &failure{status: exitFailed}
+		}
+	}
+	return nil
+}
+
+func (v *doctorVerb) print(p *process, findings []finding) error {
+	if v.json() {
+		return printJSON(p.Stdout, findings)
+	}
+	t := table{header: []string{"verdict", "subject", "finding"}}
+	for _, f := range findings {
+		t.add(f.Verdict, f.Subject, f.Finding)
+	}
+	return t.print(p.Stdout)
+}
+
+// lookAtCards gives the verdict on each card.
+func lookAtCards(pattern ifaces.Pattern) []finding {
+	all, err := ifaces.List()
+	if err != nil {
+		return []finding{{"cards", problem, err.Error()}}
+	}
+	return judgeCards(ifaces.Choose(all, pattern))
+}
+
+func judgeCards(cards []ifaces.Interface) []finding {
+	var findings []finding
+	usable := 0
+	for _, c := range cards {
+		f := finding{"card " + c.Name, good, "used: " + addrs(&c)}
+		if c.Usable {
+			usable++
+		} else {
+			f.Finding = "skipped: " + c.Reason
+		}
+		findings = append(findings, f)
+	}
+	if usable == 0 {
+		findings = append(findings, finding{"cards", problem, "none can be used, so nodes on other machines are not found: plug in a cable, " +
+			"give a card an IPv4 address, name one with --interfaces, or name a node with `covey run --peer host:port`"})
+	}
+	return findings
+}
+
+// addrs lists the addresses of a card, and its MAC address.
+func addrs(c *ifaces.Interface) string {
+	var texts []string
+	for _, a := range c.Addrs {
+		texts = append(texts, a.Prefix.String())
+	}
+	if !c.MAC.IsZero() {
+		texts = append(texts, "MAC "+c.MAC.String())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// lookAtTCP tells whether the node's port is free, and else who has it.
+func lookAtTCP(ctx context.Context, listen netip.AddrPort) finding {
+	f := finding{Subject: fmt.Sprintf("TCP port %d", listen.Port())}
+	addr := listen
+	if addr.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+	}
+	if id, err := ask(ctx, addr.String()); err == nil {
+		f.Verdict, f.Finding = good, fmt.Sprintf("node %s answers at %s; a second node on this machine would take the next free port", id, addr)
+		return f
+	}
+	ln, err := net.Listen("tcp4", listen.String())
+	if err == nil {
+		ln.Close()
+		f.Verdict, f.Finding = good, "free; no node runs there"
+		return f
+	}
+	if !machine.InUse(err) {
+		f.Verdict, f.Finding = problem, fmt.Sprintf("cannot be listened on: %v; give --listen another address", err)
+		return f
+	}
+	holder := "another user's process"
+	if process, found := machine.Holder(listen.Port()); found {
+		holder = process.String()
+	}
+	f.Verdict = note
+	f.Finding = fmt.Sprintf("taken by %s, which does not answer as a node: without --listen a node takes the next free port; to have this one, stop that process", holder)
+	return f
+}
+
+// ask gives the id of the node that answers at addr.
+func ask(ctx context.Context, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	c, err := client.Dial(ctx, addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	report, err := c.Info(ctx)
+	return report.ID, err
+}
+
+// lookAtUDP tells whether announces can be heard on their port, which nodes of one machine share.
+func lookAtUDP(ctx context.Context, port uint16) finding {
+	f := finding{Subject: fmt.Sprintf("UDP port %d", port)}
+	switch err := machine.TrySharedUDP(ctx, port); {
+	case err == nil:
+		f.Verdict, f.Finding = good, "can be shared with other nodes; the firewall must let UDP and TCP in on the node's ports"
+	case machine.InUse(err):
+		f.Verdict, f.Finding = problem, "held by a program that does not share it, so no node can be found: stop that program, or give every node the same other --discovery-port"
+	default:
+		f.Verdict, f.Finding = problem, fmt.Sprintf("cannot be opened: %v; give every node the same other --discovery-port", err)
+	}
+	return f
+}
+
+// lookAtBeacon tells whether announces can also be sent as Ethernet frames.
+func lookAtBeacon(permitted bool, err error) finding {
+	f := finding{Subject: "layer-2 beacon", Verdict: good, Finding: "permitted: nodes also find each other by Ethernet frames"}
+	switch {
+	case errors.Is(err, machine.ErrUnknown):
+		f.Verdict, f.Finding = note, "this system has none: nodes find each other by UDP alone, which is enough on most networks"
+	case err != nil || !permitted:
+		f.Verdict, f.Finding = note, "not permitted: nodes find each other by UDP alone, which is enough on most networks; to permit it, run as root or `setcap cap_net_raw+ep` the program"
+	}
+	return f
+}
+
+// lookAtDescriptors tells whether the process may have as many connections as a node can serve.
+func lookAtDescriptors(limit uint64, err error) finding {
+	f := finding{Subject: "open files", Verdict: good}
+	switch {
+	case err != nil:
+		f.Verdict, f.Finding = note, "the limit is not known on this system; each client and each peer takes one"
+	case limit < fewDescriptors:
+		f.Verdict, f.Finding = note, fmt.Sprintf("at most %s, and each client and each peer takes one: raise it with `ulimit -n 65536` or LimitNOFILE=65536", grouped(int64(limit)))
+	default:
+		f.Finding = fmt.Sprintf("at most %s; each client and each peer takes one", grouped(int64(min(limit, 1<<62))))
+	}
+	return f
+}
+
+// lookAtMemory tells what --max-memory would be.
+func lookAtMemory(m machine.Memory, err error) finding {
+	f := finding{Subject: "memory", Verdict: good}
+	if err != nil {
+		f.Verdict, f.Finding = note, fmt.Sprintf("%v; give `covey run --max-memory`", err)
+		return f
+	}
+	group := "no limit of a control group"
+	if m.Group > 0 {
+		group = fmt.Sprintf("its control group allows %s", size(m.Group))
+	}
+	f.Finding = fmt.Sprintf("the machine has %s, %s: a node would use %s unless --max-memory says otherwise", size(m.Machine), group, size(m.Smaller()/2))
+	return f
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+const description = `A key-value cache for one local network: start a node on each machine, they find each other, and what is set on one is read on all.
+
+    covey                        run a node, on each machine
+    covey set greeting hello     on any of them
+    covey get greeting           on any other`
+
+// grammar is the whole command line. Field tags are kong's; the struct of each verb is in its own file, with Run.
+type grammar struct {
+	Run     runVerb     `cmd:"" default:"withargs" help:"Run a node; covey alone does the same."`
+	Get     getVerb     `cmd:"" help:"Print the value of a key."`
+	Set     setVerb     `cmd:"" help:"Set a key to a value."`
+	Del     delVerb     `cmd:"" help:"Delete keys."`
+	Members membersVerb `cmd:"" help:"List the nodes that the asked node knows, itself included."`
+	Info    infoVerb    `cmd:"" help:"Show figures of one node."`
+	Verify  verifyVerb  `cmd:"" help:"Check that all members hold the same."`
+	Bench   benchVerb   `cmd:"" help:"Measure how fast a node answers."`
+	Doctor  doctorVerb  `cmd:"" help:"Tell what on this machine keeps a node from working well."`
+	Version versionVerb `cmd:"" help:"Print the versions of the program, of Go and of the protocol."`
+}
+
+// process is what the outside gives to a call of the program.
+type process struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	LookupEnv      func(string) (string, bool)
+	Patience       time.Duration // how long a node may answer that it is loading before a verb gives up
+}
+
+// run carries out one command line and returns the exit status.
+//
+//  1. kong traces the arguments to a verb; covey alone is covey run.
+//  2. Flags not given are resolved from COVEY_* variables, then from defaults.
+//  3. The verb runs; its error becomes a sentence and a status.
+func run(ctx context.Context, args []string, p *process) int {
+	err := execute(ctx, args, p)
+	if text := sentence(err); text != "" {
+		fmt.Fprintf(p.Stderr, "covey: %s\n", text)
+	}
+	return exitStatus(err)
+}
+
+func execute(ctx context.Context, args []string, p *process) error {
+	line, err := parse(args, p, new(grammar))
+	if line == nil || err != nil {
+		return err
+	}
+	line.BindTo(ctx, (*context.Context)(nil))
+	line.Bind(p)
+	return line.Run()
+}
+
+// parse reads the arguments and the environment into g. It returns nil and no error when all there was to do was to
+// show help.
+func parse(args []string, p *process, g *grammar) (*kong.Context, error) {
+	variables := &environment{lookup: p.LookupEnv}
+	helped := false
+	parser, err := kong.New(g,
+		kong.Name("covey"),
+		kong.Description(description),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(func(int) { helped = true }), // kong shows help, asks to leave, and then goes on parsing
+		kong.Resolvers(variables),
+		kong.ValueFormatter(describe),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("the command line is not well defined: %w", err)
+	}
+	line, err := parser.Parse(flagsFirst(parser.Model, args))
+	switch {
+	case helped:
+		return nil, nil
+	case err != nil:
+		return nil, failf(exitUsage, "%s", usage(err, args, variables))
+	}
+	if flag := strayFlag(line); flag != "" {
+		return nil, failf(exitUsage, "--%s is a flag of `covey run`, not of `covey %s`; `covey %[2]s --help` shows what there is", flag, line.Selected().Name)
+	}
+	return line, nil
+}
+
+// usage turns kong's error into a sentence that ends with where to look.
+func usage(err error, args []string, variables *environment) string {
+	verb := ""
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
+		verb = wrong.Context.Selected().Name
+	}
+	text := err.Error()
+	argument, unexpected := strings.CutPrefix(text, "unexpected argument ")
+	missing, expected := strings.CutPrefix(text, `expected "`)
+	switch {
+	case unexpected && verb == "run" && !slices.Contains(args, verb):
+		// run takes no argument, and was chosen for want of a verb.
+		return fmt.Sprintf("there is no verb %q; `covey --help` shows what there is", argument)
+	case expected:
+		text = strings.TrimSuffix(missing, `"`) + " is missing"
+	case strings.HasPrefix(text, "unknown flag -") && slices.Contains([]string{"get", "set", "del"}, verb):
+		text += "; put -- before a key or value that begins with a hyphen"
+	}
+	return fmt.Sprintf("%s; `covey %s --help` shows what there is", variables.explain(text), verb)
+}
+
+// strayFlag names a flag given before a verb that does not have it. kong takes those of the default verb, run, there.
+func strayFlag(line *kong.Context) string {
+	for _, part := range line.Path {
+		if part.Flag == nil || part.Resolved || part.Flag.Name == "help" {
+			continue
+		}
+		if !slices.Contains(line.Selected().Flags, part.Flag) {
+			return part.Flag.Name
+		}
+	}
+	return ""
+}
+
+// describe is a flag's help text with its environment variable.
+func describe(v *kong.Value) string {
+	if v.Flag == nil || v.Flag.Name == "help" {
+		return v.Help
+	}
+	return fmt.Sprintf("%s [$%s]", v.Help, variable(v.Flag.Name))
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parsed is the verb that a command line selects and all that it was given.
+func parsed(t *testing.T, c invocation) (string, *grammar) {
+	t.Helper()
+	var out bytes.Buffer
+	g := new(grammar)
+	line, err := parse(c.args, c.process(&out, &out), g)
+	if err != nil {
+		t.Fatalf("covey %s: %v", strings.Join(c.args, " "), err)
+	}
+	return line.Selected().Name, g
+}
+
+func TestTheCommandLineIsReadAsContracted(t *testing.T) {
+	type get func(g *grammar) any
+	for _, c := range []struct {
+		name string
+		invocation
+		verb string
+		get  get
+		want any
+	}{
+		{"covey alone is covey run", invocation{}, "run", func(g *grammar) any { return g.Run.DiscoveryPort }, uint16(9000)},
+		{"flags without a verb are those of run", invocation{args: []string{"--cluster", "blue"}}, "run",
+			func(g *grammar) any { return g.Run.Cluster }, "blue"},
+		{"flags may stand before arguments", invocation{args: []string{"get", "--addr", "h:1", "k"}}, "get",
+			func(g *grammar) any { return g.Get.Addr + " " + g.Get.Key }, "h:1 k"},
+		{"flags may follow arguments", invocation{args: []string{"get", "k", "--addr", "h:1"}}, "get",
+			func(g *grammar) any { return g.Get.Addr + " " + g.Get.Key }, "h:1 k"},
+		{"flags may stand between arguments", invocation{args: []string{"set", "k", "--ttl", "30s", "v"}}, "set",
+			func(g *grammar) any { return []any{g.Set.Key, g.Set.TTL, g.Set.Value} }, []any{"k", 30 * time.Second, "v"}},
+		{"two hyphens end the flags", invocation{args: []string{"set", "--ttl=1s", "--", "--k", "-o"}}, "set",
+			func(g *grammar) any { return []any{g.Set.Key, g.Set.Value, g.Set.Output} }, []any{"--k", "-o", "text"}},
+		{"two hyphens may stand between arguments", invocation{args: []string{"set", "k", "--", "-5"}}, "set",
+			func(g *grammar) any { return g.Set.Key + " " + g.Set.Value }, "k -5"},
+		{"one hyphen is an argument", invocation{args: []string{"set", "k", "-"}}, "set",
+			func(g *grammar) any { return g.Set.Value }, "-"},
+		{"an empty argument is an argument", invocation{args: []string{"set", "k", ""}}, "set",
+			func(g *grammar) any { return []string{g.Set.Key, g.Set.Value} }, []string{"k", ""}},
+		{"a comma is part of a key", invocation{args: []string{"del", "a,b", "c", "--", "-d"}}, "del",
+			func(g *grammar) any { return g.Del.Keys }, []string{"a,b", "c", "-d"}},
+		{"flags may stand between keys", invocation{args: []string{"del", "a", "-o", "json", "b", "-ah:1", "c", "--addr", "h:2", "d"}}, "del",
+			func(g *grammar) any { return []any{g.Del.Keys, g.Del.Output, g.Del.Addr} }, []any{[]string{"a", "b", "c", "d"}, "json", "h:2"}},
+		{"a switch takes no argument", invocation{args: []string{"get", "--raw", "k"}}, "get",
+			func(g *grammar) any { return []any{g.Get.Raw, g.Get.Key} }, []any{true, "k"}},
+		{"a key may be the name of a verb", invocation{args: []string{"get", "set"}}, "get",
+			func(g *grammar) any { return g.Get.Key }, "set"},
+		{"short flags may be joined with their values", invocation{args: []string{"bench", "-c8", "-P", "16", "-ojson"}}, "bench",
+			func(g *grammar) any { return []any{g.Bench.Connections, g.Bench.Pipeline, g.Bench.Output} }, []any{8, 16, "json"}},
+		{"a default holds", invocation{args: []string{"info"}}, "info",
+			func(g *grammar) any { return g.Info.Addr }, "127.0.0.1:9000"},
+		{"the environment comes before the default", invocation{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": "e:1"}}, "info",
+			func(g *grammar) any { return g.Info.Addr }, "e:1"},
+		{"a flag comes before the environment", invocation{args: []string{"info", "-a", "f:1"}, env: map[string]string{"COVEY_ADDR": "e:1"}}, "info",
+			func(g *grammar) any { return g.Info.Addr }, "f:1"},
+		{"an empty variable is none", invocation{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": ""}}, "info",
+			func(g *grammar) any { return g.Info.Addr }, "127.0.0.1:9000"},
+		{"covey alone reads the environment too", invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m"}}, "run",
+			func(g *grammar) any { return g.Run.MaxMemory }, size(64 << 20)},
+		{"peers may be repeated", invocation{args: []string{"run", "--peer", "a:1", "--peer", "b:2"}}, "run",
+			func(g *grammar) any { return g.Run.Peer }, []string{"a:1", "b:2"}},
+		{"a variable holds several peers", invocation{args: []string{"run"}, env: map[string]string{"COVEY_PEER": "a:1,b:2"}}, "run",
+			func(g *grammar) any { return g.Run.Peer }, []string{"a:1", "b:2"}},
+		{"a variable switches a flag on", invocation{args: []string{"get", "k"}, env: map[string]string{"COVEY_RAW": "1"}}, "get",
+			func(g *grammar) any { return g.Get.Raw }, true},
+		{"a pattern of interfaces stays whole", invocation{args: []string{"run", "--interfaces", "eth0,!docker0"}}, "run",
+			func(g *grammar) any { return g.Run.Interfaces }, "eth0,!docker0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			verb, g := parsed(t, c.invocation)
+			if got := c.get(g); verb != c.verb || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("covey %s gives %v %#v, want %v %#v", strings.Join(c.args, " "), verb, got, c.verb, c.want)
+			}
+		})
+	}
+}
+
+func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
+	for _, c := range []struct {
+		args   []string
+		env    map[string]string
+		stderr string
+	}{
+		{args: []string{"gte"}, stderr: "covey: there is no verb \"gte\"; `covey --help` shows what there is\n"},
+		{args: []string{"run", "now"}, stderr: "covey: unexpected argument now; `covey run --help` shows what there is\n"},
+		{args: []string{"get"}, stderr: "covey: <key> is missing; `covey get --help` shows what there is\n"},
+		{args: []string{"set", "k"}, stderr: "covey: <value> is missing"},
+		{args: []string{"del"}, stderr: "covey: <key> ... is missing"},
+		{args: []string{"get", "a", "b"}, stderr: "unexpected argument b"},
+		{args: []string{"get", "k", "--nonsense"}, stderr: "unknown flag --nonsense"},
+		{args: []string{"set", "k", "-5"}, stderr: "put -- before a key or value that begins with a hyphen"},
+		{args: []string{"get", "k", "-o"}, stderr: "--output"},
+		{args: []string{"get", "--addr", "-o", "json", "k"}, stderr: "--addr"},
+		{args: []string{"get", "k", "-o", "xml"}, stderr: `--output must be one of "text","json" but got "xml"`},
+		{args: []string{"get", "k", "--addr", "nowhere"}, stderr: `--addr "nowhere" is not a host and a port`},
+		{args: []string{"info"}, env: map[string]string{"COVEY_OUTPUT": "xml"}, stderr: "the value is that of $COVEY_OUTPUT"},
+		{args: []string{"set", "k", "v", "--ttl", "soon"}, stderr: "--ttl"},
+		{args: []string{"set", "k", "v", "--ttl=-1s"}, stderr: "--ttl -1s is in the past"},
+		{args: []string{"--cluster", "blue", "get", "k"}, stderr: "--cluster is a flag of `covey run`, not of `covey get`"},
+		{args: []string{"run", "--secret-file", "f"}, stderr: "--secret-file is not there yet"},
+		{env: map[string]string{"COVEY_SECRET_FILE": "f"}, stderr: "--secret-file is not there yet"},
+		{args: []string{"run", "--max-memory", "64q"}, stderr: `"64q" is not a size`},
+		{args: []string{"run", "--listen", "nine"}, stderr: `--listen "nine" is not an IPv4 address and a port`},
+		{args: []string{"run", "--log-level", "loud"}, stderr: "--log-level"},
+		{args: []string{"doctor", "--interfaces", "!"}, stderr: "--interfaces"},
+		{args: []string{"bench", "-c", "0"}, stderr: "connections: 0 is out of bounds; it must be from 1 to 10000"},
+		{args: []string{"bench", "-d", "1g"}, stderr: "value bytes"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			invocation{args: c.args, env: c.env}.run(t).expect(t, outcome{status: exitUsage, stderr: c.stderr})
+		})
+	}
+}
+
+func TestEveryVerbExplainsItselfWithExamples(t *testing.T) {
+	for _, verb := range []string{"run", "get", "set", "del", "members", "info", "verify", "bench", "doctor", "version"} {
+		t.Run(verb, func(t *testing.T) {
+			got := call(t, verb, "--help")
+			got.expect(t, outcome{stdout: got.stdout})
+			for _, part := range []string{"Usage: covey " + verb, "Examples:", "covey " + verb, "[$COVEY_"} {
+				if !strings.Contains(got.stdout, part) {
+					t.Errorf("covey %s --help does not show %q:\n%s", verb, part, got.stdout)
+				}
+			}
+		})
+	}
+	whole := call(t, "--help")
+	whole.expect(t, outcome{stdout: whole.stdout})
+	if !strings.Contains(whole.stdout, "doctor") {
+		t.Errorf("covey --help does not list the verbs:\n%s", whole.stdout)
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"covey/client"
+	"covey/codec"
+)
+
+type infoVerb struct {
+	nodeFlag
+	outputFlag
+}
+
+// Help is the second part of `covey info --help`.
+func (*infoVerb) Help() string {
+	return `Examples:
+
+    covey info
+    covey info --addr 10.0.0.5:9000
+    covey info -o json`
+}
+
+// Run prints a line for each figure.
+func (v *infoVerb) Run(ctx context.Context, p *process) error {
+	var r codec.InfoReport
+	err := v.ask(ctx, p, func(ctx context.Context, c *client.Client) (err error) {
+		r, err = c.Info(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if v.json() {
+		return printJSON(p.Stdout, r)
+	}
+	return figures(&r, isTerminal(p.Stdout)).print(p.Stdout)
+}
+
+// figures lists a report by the names of its JSON fields; sizes and times are for a person, or else plain numbers.
+func figures(r *codec.InfoReport, person bool) *table {
+	bytes, uptime := func(n int64) string { return strconv.FormatInt(n, 10) }, strconv.FormatFloat(r.Uptime, 'f', -1, 64)
+	if person {
+		bytes = func(n int64) string { return size(n).String() }
+		uptime = time.Duration(r.Uptime * float64(time.Second)).Round(time.Second).String()
+	}
+	t := &table{header: []string{"field", "value"}}
+	t.add("id", r.ID)
+	t.add("version", r.Release)
+	t.add("uptime_s", uptime)
+	t.add("ready", strconv.Itoa(r.Ready))
+	t.add("keys", strconv.FormatInt(r.Keys, 10))
+	t.add("bytes", bytes(r.Bytes))
+	t.add("max_memory", bytes(r.MaxMemory))
+	t.add("members", strconv.Itoa(r.Members))
+	t.add("digest", r.Digest)
+	t.add("commands", strconv.FormatUint(r.Commands, 10))
+	t.add("repaired_keys", strconv.FormatUint(r.RepairedKeys, 10))
+	t.add("dropped_by_floor", strconv.FormatUint(r.DroppedByFloor, 10))
+	t.add("evictions", strconv.FormatUint(r.Evictions, 10))
+	t.add("connections", strconv.Itoa(r.Connections))
+	t.add("security", strconv.Itoa(r.Security))
+	return t
+}

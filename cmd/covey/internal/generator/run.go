@@ -1,0 +1,141 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrUnreachable is returned when no connection could be opened.
+var ErrUnreachable = errors.New("no node answers")
+
+// Run carries out a plan. answered, which may be nil, is raised as replies come. When ctx ends, the figures so far are
+// returned with Partial set and no error. A connection that is lost costs the requests on
+// their way, the others go on.
+func Run(ctx context.Context, p Plan, answered *atomic.Int64) (*Figures, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if answered == nil {
+		answered = new(atomic.Int64)
+	}
+	conns, err := dial(ctx, &p)
+	if err != nil {
+		return nil, err
+	}
+	var stop atomic.Bool
+	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+
+	workers := assign(&p, answered)
+	started := time.Now()
+	var running sync.WaitGroup
+	failed := make([]error, len(workers))
+	for i, w := range workers {
+		mine := conns[:len(w.sessions)]
+		conns = conns[len(w.sessions):]
+		running.Go(func() { failed[i] = w.drive(mine, &stop) })
+	}
+	running.Wait()
+	f := gather(workers)
+	f.Elapsed = time.Since(started)
+	f.Partial = f.Answered+f.Lost < p.Requests
+	if ctx.Err() != nil {
+		return f, nil
+	}
+	return f, errors.Join(failed...)
+}
+
+// dial opens the plan's connections, a few at a time so that no listener's queue runs over.
+func dial(ctx context.Context, p *Plan) ([]net.Conn, error) {
+	const atOnce = 64
+	conns := make([]net.Conn, p.Connections)
+	errs := make([]error, p.Connections)
+	dialer := net.Dialer{Timeout: DialPatience}
+	var dialing sync.WaitGroup
+	for first := range atOnce {
+		dialing.Go(func() {
+			for i := first; i < p.Connections; i += atOnce {
+				if conns[i], errs[i] = dialer.DialContext(ctx, "tcp", p.Addr); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	dialing.Wait()
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		opened := 0
+		for _, conn := range conns {
+			if conn != nil {
+				conn.Close()
+				opened++
+			}
+		}
+		if opened == 0 {
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return nil, fmt.Errorf("only %d of %d connections could be opened: %w", opened, p.Connections, err)
+	}
+	return conns, nil
+}
+
+// assign makes the workers and shares the plan's connections and requests out among them.
+func assign(p *Plan, answered *atomic.Int64) []*worker {
+	threads := p.Threads
+	if threads == 0 {
+		threads = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	threads = min(threads, p.Connections, MaxThreads)
+	t := newTemplates(p)
+	epoch := time.Now()
+	workers := make([]*worker, threads)
+	var next int64
+	for i := range workers {
+		w := &worker{
+			plan: p, templates: &t,
+			random: rand.NewPCG(p.Seed, uint64(i)+1),
+			next:   uint64(next), left: share(p.Requests, i, threads),
+			epoch: epoch, latency: newLatency(), progress: answered,
+		}
+		next += w.left
+		for range share(int64(p.Connections), i, threads) {
+			w.sessions = append(w.sessions, newSession(p, &t))
+		}
+		workers[i] = w
+	}
+	return workers
+}
+
+// share is the i-th of n nearly equal parts of total.
+func share(total int64, i, n int) int64 {
+	part := total / int64(n)
+	if int64(i) < total%int64(n) {
+		part++
+	}
+	return part
+}
+
+// gather adds up what the workers measured.
+func gather(workers []*worker) *Figures {
+	f := &Figures{Latency: newLatency()}
+	for _, w := range workers {
+		w.publish()
+		f.Answered += w.tally.answered
+		f.Errors += w.tally.errors
+		f.Misses += w.tally.misses
+		f.Lost += w.tally.lost
+		f.Latency.Merge(w.latency)
+		if f.FirstError == "" {
+			f.FirstError = w.tally.firstError
+		}
+	}
+	return f
+}

@@ -1,0 +1,6 @@
+//go:build !linux && !darwin
+
+package machine
+
+// ReadMemory tells how much memory this process may use.
+func ReadMemory() (Memory, error) { return Memory{}, ErrUnknown }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"covey/client"
+)
+
+const (
+	// loadingPatience is the program's patience with a node that answers that it is loading.
+	loadingPatience = 5 * time.Second
+	// loadingPause is the time between two tries meanwhile.
+	loadingPause = 50 * time.Millisecond
+	// answerPatience is how long a node that took a request may leave it unanswered.
+	answerPatience = 10 * time.Second
+)
+
+// nodeFlag is the flag of every verb that asks a node.
+type nodeFlag struct {
+	Addr string `short:"a" default:"127.0.0.1:9000" placeholder:"HOST:PORT" help:"The node to ask (default ${default})."`
+}
+
+// outputFlag is the flag of every verb that prints.
+type outputFlag struct {
+	Output string `short:"o" default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
+}
+
+func (o *outputFlag) json() bool { return o.Output == "json" }
+
+// ask dials the node and lets f ask it, again and again while it says that it is loading, for p.Patience at most.
+// Each try of f has answerPatience. The error is one that the program can end with.
+func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, *client.Client) error) error {
+	if _, _, err := net.SplitHostPort(n.Addr); err != nil {
+		return failf(exitUsage, "--addr %q is not a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000", n.Addr)
+	}
+	c, err := client.Dial(ctx, n.Addr)
+	if err != nil {
+		return n.explain(err)
+	}
+	defer c.Close()
+	// Dialing again is of no use: a node keeps the connections of clients while it loads.
+	giveUp := time.Now().Add(p.Patience)
+	for {
+		err := n.try(ctx, c, f)
+		if !errors.Is(err, client.ErrLoading) || time.Now().After(giveUp) {
+			return n.explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(loadingPause):
+		}
+	}
+}
+
+func (n *nodeFlag) try(ctx context.Context, c *client.Client, f func(context.Context, *client.Client) error) error {
+	limited, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	return f(limited, c)
+}
+
+// explain turns an error of the client into a sentence that says what to do, and a status.
+func (n *nodeFlag) explain(err error) error {
+	var refused *client.ServerError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, client.ErrUnreachable):
+		return n.unreachable(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return failf(exitUnreachable, "the node at %s took the request and did not answer within %v; look at its log, or ask another with --addr", n.Addr, answerPatience)
+	case errors.Is(err, client.ErrProtocol):
+		return failf(exitUnreachable, "what listens at %s is not a covey node, or one of another protocol; see `covey doctor`, or give --addr", n.Addr)
+	case errors.Is(err, client.ErrLoading):
+		return failf(exitFailed, "the node at %s is still loading the data of its peers; try again in a moment, or ask another with --addr", n.Addr)
+	case errors.Is(err, client.ErrClosed):
+		return failf(exitFailed, "the node at %s closed the connection before it answered; whether it did what was asked is not known: run the command again", n.Addr)
+	case errors.Is(err, client.ErrTooLarge):
+		return failf(exitUsage, "a key has at most 64 KiB and a value at most 16 MiB; split what is longer")
+	case errors.As(err, &refused):
+		return failf(exitFailed, "the node at %s answers: %s", n.Addr, refused.Text)
+	default:
+		return err
+	}
+}
+
+// unreachable says that nothing listens, and why where that is not the plain refusal of a port without a listener.
+func (n *nodeFlag) unreachable(err error) error {
+	why := ""
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.As(err, &dns):
+		why = fmt.Sprintf(" (%s)", dns.Err)
+	case errors.As(err, &op) && op.Timeout():
+		why = " (timed out)"
+	case errors.As(err, &op):
+		why = fmt.Sprintf(" (%v)", op.Err)
+	}
+	return failf(exitUnreachable, "no node answers at %s%s; start one with `covey run`, or give --addr", n.Addr, why)
+}

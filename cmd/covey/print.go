@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+)
+
+// table is rows under a header.
+type table struct {
+	header []string
+	rows   [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table: in columns for a person at a terminal, else one row a line with tabs between the cells, which
+// cut and awk read without counting blanks.
+func (t *table) print(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	lines := append([][]string{t.header}, t.rows...)
+	if !isTerminal(w) {
+		for _, cells := range lines {
+			fmt.Fprintln(out, strings.Join(cells, "\t"))
+		}
+		return out.Flush()
+	}
+	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, cells := range lines {
+		fmt.Fprintln(columns, strings.Join(cells, "\t"))
+	}
+	if err := columns.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// isTerminal tells whether a person sees what is written.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// printJSON writes one value, indented, and a newline.
+func printJSON(w io.Writer, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}

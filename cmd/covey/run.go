@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"covey/cmd/covey/internal/machine"
+	"covey/loop"
+)
+
+const (
+	defaultPort = 9000
+	defaultHTTP = "127.0.0.1:9080"
+	// unknownMachineMemory stands for the memory of a machine that does not tell how much it has, bytes.
+	unknownMachineMemory = 1 << 30
+)
+
+type runVerb struct {
+	Listen        string        `placeholder:"ADDR:PORT" help:"TCP address for peers and clients; the default is 0.0.0.0:9000, or the next free port."`
+	DiscoveryPort uint16        `default:"9000" placeholder:"PORT" help:"UDP port on which nodes find each other (default ${default})."`
+	Interfaces    string        `placeholder:"PATTERN" help:"Cards to use: names and globs, ! leaves one out, as in eth0,!docker0."`
+	Peer          []string      `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
+	Cluster       string        `default:"default" placeholder:"NAME" help:"Only nodes of the same cluster link up (default ${default})."`
+	SecretFile    string        `placeholder:"FILE" help:"Not there yet: links are open to hosts of the same network."`
+	MaxMemory     size          `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
+	Horizon       time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
+	Loops         int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for each processor."`
+	HTTP          string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz and /readyz are served, or off; the default is 127.0.0.1:9080."`
+	LogLevel      slog.Level    `default:"info" placeholder:"LEVEL" help:"The least that is logged: debug, info, warn or error (default ${default})."`
+	LogFormat     string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
+}
+
+// Help is the second part of `covey run --help`.
+func (*runVerb) Help() string {
+	return `Nodes on one network find each other: no address is needed. What is set on any of them can be read on all.
+
+Examples:
+
+    covey                                  a node with every default
+    covey run --max-memory 512m            at most 512 MiB of entries
+    covey run --listen 10.0.0.5:9000       on one card only
+    covey run --cluster blue               apart from other nodes on the network
+    covey run --peer 10.1.0.7:9000         a node in another network, by address
+
+Then, from any machine of the network: covey set greeting hello; covey get greeting; redis-cli -p 9000 get greeting.`
+}
+
+// Run blocks until the node is told to end.
+func (v *runVerb) Run(ctx context.Context, p *process) error {
+	if v.SecretFile != "" {
+		return failf(exitUsage, "--secret-file is not there yet: links can only be open to hosts of the same network; leave it out")
+	}
+	cfg, err := v.config(p)
+	if err != nil {
+		return failf(exitUsage, "%v", err)
+	}
+	err = loop.Run(ctx, cfg)
+	if errors.Is(err, loop.ErrConfig) {
+		return failf(exitUsage, "%s", strings.TrimPrefix(err.Error(), loop.ErrConfig.Error()+": "))
+	}
+	return err
+}
+
+// config is the node's configuration; what only the node can judge is left to it.
+func (v *runVerb) config(p *process) (loop.Config, error) {
+	cfg := loop.Config{
+		Listen:        netip.AddrPortFrom(netip.IPv4Unspecified(), defaultPort),
+		ListenSet:     v.Listen != "",
+		DiscoveryPort: v.DiscoveryPort,
+		Interfaces:    v.Interfaces,
+		Peers:         v.Peer,
+		Cluster:       v.Cluster,
+		MaxMemory:     int64(v.MaxMemory),
+		Horizon:       v.Horizon,
+		Loops:         v.Loops,
+		HTTP:          v.HTTP,
+		HTTPSet:       v.HTTP != "",
+		Version:       version,
+		Logger:        newLogger(p.Stderr, v.LogLevel, v.LogFormat),
+		Out:           p.Stdout,
+	}
+	if cfg.HTTP == "" {
+		cfg.HTTP = defaultHTTP
+	}
+	if cfg.MaxMemory == 0 {
+		cfg.MaxMemory = defaultMaxMemory(cfg.Logger)
+	}
+	if !cfg.ListenSet {
+		return cfg, nil
+	}
+	var err error
+	cfg.Listen, err = parseListen(v.Listen)
+	return cfg, err
+}
+
+// parseListen reads 0.0.0.0:9000, and :9000 for the same.
+func parseListen(s string) (netip.AddrPort, error) {
+	if strings.HasPrefix(s, ":") {
+		s = "0.0.0.0" + s
+	}
+	addr, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return addr, fmt.Errorf("--listen %q is not an IPv4 address and a port, such as 0.0.0.0:9000 or 10.0.0.5:9000", s)
+	}
+	return addr, nil
+}
+
+// defaultMaxMemory is half of what this process may use.
+func defaultMaxMemory(log *slog.Logger) int64 {
+	memory, err := machine.ReadMemory()
+	if err != nil {
+		log.Warn("the machine's memory is not known; give --max-memory", "assumed", unknownMachineMemory, "error", err)
+		return unknownMachineMemory / 2
+	}
+	return memory.Smaller() / 2
+}
+
+func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"covey/client"
+	"covey/codec"
+)
+
+type verifyVerb struct {
+	nodeFlag
+	outputFlag
+}
+
+// Help is the second part of `covey verify --help`.
+func (*verifyVerb) Help() string {
+	return `Compares the fingerprints of what every member held a few seconds ago. Exit status 3 means that they differ: while writes go on that passes by itself.
+
+Examples:
+
+    covey verify
+    covey verify -o json
+    until covey verify; do sleep 1; done`
+}
+
+// Run prints the verdict.
+func (v *verifyVerb) Run(ctx context.Context, p *process) error {
+	var r codec.VerifyReport
+	err := v.ask(ctx, p, func(ctx context.Context, c *client.Client) (err error) {
+		r, err = c.Verify(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.json():
+		err = printJSON(p.Stdout, r)
+	case isTerminal(p.Stdout):
+		_, err = fmt.Fprintln(p.Stdout, verdict(&r))
+	default:
+		t := &table{header: []string{"converged", "digest", "since", "members", "differing", "left_out"}}
+		t.add(strconv.FormatBool(r.Converged), r.Digest, r.Since.Format(time.RFC3339Nano), strconv.Itoa(r.Members),
+			strings.Join(r.Differing, ","), strconv.Itoa(r.LeftOut))
+		err = t.print(p.Stdout)
+	}
+	if err == nil && !r.Converged {
+		return &failure{status: exitAbsent}
+	}
+	return err
+}
+
+// verdict says it to a person.
+func verdict(r *codec.VerifyReport) string {
+	since := r.Since.Local().Format("2006-01-02 15:04:05")
+	out := ""
+	if r.LeftOut > 0 {
+		out = fmt.Sprintf("; %d of 65536 parts are not compared, for entries were evicted from them", r.LeftOut)
+	}
+	if r.Converged {
+		return fmt.Sprintf("converged: all %d members hold the same, digest %s, since %s%s", r.Members, r.Digest, since, out)
+	}
+	return fmt.Sprintf("not converged: of %d members %s differ, since %s%s", r.Members, strings.Join(r.Differing, ", "), since, out)
+}
