@@ -51,9 +51,6 @@ func (d *sums) at(epoch uint64) uint64 {
 	return sum
 }
 
-// total returns the fingerprint with everything in it.
-func (d *sums) total() uint64 { return d.at(d.oldest + epochsWindow - 1) }
-
 // Digest returns the newest epoch that ended at least two seconds before now, and the fingerprint of what was live at
 // its end together with the flush register (R4, R18). Stores that hold the same and saw their last write before that
 // end return the same root, in whatever order the writes came. Before the third epoch there is none: 0, 0.

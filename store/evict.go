@@ -1,7 +1,5 @@
 package store
 
-import "sync/atomic"
-
 // evict forgets the first readable entry that the hand finds without a hit since it last came by, and takes the mark
 // off those it passes: CLOCK over the slots. New entries come unmarked, as in SIEVE, so what is read once and never
 // again goes first. Slot keep is passed over. It returns false when there is nothing to evict.
@@ -17,7 +15,7 @@ func (sh *shard) evict(keep uint32, now uint64) bool {
 			continue
 		}
 		if e.visited != 0 {
-			atomic.StoreUint32(&e.visited, 0)
+			e.visited = 0
 			continue
 		}
 		sh.forget(i, EpochOf(now))

@@ -84,7 +84,9 @@ func (sh *shard) mergeAbsent(r *Record, hash, now uint64, noV, noE bool) Outcome
 	}
 	switch {
 	case top.Compare(floor) <= 0:
-		sh.droppedByFloor++
+		if r.Flags&Deleted == 0 { // of a tombstone nothing is lost
+			sh.droppedByFloor++
+		}
 		return Refused
 	case !noV && r.expiryOnly():
 		return NeedRecord
