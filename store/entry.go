@@ -77,7 +77,7 @@ func (e *entry) epoch() uint64 { return max(e.v.epoch(), e.e.epoch()) }
 // the allocator's size class, so cap is what the bytes really take.
 func (e *entry) fill(key, value []byte) {
 	n := len(key) + len(value)
-	if c := cap(e.kv); c < n || c > 2*n+64 {
+	if c := cap(e.kv); c < n || c > 2*n+slackBytes {
 		e.kv = slices.Grow([]byte(nil), n)
 	}
 	e.kv = append(append(e.kv[:0], key...), value...)
@@ -86,7 +86,7 @@ func (e *entry) fill(key, value []byte) {
 
 // strip forgets the value.
 func (e *entry) strip() {
-	if cap(e.kv) > 2*int(e.keyLen)+64 {
+	if cap(e.kv) > 2*int(e.keyLen)+slackBytes {
 		e.kv = append(slices.Grow([]byte(nil), int(e.keyLen)), e.key()...)
 	}
 	e.kv = e.kv[:e.keyLen]

@@ -25,7 +25,8 @@ const (
 	tombstoneShare  = 16     // a tombstone may take 1/16 of the budget
 	tombstoneMinAge = 30_000 // ms that a full tombstone budget leaves a tombstone alone; must be over MaxAhead
 
-	chunkEntries = 32 // entries the slots of a shard grow by
+	chunkEntries = 32  // entries the slots of a shard grow by
+	slackBytes   = 128 // bytes that an entry's allocation may be larger than twice what it holds
 
 	wheelTickBits  = 6    // a tick of the expiry wheel is 64 ms: 16 to an epoch
 	wheelSlotBits  = 6    // 64 buckets a level

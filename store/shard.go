@@ -224,9 +224,13 @@ func (sh *shard) weigh(e *entry, sign int) {
 	}
 }
 
-// forget removes the entry in slot i with all that it knows, from the digest as of an epoch.
+// forget removes the entry in slot i with all that it knows; from the digest as of an epoch, or as of that of its
+// expiry if it was due before.
 func (sh *shard) forget(i uint32, epoch uint64) {
 	e := sh.at(i)
+	if at := e.expiry(); at != 0 {
+		epoch = min(epoch, EpochOf(at))
+	}
 	sh.detach(i)
 	sh.uncount(e, epoch)
 	sh.index.remove(e.hash, i)

@@ -68,7 +68,7 @@ func (v *env) raiseFloor(to Version) {
 		if old.Compare(to) >= 0 {
 			return
 		}
-		if v.floor.CompareAndSwap(old, &to) {
+		if raised := to; v.floor.CompareAndSwap(old, &raised) {
 			return
 		}
 	}

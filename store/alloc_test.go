@@ -1,0 +1,70 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	s := newStore(t, Options{Node: 1})
+	key, value := []byte("some key of some length"), make([]byte, 100)
+	hash := s.Hash(key)
+	number := []byte("a number")
+	numberHash := s.Hash(number)
+	now := epoch0
+	dst := make([]byte, 0, 256)
+	r := set(t, s, now, string(key), string(value), SetOptions{})
+	s.Increment(dst, number, numberHash, now, 1)
+
+	for _, c := range []struct {
+		name string
+		op   func()
+	}{
+		{"Hash", func() { hash = s.Hash(key) }},
+		{"Get", func() { s.Get(dst, key, hash, now) }},
+		{"Get of an absent key", func() { s.Get(dst, number[:2], hash, now) }},
+		{"Set", func() { s.Set(dst, key, value, hash, now, SetOptions{}) }},
+		{"Set with expiry", func() { s.Set(dst, key, value, hash, now, SetOptions{ExpireAt: now + 10_000, Get: true}) }},
+		{"Merge", func() {
+			r.Stamp++
+			r.ExpireStamp++
+			if s.Merge(&r, hash, now) == Ahead {
+				t.Fatal("ahead")
+			}
+		}},
+		{"Expire", func() { s.Expire(key, hash, now, now+5000, 0) }},
+		{"Persist", func() { s.Persist(key, hash, now) }},
+		{"Increment", func() { s.Increment(dst, number, numberHash, now, 1) }},
+		{"Delete and Set", func() {
+			s.Delete(key, hash, now, false)
+			s.Set(dst, key, value, hash, now, SetOptions{})
+		}},
+		{"Lookup", func() { s.Lookup(dst, key, hash, now) }},
+		{"Sweep", func() { s.Sweep(now, 1000) }},
+		{"Digest", func() { s.Digest(now) }},
+	} {
+		if n := testing.AllocsPerRun(1000, func() { now++; c.op() }); n != 0 {
+			t.Errorf("%s: %v allocations", c.name, n)
+		}
+	}
+}
+
+func TestRangeAndScanAllocateNothingIntoLargeEnoughSlices(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	s := newStore(t, Options{Node: 1})
+	for i := range 1000 {
+		set(t, s, epoch0, fmt.Sprint("key ", i), "value", SetOptions{})
+	}
+	recs, keys, buf := make([]Record, 0, 100), make([][]byte, 0, 2000), make([]byte, 0, 1<<16)
+	if n := testing.AllocsPerRun(100, func() {
+		s.Range(recs, buf, 17, 0, 1<<20, epoch0)
+		s.Scan(keys, buf, 0, 1000, epoch0)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestR18_TheRootIsThatOfTheEndOfTheEpochHoweverWritesWentOn(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 18))
+		s := newStore(t, Options{Node: 1, Shards: 4, Seed: seed})
+		want := map[uint64]uint64{}
+		for now := epoch0; now < epoch0+60*1024; {
+			next := now + 1 + rng.Uint64N(120)
+			// Every end of an epoch on the way is the moment to note what was live then.
+			if e := EpochOf(now); EpochOf(next) > e {
+				want[e] = rootOf(s, e, (e+1)<<epochBits-1)
+			}
+			now = next
+			randomWrite(rng, s, now, 20)
+			if rng.IntN(4) == 0 {
+				s.Sweep(now, 1+rng.IntN(50))
+			}
+			epoch, root := s.Digest(now)
+			if end := (epoch + 1) << epochBits; end+settleTime > now || end+1024+settleTime <= now {
+				t.Fatalf("seed %d: at %d the newest epoch that ended 2 s ago is not %d", seed, now, epoch)
+			}
+			if w, noted := want[epoch]; noted && w != root {
+				t.Fatalf("seed %d: epoch %d at its end had root %x, at %d it is %x", seed, epoch, w, now, root)
+			}
+		}
+		if len(want) < 50 {
+			t.Fatal("too few epochs noted:", len(want))
+		}
+		check(t, s)
+	}
+}
+
+// randomWrite does one write of a random kind to one of so many keys.
+func randomWrite(rng *rand.Rand, s *Store, now uint64, keys int) (Record, bool) {
+	k := []byte(fmt.Sprint("key ", rng.IntN(keys)))
+	h := s.Hash(k)
+	switch rng.IntN(12) {
+	case 0, 1, 2:
+		_, r := s.Set(nil, k, []byte(fmt.Sprint(rng.IntN(100))), h, now, SetOptions{})
+		return r.Record, r.Written
+	case 3, 4:
+		_, r := s.Set(nil, k, []byte(fmt.Sprint(rng.IntN(100))), h, now, SetOptions{ExpireAt: now + rng.Uint64N(5000)})
+		return r.Record, r.Written
+	case 5:
+		_, r := s.Set(nil, k, []byte("7"), h, now, SetOptions{KeepTTL: true, XX: rng.IntN(2) == 0})
+		return r.Record, r.Written
+	case 6:
+		r, _, written := s.Delete(k, h, now, rng.IntN(2) == 0)
+		return r, written
+	case 7, 8:
+		return s.Expire(k, h, now, now+rng.Uint64N(5000), 0)
+	case 9:
+		return s.Persist(k, h, now)
+	case 10:
+		_, _, r, err := s.Increment(nil, k, h, now, rng.Int64N(9)-4)
+		return r, err == nil
+	}
+	if rng.IntN(30) > 0 {
+		return Record{}, false
+	}
+	return s.Flush(now), true
+}
+
+func TestR18_TheIncrementalRootIsTheOneComputedFromScratch(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		s := newStore(t, Options{Node: 1, Shards: 1 << rng.IntN(4), Seed: seed})
+		now := epoch0
+		for range rng.IntN(300) {
+			now += rng.Uint64N(60)
+			if randomWrite(rng, s, now, 30); rng.IntN(5) == 0 {
+				s.Sweep(now, rng.IntN(100))
+			}
+		}
+		now += 3*1024 + 1 + rng.Uint64N(20_000)
+		epoch, root := s.Digest(now)
+		if want := rootOf(s, epoch, now); root != want {
+			t.Fatalf("seed %d: root %x, from scratch %x\n%s", seed, root, want, contents(s, now))
+		}
+		check(t, s)
+	}
+}
+
+func TestR18_AStampOfAnEpochToComeWaitsForIt(t *testing.T) {
+	s := newStore(t, Options{Shards: 1})
+	_, empty := s.Digest(epoch0)
+	stamp := epoch0 + 9*1024 // 9 epochs on, within what R8 lets in
+	merge(s, epoch0, Record{Key: []byte("k"), Value: []byte("v"), Kind: KindString, Stamp: stamp << 16})
+	for now := epoch0; now < stamp+1024+settleTime; now += 64 {
+		if _, root := s.Digest(now); root != empty {
+			t.Fatalf("in the root %d ms before the end of its epoch is compared", stamp+1024+settleTime-now)
+		}
+	}
+	if _, root := s.Digest(stamp + 1024 + settleTime); root == empty {
+		t.Error("not in the root of its own epoch")
+	}
+}
+
+func TestR18_AnExpiryTakesTheRecordOutFromItsOwnEpochOnWithoutASweep(t *testing.T) {
+	s := newStore(t, Options{})
+	_, empty := s.Digest(epoch0)
+	at := epoch0 + 5*1024
+	set(t, s, epoch0, "k", "v", SetOptions{ExpireAt: at})
+	if epoch, root := s.Digest(at + settleTime); root == empty || epoch != EpochOf(at)-1 {
+		t.Error("gone before the epoch of its expiry", epoch)
+	}
+	if _, root := s.Digest(at + 1024 + settleTime); root != empty {
+		t.Error("still in the root of the epoch it expired in")
+	}
+	check(t, s)
+}
+
+func TestR18_TheRootDoesNotDependOnTheNumberOfLockShards(t *testing.T) {
+	roots := map[uint64]bool{}
+	for _, shards := range []int{1, 2, 16, 256} {
+		s := newStore(t, Options{Node: 1, Shards: shards, Seed: 5})
+		for i := range uint64(500) { // a new ms each: the clocks give the same stamps
+			set(t, s, epoch0+i, fmt.Sprint(i%100), "v", SetOptions{ExpireAt: (epoch0 + 4000 + i) * (i % 2)})
+		}
+		_, root := s.Digest(epoch0 + 7000)
+		roots[root] = true
+	}
+	if len(roots) != 1 {
+		t.Errorf("%d roots of equal contents", len(roots))
+	}
+}
+
+func TestR4_TheFlushIsPartOfTheRoot(t *testing.T) {
+	a, b := newStore(t, Options{Node: 1}), newStore(t, Options{Node: 2})
+	f := a.Flush(epoch0)
+	now := epoch0 + 5000
+	_, ra := a.Digest(now)
+	if _, rb := b.Digest(now); ra == rb {
+		t.Error("a flush does not show in the root")
+	}
+	merge(b, now, f)
+	if _, rb := b.Digest(now); ra != rb {
+		t.Error("equal flushes, different roots")
+	}
+}
+
+func TestDigestOfTheFirstEpochsIsNone(t *testing.T) {
+	s := newStore(t, Options{})
+	for _, now := range []uint64{0, 1, settleTime, settleTime + 1023} {
+		if e, r := s.Digest(now); e != 0 || r != 0 {
+			t.Error(now, e, r)
+		}
+	}
+	if e, _ := s.Digest(settleTime + 2048); e != 1 {
+		t.Error(e)
+	}
+}
+
+func TestSumsOutsideTheWindowAreNotLost(t *testing.T) {
+	var d sums
+	d.slide(1000)
+	d.add(3, 1)       // long past
+	d.add(990, 2)     // just past
+	d.add(1000, 4)    // now
+	d.add(1010, 8)    // 10 s ahead
+	d.add(900000, 16) // nonsense
+	for _, c := range []struct{ epoch, want uint64 }{{993, 3}, {999, 3}, {1000, 7}, {1009, 7}, {1010, 15}, {2000, 31}} {
+		if got := d.at(c.epoch); got != c.want {
+			t.Errorf("as of epoch %d: %d, want %d", c.epoch, got, c.want)
+		}
+	}
+	d.slide(1015)
+	if got := d.at(1009); got != 7 {
+		t.Errorf("after sliding: %d", got)
+	}
+	d.slide(5_000_000)
+	d.slide(4) // never back
+	if got := d.at(5_000_000); got != 31 || d.oldest != 5_000_000-epochsKept+1 {
+		t.Errorf("after a long time: %d, window at %d", got, d.oldest)
+	}
+}
