@@ -1,0 +1,199 @@
+package command
+
+import (
+	"strconv"
+	"strings"
+
+	"covey/codec"
+)
+
+// redisVersion is the release of Redis whose replies covey gives. Clients read it to know
+// which commands they may use.
+const redisVersion = "7.0.15"
+
+func ping(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	switch len(args) {
+	case 1:
+		return codec.AppendSimple(out, "PONG"), Done
+	case 2:
+		return codec.AppendBulk(out, args[1]), Done
+	}
+	return wrongArity(out, "ping"), Done
+}
+
+func echo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendBulk(out, args[1]), Done
+}
+
+func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendSimple(out, "OK"), Close
+}
+
+func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	c.Proto, c.Name = codec.RESP2, ""
+	return codec.AppendSimple(out, "RESET"), Done
+}
+
+// selectDB knows database 0 alone.
+func selectDB(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	n, ok := integer(args[1])
+	switch {
+	case !ok || n != int64(int32(n)):
+		return codec.AppendError(out, errInteger), Done
+	case n != 0:
+		return codec.AppendError(out, "ERR DB index is out of range"), Done
+	}
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// The answers to a password, in the words of Redis: no secret is set on this node.
+const (
+	errNoPassword = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+	errWrongUser  = "WRONGPASS invalid username-password pair or user is disabled."
+)
+
+// auth never lets anybody think that a password protects something: Redis says OK to the
+// default user's name with any password when none is set, covey does not.
+func auth(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	switch {
+	case len(args) > 3:
+		return codec.AppendError(out, errSyntax), Done
+	case len(args) == 3:
+		return codec.AppendError(out, authProblem(args[1])), Done
+	}
+	return codec.AppendError(out, errNoPassword), Done
+}
+
+func authProblem(user []byte) string {
+	if string(user) == "default" {
+		return errNoPassword
+	}
+	return errWrongUser
+}
+
+// hello chooses the protocol of the connection and says who answers.
+func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	proto := int64(c.Proto)
+	if len(args) > 1 {
+		var ok bool
+		if proto, ok = integer(args[1]); !ok {
+			return codec.AppendError(out, "ERR Protocol version is not an integer or out of range"), Done
+		}
+		if proto != codec.RESP2 && proto != codec.RESP3 {
+			return codec.AppendError(out, "NOPROTO unsupported protocol version"), Done
+		}
+	}
+	name, problem := helloOptions(args[min(len(args), 2):])
+	if problem != "" {
+		return codec.AppendError(out, problem), Done
+	}
+	if name != nil {
+		c.Name = string(name)
+	}
+	c.Proto = int(proto)
+	out = codec.AppendMap(out, c.Proto, 7)
+	out = appendPair(out, "server", "redis")
+	out = appendPair(out, "version", redisVersion)
+	out = codec.AppendInt(codec.AppendBulkString(out, "proto"), proto)
+	out = codec.AppendInt(codec.AppendBulkString(out, "id"), int64(c.ID))
+	out = appendPair(out, "mode", "standalone")
+	out = appendPair(out, "role", "master")
+	return codec.AppendArray(codec.AppendBulkString(out, "modules"), 0), Done
+}
+
+// helloOptions reads AUTH and SETNAME; name is nil when none is set.
+func helloOptions(args [][]byte) (name []byte, problem string) {
+	user := []byte(nil)
+	for i := 0; i < len(args); i++ {
+		switch left := len(args) - 1 - i; {
+		case is(args[i], "AUTH") && left >= 2:
+			user = args[i+1]
+			i += 2
+		case is(args[i], "SETNAME") && left >= 1:
+			name = args[i+1]
+			if problem := nameProblem(name); problem != "" {
+				return nil, problem
+			}
+			i++
+		default:
+			return nil, "ERR Syntax error in HELLO option '" + cString(args[i], quotedArgs) + "'"
+		}
+	}
+	if user != nil {
+		return nil, authProblem(user)
+	}
+	return name, ""
+}
+
+func appendPair(out []byte, key, value string) []byte {
+	return codec.AppendBulkString(codec.AppendBulkString(out, key), value)
+}
+
+// nameProblem is the error for a name that cannot be set on a connection, or "".
+func nameProblem(name []byte) string {
+	if len(name) > maxName {
+		return errNameLength
+	}
+	if !printable(name) {
+		return errNameChars
+	}
+	return ""
+}
+
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < '!' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func clientID(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendInt(out, int64(c.ID)), Done
+}
+
+func clientGetName(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if c.Name == "" {
+		return codec.AppendNull(out, c.Proto), Done
+	}
+	return codec.AppendBulkString(out, c.Name), Done
+}
+
+func clientSetName(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if problem := nameProblem(args[2]); problem != "" {
+		return codec.AppendError(out, problem), Done
+	}
+	c.Name = string(args[2])
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// clientSetInfo is of Redis 7.2; clients send it when they connect and want an answer.
+func clientSetInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	var field *string
+	switch {
+	case is(args[2], "LIB-NAME"):
+		field = &c.LibName
+	case is(args[2], "LIB-VER"):
+		field = &c.LibVer
+	default:
+		return codec.AppendError(out, "ERR Unrecognized option '"+cString(args[2], quotedArgs)+"'"), Done
+	}
+	switch {
+	case len(args[3]) > maxName:
+		return codec.AppendError(out, errNameLength), Done
+	case !printable(args[3]):
+		return codec.AppendError(out, "ERR "+strings.ToLower(string(args[2]))+" cannot contain spaces, newlines or special characters."), Done
+	}
+	*field = string(args[3])
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// clientInfo describes the connection in the fields of Redis that mean something here.
+func clientInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	age := max(t.Host.Facts().Now-c.Created, 0) / 1e9
+	text := "id=" + strconv.FormatUint(c.ID, 10) + " addr=" + c.Addr + " name=" + c.Name +
+		" age=" + strconv.FormatInt(age, 10) + " flags=N db=0 cmd=client|info user=default resp=" + strconv.Itoa(c.Proto) +
+		" lib-name=" + c.LibName + " lib-ver=" + c.LibVer + "\n"
+	return codec.AppendVerbatim(out, c.Proto, "txt", []byte(text)), Done
+}

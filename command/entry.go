@@ -1,0 +1,148 @@
+package command
+
+import "covey/codec"
+
+// entry is one command of the table.
+type entry struct {
+	name  string // in small letters
+	full  string // the same, or "container|name"
+	arity int    // count of arguments with the name; negative: at least that many
+	gate  gate
+	run   func(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict)
+
+	// Where the keys are: the first, the last (negative: counted from the end), every how
+	// many. All 0: it has none.
+	first, last, step int
+
+	flags    flags
+	category string // what the command is about, as access control lists call it, or ""
+	keys     string // what it does to its keys, in Redis' words
+	note     string // about keys
+	tips     string
+
+	group, since, summary, complexity string
+
+	subs []entry // of a container
+}
+
+// flags are what COMMAND says of a command, in the order in which Redis lists them.
+type flags uint16
+
+const (
+	flagWrite flags = 1 << iota
+	flagReadOnly
+	flagDenyOOM
+	flagAdmin
+	flagNoScript
+	flagLoading
+	flagStale
+	flagFast
+	flagNoAuth
+	flagAllowBusy
+	flagDangerous // not a flag of its own: a category
+)
+
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth", "allow_busy"}
+
+// flagsConnection are the flags of what a client does before anything else.
+const flagsConnection = flagNoScript | flagLoading | flagStale | flagFast | flagNoAuth | flagAllowBusy
+
+// takes reports whether n arguments, the name included, are as many as the command wants.
+func (e *entry) takes(n int) bool {
+	if e.arity < 0 {
+		return n >= -e.arity
+	}
+	return n == e.arity
+}
+
+// keysFit reports whether no key of the command is too long.
+func (e *entry) keysFit(args [][]byte) bool {
+	last := e.last
+	if last < 0 {
+		last += len(args)
+	}
+	for i := e.first; i <= last; i += e.step {
+		if len(args[i]) > codec.MaxKey {
+			return false
+		}
+	}
+	return true
+}
+
+// sub finds a subcommand of a container.
+func (e *entry) sub(name []byte) *entry {
+	w, ok := pack(name)
+	if !ok {
+		return nil
+	}
+	for i := range e.subs {
+		if p, _ := pack([]byte(e.subs[i].name)); p == w {
+			return &e.subs[i]
+		}
+	}
+	return nil
+}
+
+// word is a command's name of up to 16 letters, in small letters, packed.
+type word [2]uint64
+
+// pack folds the case of a name. Only letters are told apart right: names have no others.
+func pack(b []byte) (w word, ok bool) {
+	if len(b) == 0 || len(b) > 16 {
+		return w, false
+	}
+	for i, c := range b {
+		if c |= 0x20; c < 'a' || c > 'z' {
+			return w, false
+		}
+		w[i>>3] |= uint64(c) << (i & 7 * 8)
+	}
+	return w, true
+}
+
+// slots is the size of the index: a power of two, some five times the commands.
+const slots = 256
+
+// index finds commands by open addressing: no allocation, one or two probes.
+var index [slots]struct {
+	word word
+	cmd  *entry
+}
+
+func (w word) slot() int { return int((w[0]^w[1]*31)*0x9E3779B97F4A7C15>>56) % slots }
+
+// lookup finds a command by its name in any case; nil: there is none.
+func lookup(name []byte) *entry {
+	w, ok := pack(name)
+	if !ok {
+		return nil
+	}
+	for i := w.slot(); index[i].cmd != nil; i = (i + 1) % slots {
+		if index[i].word == w {
+			return index[i].cmd
+		}
+	}
+	return nil
+}
+
+// init fills the table and its index. It is not a plain initialiser because COMMAND, which is
+// in the table, reads it.
+func init() {
+	commands = table()
+	for i := range commands {
+		cmd := &commands[i]
+		cmd.full = cmd.name
+		for j := range cmd.subs {
+			cmd.subs[j].full = cmd.name + "|" + cmd.subs[j].name
+		}
+		w, _ := pack([]byte(cmd.name))
+		at := w.slot()
+		for index[at].cmd != nil {
+			at = (at + 1) % slots
+		}
+		index[at].word, index[at].cmd = w, cmd
+	}
+}
+
+// commands is the table, in alphabetical order within its groups. Nothing changes it after init.
+var commands []entry

@@ -1,0 +1,60 @@
+package command
+
+import (
+	"bytes"
+	"strings"
+
+	"covey/codec"
+)
+
+// Replies that several commands give. The words are those of Redis where it has the case.
+const (
+	errSyntax     = "ERR syntax error"
+	errInteger    = "ERR value is not an integer or out of range"
+	errOverflow   = "ERR increment or decrement would overflow"
+	errLoading    = "LOADING " + sentenceLoading
+	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
+	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
+	errReplyMGET  = "ERR the reply would be larger than 64 MiB; ask for fewer keys at once"
+	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
+	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
+	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
+)
+
+// sentenceLoading is what a node that is not ready says, in the binary protocol without a code.
+const sentenceLoading = "covey is loading the data of its peers; try again in a moment"
+
+func wrongArity(out []byte, name string) []byte {
+	return codec.AppendError(out, "ERR wrong number of arguments for '"+name+"' command")
+}
+
+func badExpiry(out []byte, name string) []byte {
+	return codec.AppendError(out, "ERR invalid expire time in '"+name+"' command")
+}
+
+// unknownCommand repeats the start of what was asked, as Redis does, up to a limit.
+func unknownCommand(out []byte, args [][]byte) []byte {
+	text := "ERR unknown command '" + cString(args[0], quotedName) + "', with args beginning with: "
+	quoted := 0
+	for _, a := range args[1:] {
+		if quoted >= quotedArgs {
+			break
+		}
+		s := "'" + cString(a, quotedArgs-quoted) + "' "
+		text += s
+		quoted += len(s)
+	}
+	return codec.AppendError(out, text)
+}
+
+func unknownSubcommand(out []byte, args [][]byte) []byte {
+	return codec.AppendError(out, "ERR unknown subcommand '"+cString(args[1], quotedName)+"'. Try "+strings.ToUpper(string(args[0]))+" HELP.")
+}
+
+// cString cuts b at its first zero byte and at limit.
+func cString(b []byte, limit int) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b[:min(len(b), limit)])
+}

@@ -1,0 +1,155 @@
+package command
+
+import (
+	"math"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// expiryProblem is what may be wrong with an expiry that a client gives.
+type expiryProblem uint8
+
+const (
+	expiryFine expiryProblem = iota
+	expiryNoInteger
+	expiryRange
+)
+
+func (p expiryProblem) append(out []byte, name string) []byte {
+	if p == expiryNoInteger {
+		return codec.AppendError(out, errInteger)
+	}
+	return badExpiry(out, name)
+}
+
+// expiry turns the expiry of a SET into cluster ms. It must be more than 0; one that is past
+// is no error: the key dies as it is written.
+func (t *Turn) expiry(arg []byte, unit expiryUnit) (at uint64, p expiryProblem) {
+	n, ok := integer(arg)
+	if !ok {
+		return 0, expiryNoInteger
+	}
+	if n <= 0 {
+		return 0, expiryRange
+	}
+	if unit == unitEX || unit == unitEXAT {
+		if n > math.MaxInt64/1000 {
+			return 0, expiryRange
+		}
+		n *= 1000
+	}
+	base := int64(t.Now)
+	if unit == unitEXAT || unit == unitPXAT {
+		base = t.wallOffset()
+	}
+	if base > 0 && n > math.MaxInt64-base {
+		return 0, expiryRange
+	}
+	return uint64(max(n+base, 1)), expiryFine
+}
+
+// wallOffset is what is added to a time of the node's wall clock, in ms, to make it
+// cluster time (R8).
+func (t *Turn) wallOffset() int64 { return int64(t.Now) - int64(t.Host.Wall()/1000) }
+
+func expire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.expire(c, args, int64(t.Now), 1000, "expire", out), Done
+}
+
+func pexpire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.expire(c, args, int64(t.Now), 1, "pexpire", out), Done
+}
+
+func expireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.expire(c, args, t.wallOffset(), 1000, "expireat", out), Done
+}
+
+func pexpireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.expire(c, args, t.wallOffset(), 1, "pexpireat", out), Done
+}
+
+// expire sets the expiry of a key to base + the argument times unit, in ms. A time that is
+// past ends the key now.
+func (t *Turn) expire(c *Client, args [][]byte, base, unit int64, name string, out []byte) []byte {
+	cond, problem := expireCond(args[3:])
+	if problem != "" {
+		return codec.AppendError(out, problem)
+	}
+	n, ok := integer(args[2])
+	if !ok {
+		return codec.AppendError(out, errInteger)
+	}
+	if n > math.MaxInt64/unit || n < math.MinInt64/unit {
+		return badExpiry(out, name)
+	}
+	n *= unit
+	if base > 0 && n > math.MaxInt64-base || base < 0 && n < math.MinInt64-base {
+		return badExpiry(out, name)
+	}
+	at := uint64(max(n+base, 1))
+	r, ok := t.Store.Expire(args[1], t.Store.Hash(args[1]), t.Now, at, cond)
+	if !ok {
+		return codec.AppendInt(out, 0)
+	}
+	t.update(c, &r)
+	return codec.AppendInt(out, 1)
+}
+
+// expireCond reads the options of EXPIRE; problem is the error to reply.
+func expireCond(args [][]byte) (cond store.ExpireCond, problem string) {
+	for _, a := range args {
+		switch {
+		case is(a, "NX"):
+			cond |= store.ExpireNX
+		case is(a, "XX"):
+			cond |= store.ExpireXX
+		case is(a, "GT"):
+			cond |= store.ExpireGT
+		case is(a, "LT"):
+			cond |= store.ExpireLT
+		default:
+			return 0, "ERR Unsupported option " + cString(a, quotedArgs)
+		}
+	}
+	if cond&store.ExpireNX != 0 && cond != store.ExpireNX {
+		return 0, "ERR NX and XX, GT or LT options at the same time are not compatible"
+	}
+	if cond&store.ExpireGT != 0 && cond&store.ExpireLT != 0 {
+		return 0, "ERR GT and LT options at the same time are not compatible"
+	}
+	return cond, ""
+}
+
+func persist(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	r, ok := t.Store.Persist(args[1], t.Store.Hash(args[1]), t.Now)
+	if !ok {
+		return codec.AppendInt(out, 0), Done
+	}
+	t.update(c, &r)
+	return codec.AppendInt(out, 1), Done
+}
+
+func ttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	left := t.left(args[1])
+	if left > 0 {
+		left = left/1000 + (left%1000+500)/1000
+	}
+	return codec.AppendInt(out, left), Done
+}
+
+func pttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendInt(out, t.left(args[1])), Done
+}
+
+// left is how long a key has to live, in ms; -1: for ever, -2: it is not there.
+func (t *Turn) left(key []byte) int64 {
+	m, ok := t.has(key)
+	switch {
+	case !ok:
+		return -2
+	case m.ExpireAt == 0:
+		return -1
+	}
+	return int64(m.ExpireAt - t.Now)
+}

@@ -1,0 +1,51 @@
+package command
+
+import "covey/codec"
+
+// del leaves a tombstone for each key that is there. On a node that is not ready it does so
+// for every key: it cannot be sure that no other node has it (R3, R17). The reply counts the
+// keys that were there.
+func del(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	blind, n := !t.ready(), int64(0)
+	for _, key := range args[1:] {
+		r, existed, written := t.Store.Delete(key, t.Store.Hash(key), t.Now, blind)
+		if written {
+			t.update(c, &r)
+		}
+		if existed {
+			n++
+		}
+	}
+	return codec.AppendInt(out, n), Done
+}
+
+func exists(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	n := int64(0)
+	for _, key := range args[1:] {
+		if _, ok := t.has(key); ok {
+			n++
+		}
+	}
+	return codec.AppendInt(out, n), Done
+}
+
+func typeOf(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if _, ok := t.has(args[1]); ok {
+		return codec.AppendSimple(out, "string"), Done
+	}
+	return codec.AppendSimple(out, "none"), Done
+}
+
+func dbsize(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendInt(out, int64(t.Store.Len())), Done
+}
+
+// flush removes every key (R4). ASYNC and SYNC make no difference here.
+func flush(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args) > 2 || len(args) == 2 && !is(args[1], "ASYNC") && !is(args[1], "SYNC") {
+		return codec.AppendError(out, errSyntax), Done
+	}
+	r := t.Store.Flush(t.Now)
+	t.update(c, &r)
+	return codec.AppendSimple(out, "OK"), Done
+}

@@ -1,0 +1,254 @@
+package command
+
+import (
+	"math"
+	"strconv"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// value appends the value of a key as a bulk, or a null. It goes from the store into the
+// reply in one copy, unless its length has not as many digits as the last one's.
+func (t *Turn) value(c *Client, key, out []byte) []byte {
+	start, guess := len(out), t.guess
+	out = codec.BeginBulk(out, guess)
+	body := len(out)
+	out, _, ok := t.Store.Get(out, key, t.Store.Hash(key), t.Now)
+	if !ok {
+		t.Tally.Misses++
+		return codec.AppendNull(out[:start], c.Proto)
+	}
+	t.Tally.Hits++
+	t.guess = len(out) - body
+	return codec.FinishBulk(out, start, guess)
+}
+
+// has reports whether a key is there. A value that is read to know it goes to scratch.
+func (t *Turn) has(key []byte) (m store.Meta, ok bool) {
+	t.buf, m, ok = t.Store.Get(t.buf[:0], key, t.Store.Hash(key), t.Now)
+	if ok {
+		t.Tally.Hits++
+	} else {
+		t.Tally.Misses++
+	}
+	return m, ok
+}
+
+func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.value(c, args[1], out), Done
+}
+
+func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	start := len(out)
+	out = codec.AppendArray(out, len(args)-1)
+	for _, key := range args[1:] {
+		out = t.value(c, key, out)
+		if len(out)-start > maxReply {
+			return codec.AppendError(out[:start], errReplyMGET), Done
+		}
+	}
+	return out, Done
+}
+
+func strlen(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	n := 0
+	if _, ok := t.has(args[1]); ok {
+		n = len(t.buf)
+	}
+	return codec.AppendInt(out, int64(n)), Done
+}
+
+// setOptions are the options of SET.
+type setOptions struct {
+	store.SetOptions
+	unit expiryUnit // 0: no expiry given
+	when []byte
+}
+
+// expiryUnit says how an expiry is given.
+type expiryUnit uint8
+
+const (
+	unitEX expiryUnit = 1 + iota
+	unitPX
+	unitEXAT
+	unitPXAT
+)
+
+// parse reads the options behind the value. ok is false for a syntax error. What excludes
+// what is as in Redis: of the four ways to give an expiry one, but that one more than once.
+func (o *setOptions) parse(args [][]byte) (ok bool) {
+	for i := 0; i < len(args); i++ {
+		unit := expiryUnit(0)
+		switch a := args[i]; {
+		case is(a, "NX") && !o.XX:
+			o.NX = true
+		case is(a, "XX") && !o.NX:
+			o.XX = true
+		case is(a, "GET"):
+			o.Get = true
+		case is(a, "KEEPTTL") && o.unit == 0:
+			o.KeepTTL = true
+		case is(a, "EX"):
+			unit = unitEX
+		case is(a, "PX"):
+			unit = unitPX
+		case is(a, "EXAT"):
+			unit = unitEXAT
+		case is(a, "PXAT"):
+			unit = unitPXAT
+		default:
+			return false
+		}
+		if unit == 0 {
+			continue
+		}
+		if i+1 == len(args) || o.KeepTTL || (o.unit != 0 && o.unit != unit) {
+			return false
+		}
+		i++
+		o.unit, o.when = unit, args[i]
+	}
+	return true
+}
+
+func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	var o setOptions
+	if !o.parse(args[3:]) {
+		return codec.AppendError(out, errSyntax), Done
+	}
+	g := gateBlind
+	if o.NX || o.XX || o.Get || o.KeepTTL {
+		g = gateReady
+	}
+	if a := t.admit(c, g); a != admitted {
+		return a.turnAway(out)
+	}
+	if o.unit != 0 {
+		at, problem := t.expiry(o.when, o.unit)
+		if problem != expiryFine {
+			return problem.append(out, "set"), Done
+		}
+		o.ExpireAt = at
+	}
+	return t.store(c, args[1], args[2], o.SetOptions, out), Done
+}
+
+// store writes a value and appends SET's reply: OK, null when a condition was not met, or
+// with GET what was there.
+func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byte) []byte {
+	start, guess := len(out), t.guess
+	if o.Get {
+		out = codec.BeginBulk(out, guess)
+	}
+	body := len(out)
+	out, res := t.Store.Set(out, key, value, t.Store.Hash(key), t.Now, o)
+	if res.Err != nil {
+		return codec.AppendError(out[:start], "ERR "+res.Err.Error())
+	}
+	if res.Written {
+		t.update(c, &res.Record)
+	}
+	switch {
+	case o.Get && res.Existed:
+		t.Tally.Hits++
+		t.guess = len(out) - body
+		return codec.FinishBulk(out, start, guess)
+	case o.Get:
+		t.Tally.Misses++
+		return codec.AppendNull(out[:start], c.Proto)
+	case res.Written:
+		return codec.AppendSimple(out, "OK")
+	}
+	return codec.AppendNull(out, c.Proto)
+}
+
+func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	key := args[1]
+	_, res := t.Store.Set(nil, key, args[2], t.Store.Hash(key), t.Now, store.SetOptions{NX: true})
+	switch {
+	case res.Err != nil:
+		return codec.AppendError(out, "ERR "+res.Err.Error()), Done
+	case !res.Written:
+		return codec.AppendInt(out, 0), Done
+	}
+	t.update(c, &res.Record)
+	return codec.AppendInt(out, 1), Done
+}
+
+func setex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.setWithExpiry(c, args, unitEX, "setex", out), Done
+}
+
+func psetex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.setWithExpiry(c, args, unitPX, "psetex", out), Done
+}
+
+func (t *Turn) setWithExpiry(c *Client, args [][]byte, unit expiryUnit, name string, out []byte) []byte {
+	at, problem := t.expiry(args[2], unit)
+	if problem != expiryFine {
+		return problem.append(out, name)
+	}
+	return t.store(c, args[1], args[3], store.SetOptions{ExpireAt: at}, out)
+}
+
+func getset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.store(c, args[1], args[2], store.SetOptions{Get: true}, out), Done
+}
+
+func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args)%2 == 0 {
+		return wrongArity(out, "mset"), Done
+	}
+	for i := 1; i < len(args); i += 2 {
+		key := args[i]
+		_, res := t.Store.Set(nil, key, args[i+1], t.Store.Hash(key), t.Now, store.SetOptions{})
+		if res.Err != nil {
+			return codec.AppendError(out, "ERR "+res.Err.Error()), Done
+		}
+		t.update(c, &res.Record)
+	}
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+func incr(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.increment(c, args[1], 1, out), Done
+}
+
+func decr(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return t.increment(c, args[1], -1, out), Done
+}
+
+func incrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	n, ok := integer(args[2])
+	if !ok {
+		return codec.AppendError(out, errInteger), Done
+	}
+	return t.increment(c, args[1], n, out), Done
+}
+
+func decrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	n, ok := integer(args[2])
+	switch {
+	case !ok:
+		return codec.AppendError(out, errInteger), Done
+	case n == math.MinInt64:
+		return codec.AppendError(out, "ERR decrement would overflow"), Done
+	}
+	return t.increment(c, args[1], -n, out), Done
+}
+
+func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) []byte {
+	var n int64
+	var r store.Record
+	var err error
+	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, t.Store.Hash(key), t.Now, delta)
+	if err != nil {
+		return codec.AppendError(out, "ERR "+err.Error())
+	}
+	t.update(c, &r)
+	out = append(out, ':')
+	out = strconv.AppendInt(out, n, 10)
+	return append(out, '\r', '\n')
+}

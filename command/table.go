@@ -1,0 +1,181 @@
+package command
+
+// table lists every command: connection, server, keys, strings, covey's own. What COMMAND says of
+// those that Redis has too is what Redis 7.0 says.
+func table() []entry {
+	var all []entry
+	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+const (
+	onReadKey     = "RO access"
+	onLookKey     = "RO"
+	onUpdateKey   = "RW update"
+	onCountKey    = "RW access update"
+	onWriteKey    = "OW update"
+	onDeleteKey   = "RM delete"
+	tipMulti      = "request_policy:multi_shard"
+	tipSum        = tipMulti + " response_policy:agg_sum"
+	tipAll        = tipMulti + " response_policy:all_succeeded"
+	tipEverywhere = "request_policy:all_shards response_policy:all_succeeded"
+	tipOutput     = "nondeterministic_output"
+)
+
+var connectionTable = []entry{
+	{name: "auth", arity: -2, run: auth, flags: flagsConnection, category: "connection",
+		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Present a secret to the node"},
+	{name: "echo", arity: 2, run: echo, flags: flagLoading | flagStale | flagFast, category: "connection",
+		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Give back the message"},
+	{name: "hello", arity: -1, run: hello, flags: flagsConnection, category: "connection",
+		group: "connection", since: "6.0.0", complexity: "O(1)", summary: "Choose the version of the protocol"},
+	{name: "ping", arity: -1, run: ping, flags: flagFast, category: "connection", tips: tipEverywhere,
+		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Ask whether the node is there"},
+	{name: "quit", arity: -1, run: quit, flags: flagsConnection, category: "connection",
+		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Close the connection"},
+	{name: "reset", arity: 1, run: reset, flags: flagsConnection, category: "connection",
+		group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Make the connection as new"},
+	{name: "select", arity: 2, run: selectDB, flags: flagLoading | flagStale | flagFast, category: "connection",
+		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Choose a database; there is only 0"},
+}
+
+const flagsClient = flagNoScript | flagLoading | flagStale
+
+var containerTable = []entry{
+	{name: "client", arity: -2, run: help, group: "connection", since: "2.4.0", complexity: "O(1)",
+		summary: "Commands about connections", subs: []entry{
+			{name: "getname", arity: 2, run: clientGetName, flags: flagsClient, category: "connection",
+				group: "connection", since: "2.6.9", complexity: "O(1)", summary: "Return the name of the current connection"},
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale, category: "connection",
+				group: "connection", since: "5.0.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "id", arity: 2, run: clientID, flags: flagsClient, category: "connection",
+				group: "connection", since: "5.0.0", complexity: "O(1)", summary: "Return the ID of the current connection"},
+			{name: "info", arity: 2, run: clientInfo, flags: flagsClient, category: "connection",
+				group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Describe the current connection"},
+			{name: "setinfo", arity: 4, run: clientSetInfo, flags: flagsClient, category: "connection",
+				group: "connection", since: "7.2.0", complexity: "O(1)", summary: "Say which library the client uses: LIB-NAME or LIB-VER, and a value"},
+			{name: "setname", arity: 3, run: clientSetName, flags: flagsClient, category: "connection",
+				group: "connection", since: "2.6.9", complexity: "O(1)", summary: "Give the current connection a name"},
+		}},
+	{name: "command", arity: -1, run: commandAll, flags: flagLoading | flagStale, category: "connection",
+		group: "server", since: "2.8.13", complexity: "O(N) where N is the number of commands",
+		summary: "Describe all commands", tips: "nondeterministic_output_order", subs: []entry{
+			{name: "count", arity: 2, run: commandCount, flags: flagLoading | flagStale, category: "connection",
+				group: "server", since: "2.8.13", complexity: "O(1)", summary: "Return the number of commands"},
+			{name: "docs", arity: -2, run: commandDocs, flags: flagLoading | flagStale, category: "connection",
+				group: "server", since: "7.0.0", complexity: "O(N) where N is the number of commands", summary: "Return what the given commands, or all, are for"},
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale, category: "connection",
+				group: "server", since: "5.0.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "info", arity: -2, run: commandInfo, flags: flagLoading | flagStale, category: "connection",
+				group: "server", since: "2.8.13", complexity: "O(N) where N is the number of commands", summary: "Return details of the given commands, or of all"},
+			{name: "list", arity: -2, run: commandList, flags: flagLoading | flagStale, category: "connection",
+				group: "server", since: "7.0.0", complexity: "O(N) where N is the number of commands", summary: "Return the names of the commands; FILTERBY PATTERN, ACLCAT or MODULE and a value leaves some out"},
+		}},
+	{name: "config", arity: -2, run: help, group: "server", since: "2.0.0", complexity: "O(1)",
+		summary: "Commands about the settings", subs: []entry{
+			{name: "get", arity: -3, run: configGet, flags: flagAdmin | flagNoScript | flagLoading | flagStale | flagDangerous,
+				group: "server", since: "2.0.0", complexity: "O(N) where N is the number of settings", summary: "Return the settings whose names match the patterns"},
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale,
+				group: "server", since: "5.0.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "set", arity: -4, run: configSet, flags: flagAdmin | flagNoScript | flagLoading | flagStale | flagDangerous,
+				group: "server", since: "2.0.0", complexity: "O(1)", summary: "Say that settings are given when the node starts"},
+		}},
+	{name: "covey", arity: -2, run: help, group: "covey", since: "0.1.0", complexity: "O(1)",
+		summary: "Commands about the node and its mesh", subs: []entry{
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale,
+				group: "covey", since: "0.1.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "info", arity: 2, run: coveyInfo, flags: flagLoading | flagStale,
+				group: "covey", since: "0.1.0", complexity: "O(1)", summary: "Describe this node as JSON"},
+			{name: "members", arity: 2, run: coveyMembers, flags: flagLoading | flagStale,
+				group: "covey", since: "0.1.0", complexity: "O(N) where N is the number of members", summary: "List the members of the mesh as JSON"},
+			{name: "verify", arity: 2, run: coveyVerify, flags: flagLoading | flagStale,
+				group: "covey", since: "0.1.0", complexity: "O(N) where N is the number of members", summary: "Say as JSON whether all members hold the same data"},
+		}},
+}
+
+var serverTable = []entry{
+	{name: "dbsize", arity: 1, gate: gateReady, run: dbsize, flags: flagReadOnly | flagFast, category: "keyspace",
+		tips:  "request_policy:all_shards response_policy:agg_sum",
+		group: "server", since: "1.0.0", complexity: "O(1)", summary: "Return the number of keys"},
+	{name: "flushall", arity: -1, gate: gateBlind, run: flush, flags: flagWrite | flagDangerous, category: "keyspace", tips: tipEverywhere,
+		group: "server", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Remove all keys, on all nodes"},
+	{name: "flushdb", arity: -1, gate: gateBlind, run: flush, flags: flagWrite | flagDangerous, category: "keyspace", tips: tipEverywhere,
+		group: "server", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Remove all keys, on all nodes"},
+	{name: "info", arity: -1, run: info, flags: flagLoading | flagStale | flagDangerous,
+		tips:  "nondeterministic_output request_policy:all_shards response_policy:special",
+		group: "server", since: "1.0.0", complexity: "O(1)", summary: "Describe the node"},
+	{name: "time", arity: 1, run: timeOf, flags: flagLoading | flagStale | flagFast, tips: tipOutput,
+		group: "server", since: "2.6.0", complexity: "O(1)", summary: "Return the wall clock: seconds and microseconds"},
+	{name: "wait", arity: 3, run: wait, flags: flagNoScript, category: "connection",
+		tips:  "request_policy:all_shards response_policy:agg_min",
+		group: "generic", since: "3.0.0", complexity: "O(1)", summary: "Wait until so many peers have the connection's writes, or the milliseconds are over"},
+}
+
+var keyTable = []entry{
+	{name: "del", arity: -2, gate: gateBlind, run: del, first: 1, last: -1, step: 1, flags: flagWrite, category: "keyspace", keys: onDeleteKey, tips: tipSum,
+		group: "generic", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Delete keys"},
+	{name: "exists", arity: -2, gate: gateReady, run: exists, first: 1, last: -1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onLookKey, tips: tipSum,
+		group: "generic", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Count the keys that are there"},
+	{name: "keys", arity: 2, gate: gateReady, run: keys, flags: flagReadOnly | flagDangerous, category: "keyspace",
+		tips:  "request_policy:all_shards nondeterministic_output_order",
+		group: "generic", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "List the keys that match a pattern"},
+	{name: "scan", arity: -2, gate: gateReady, run: scan, flags: flagReadOnly, category: "keyspace",
+		tips:  "nondeterministic_output request_policy:special",
+		group: "generic", since: "2.8.0", complexity: "O(1) for a call, O(N) for a whole pass", summary: "List the keys part by part"},
+	{name: "type", arity: 2, gate: gateReady, run: typeOf, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onLookKey,
+		group: "generic", since: "1.0.0", complexity: "O(1)", summary: "Return the type of what a key holds"},
+	{name: "unlink", arity: -2, gate: gateBlind, run: del, first: 1, last: -1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onDeleteKey, tips: tipSum,
+		group: "generic", since: "4.0.0", complexity: "O(N) where N is the number of keys", summary: "Delete keys"},
+}
+
+var expiryTable = []entry{
+	{name: "expire", arity: -3, gate: gateReady, run: expire, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
+		group: "generic", since: "1.0.0", complexity: "O(1)", summary: "Set how long a key lives, in seconds"},
+	{name: "expireat", arity: -3, gate: gateReady, run: expireat, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
+		group: "generic", since: "1.2.0", complexity: "O(1)", summary: "Set until when a key lives, in seconds since 1970"},
+	{name: "persist", arity: 2, gate: gateReady, run: persist, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
+		group: "generic", since: "2.2.0", complexity: "O(1)", summary: "Let a key live for ever"},
+	{name: "pexpire", arity: -3, gate: gateReady, run: pexpire, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
+		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Set how long a key lives, in milliseconds"},
+	{name: "pexpireat", arity: -3, gate: gateReady, run: pexpireat, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
+		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Set until when a key lives, in milliseconds since 1970"},
+	{name: "pttl", arity: 2, gate: gateReady, run: pttl, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey, tips: tipOutput,
+		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Return how long a key still lives, in milliseconds"},
+	{name: "ttl", arity: 2, gate: gateReady, run: ttl, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey, tips: tipOutput,
+		group: "generic", since: "1.0.0", complexity: "O(1)", summary: "Return how long a key still lives, in seconds"},
+}
+
+var stringTable = []entry{
+	{name: "get", arity: 2, gate: gateReady, run: get, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Return the value of a key"},
+	{name: "getset", arity: 3, gate: gateReady, run: getset, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key and return what it held"},
+	{name: "mget", arity: -2, gate: gateReady, run: mget, first: 1, last: -1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey, tips: tipMulti,
+		group: "string", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Return the values of keys"},
+	{name: "mset", arity: -3, gate: gateBlind, run: mset, first: 1, last: -1, step: 2, flags: flagWrite | flagDenyOOM, category: "string", keys: onWriteKey, tips: tipAll,
+		group: "string", since: "1.0.1", complexity: "O(N) where N is the number of keys", summary: "Set keys, each for itself"},
+	{name: "psetex", arity: 4, gate: gateBlind, run: psetex, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string", keys: onWriteKey,
+		group: "string", since: "2.6.0", complexity: "O(1)", summary: "Set a key that lives so many milliseconds"},
+	{name: "set", arity: -3, gate: gateOwn, run: set, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string",
+		keys: "RW access update variable_flags", note: "RW and ACCESS due to the optional `GET` argument",
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key"},
+	{name: "setex", arity: 4, gate: gateBlind, run: setex, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string", keys: onWriteKey,
+		group: "string", since: "2.0.0", complexity: "O(1)", summary: "Set a key that lives so many seconds"},
+	{name: "setnx", arity: 3, gate: gateReady, run: setnx, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: "OW insert",
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key that is not there"},
+	{name: "strlen", arity: 2, gate: gateReady, run: strlen, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onLookKey,
+		group: "string", since: "2.2.0", complexity: "O(1)", summary: "Return the length of a value in bytes"},
+}
+
+var counterTable = []entry{
+	{name: "decr", arity: 2, gate: gateReady, run: decr, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Take 1 from a number"},
+	{name: "decrby", arity: 3, gate: gateReady, run: decrby, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Take from a number"},
+	{name: "incr", arity: 2, gate: gateReady, run: incr, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Add 1 to a number"},
+	{name: "incrby", arity: 3, gate: gateReady, run: incrby, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Add to a number"},
+}

@@ -1,0 +1,139 @@
+package command
+
+import (
+	"covey/codec"
+	"covey/store"
+)
+
+// Verdict tells the loop how to go on after a command.
+type Verdict uint8
+
+const (
+	// Done: the reply has been appended; go on with the next command.
+	Done Verdict = iota
+	// Close: the reply has been appended; close the connection once it is written.
+	Close
+	// Wait: nothing was done or appended. Run the same command again when a peer has
+	// acknowledged something, when the node's state changed, or at the next tick.
+	// Client.Deadline says until when it may wait; the command itself answers past it.
+	Wait
+)
+
+// Host is what commands ask of the node beside the store. Its methods are called on the
+// loop's goroutine, from within RESP and Frame, and must not block.
+type Host interface {
+	// State is how far the node has come (R21).
+	State() codec.State
+	// Settled reports whether writes may be stamped (R8).
+	Settled() bool
+	// Acked returns how many peers are linked now and have acknowledged the node's own stream
+	// up to seq, in their present start (R11).
+	Acked(seq uint64) int
+	// Wall is the wall clock of this turn, in microseconds since 1970.
+	Wall() uint64
+	// Report appends the JSON of a topic. The error is a sentence for the user.
+	Report(topic codec.Topic, dst []byte) ([]byte, error)
+	// Facts returns what INFO and CONFIG GET show.
+	Facts() Facts
+}
+
+// Client is what a connection means to its commands. It belongs to the connection's loop.
+type Client struct {
+	ID      uint64
+	Addr    string // host:port of the other side
+	Proto   int    // 2 or 3, as HELLO chose; 0 is 2
+	Created int64  // when it was accepted, in ns of the clock of Facts.Now
+
+	Name, LibName, LibVer string // as the client names itself
+
+	// Dirty: it has updates in the turn's Stage. The loop clears it when it sets LastSeq.
+	Dirty bool
+	// LastSeq is the head of the node's stream after its last write: what its WAIT waits for.
+	LastSeq uint64
+	// Deadline is until when the command that waits may wait, in ms of Turn.Now; 0: none waits.
+	Deadline uint64
+}
+
+// Tally counts what the commands of a turn met. The loop may add it to the node's counters
+// and clear it whenever it likes.
+type Tally struct {
+	Hits, Misses uint64 // keys that reads found, and did not find
+	Errors       uint64 // errors replied by RESP
+}
+
+// Turn is one loop's means to run commands: it belongs to the loop and lives as long. The
+// loop sets Now at the start of each turn.
+type Turn struct {
+	Store *store.Store
+	Host  Host
+	Now   uint64 // cluster time, ms
+	Stage *codec.Stage
+	Tally Tally
+
+	guess int          // length of the last value replied
+	rec   codec.Record // of update
+	buf   []byte       // scratch of one command
+	keys  [][]byte     // scratch of one command
+}
+
+// RESP carries out one parsed command for c and appends the reply to out. args[0] is the
+// name; args are not kept and not changed. With Wait out is returned as it came.
+func (t *Turn) RESP(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args) == 0 {
+		return out, Done
+	}
+	if c.Proto == 0 {
+		c.Proto = codec.RESP2
+	}
+	start := len(out)
+	out, v := t.run(c, args, out)
+	if v != Wait {
+		c.Deadline = 0
+		if len(out) > start && out[start] == '-' {
+			t.Tally.Errors++
+		}
+	}
+	t.trim()
+	return out, v
+}
+
+func (t *Turn) run(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	cmd := lookup(args[0])
+	if cmd == nil {
+		return unknownCommand(out, args), Done
+	}
+	if len(cmd.subs) > 0 && len(args) > 1 {
+		if cmd = cmd.sub(args[1]); cmd == nil {
+			return unknownSubcommand(out, args), Done
+		}
+	}
+	if !cmd.takes(len(args)) {
+		return wrongArity(out, cmd.full), Done
+	}
+	if cmd.first > 0 && !cmd.keysFit(args) {
+		return codec.AppendError(out, errKeyLength), Done
+	}
+	if a := t.admit(c, cmd.gate); a != admitted {
+		return a.turnAway(out)
+	}
+	return cmd.run(t, c, args, out)
+}
+
+// update puts an update that the store returned into the stage. The record may alias the
+// command: nothing of it is kept.
+func (t *Turn) update(c *Client, r *store.Record) {
+	t.rec = codec.Record(*r)
+	t.Stage.Add(&t.rec)
+	t.rec.Key, t.rec.Value = nil, nil
+	c.Dirty = true
+}
+
+// trim gives back the scratch of a command that needed very much.
+func (t *Turn) trim() {
+	if cap(t.buf) > keptScratch {
+		t.buf = nil
+	}
+	if cap(t.keys) > keptScratch/24 {
+		t.keys = nil
+	}
+}
