@@ -16,6 +16,8 @@ const (
 	RecordKeeps      = 0x02 // keeps the time to live; carries base (R2)
 	RecordExpiryOnly = 0x04 // an EXPIRE or PERSIST: V is the version it saw; no value (R3)
 	RecordFlush      = 0x08 // a FLUSHALL: no key, no value (R4)
+	// RecordBare marks a whole record that expired so long ago that its value is gone (R3); all else of it is there.
+	RecordBare = RecordDeleted | RecordExpiryOnly
 	// RecordRef marks a record in a Stage whose value is looked up when it is sent. It is never on the wire.
 	RecordRef = 0x80
 

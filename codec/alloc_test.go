@@ -1,0 +1,131 @@
+package codec
+
+import "testing"
+
+func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
+	dst := make([]byte, 0, 4096)
+	greeting := Greeting{Full: true, ProtoMin: 1, ProtoMax: 1, Peers: []PeerAddr{examplePeer, examplePeer}}
+	linked, run, key, value := make(Linked, 80), flushRun(1), []byte("key"), make([]byte, 100)
+	expectNoAllocs(t, map[string]func(){
+		"Announce":          func() { AppendAnnounce(dst, exampleAnnounce) },
+		"Header":            func() { AppendHeader(dst, Header{Kind: KindBye, Length: 1}) },
+		"Greeting":          func() { AppendGreeting(dst, greeting) },
+		"Bye":               func() { AppendBye(dst, Bye{ReasonLeft}) },
+		"Heartbeat":         func() { AppendHeartbeat(dst, Heartbeat{Linked: linked}) },
+		"HeartbeatResponse": func() { AppendHeartbeatResponse(dst, HeartbeatResponse{}) },
+		"Batch":             func() { AppendBatch(dst, Batch{First: 1, Count: 1, Records: run}) },
+		"Ack":               func() { AppendAck(dst, Ack{}) },
+		"Gap":               func() { AppendGap(dst, Gap{}) },
+		"Pull":              func() { AppendPull(dst, Pull{}) },
+		"Records":           func() { FinishRecords(AppendRecord(BeginRecords(dst), &exampleRecord), 0, Records{Count: 1}) },
+		"Fetch":             func() { AppendFetch(dst, Fetch{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
+		"Listing": func() {
+			AppendListing(dst, Listing{Count: 1, Entries: AppendListingEntry(dst[2048:2048], exampleEntry)})
+		},
+		"GetValue":      func() { AppendGetValue(dst, 1, GetValue{Key: key}) },
+		"SetValue":      func() { AppendSetValue(dst, 1, SetValue{Key: key, Value: value}) },
+		"Delete":        func() { AppendDelete(dst, 1, Delete{Key: key}) },
+		"ValueResponse": func() { FinishFrame(append(BeginValueResponse(dst, 1, StatusOK), value...), 0) },
+		"Report":        func() { AppendReport(dst, 1, Report{TopicInfo}) },
+	})
+}
+
+func TestNothingIsAllocatedToDecode(t *testing.T) {
+	announce := AppendAnnounce(nil, exampleAnnounce)
+	into := Greeting{Peers: make([]PeerAddr, 0, MaxGreetingPeers)}
+	bodies := map[string][]byte{}
+	for _, c := range cases() {
+		bodies[c.name] = c.frame[HeaderLen:]
+	}
+	frame := AppendBye(nil, Bye{ReasonLeft})
+	var failed error
+	note := func(err error) {
+		if err != nil {
+			failed = err
+		}
+	}
+	expectNoAllocs(t, map[string]func(){
+		"Header":            func() { _, _, err := DecodeHeader(frame); note(err) },
+		"Announce":          func() { _, err := DecodeAnnounce(announce); note(err) },
+		"Greeting":          func() { note(DecodeGreetingInto(bodies["Greeting"], &into)) },
+		"Bye":               func() { _, err := DecodeBye(bodies["Bye"]); note(err) },
+		"Heartbeat":         func() { m, err := DecodeHeartbeat(bodies["Heartbeat"]); note(err); m.Linked.Has(node2) },
+		"HeartbeatResponse": func() { _, err := DecodeHeartbeatResponse(bodies["HeartbeatResponse"]); note(err) },
+		"Batch": func() {
+			m, err := DecodeBatch(bodies["Batch"])
+			note(err)
+			note(CheckRecords(m.Records, m.Count))
+			for run := m.Records; len(run) > 0; {
+				var r Record
+				n, err := DecodeRecord(run, &r)
+				note(err)
+				run = run[n:]
+			}
+		},
+		"Ack":     func() { _, err := DecodeAck(bodies["Ack"]); note(err) },
+		"Gap":     func() { _, err := DecodeGap(bodies["Gap"]); note(err) },
+		"Pull":    func() { _, err := DecodePull(bodies["Pull"]); note(err) },
+		"Records": func() { _, err := DecodeRecords(bodies["Records"]); note(err) },
+		"Fetch":   func() { m, err := DecodeFetch(bodies["Fetch"]); note(err); _, _, err = DecodeKey(m.Keys); note(err) },
+		"Listing": func() {
+			m, err := DecodeListing(bodies["Listing"])
+			note(err)
+			var e ListingEntry
+			_, err = DecodeListingEntry(m.Entries, &e)
+			note(err)
+		},
+		"GetValue":      func() { _, err := DecodeGetValue(bodies["GetValue"]); note(err) },
+		"SetValue":      func() { _, err := DecodeSetValue(bodies["SetValue"]); note(err) },
+		"Delete":        func() { _, err := DecodeDelete(bodies["Delete"]); note(err) },
+		"ValueResponse": func() { _, err := DecodeValueResponse(bodies["ValueResponse"]); note(err) },
+		"Report":        func() { _, err := DecodeReport(bodies["Report"]); note(err) },
+	})
+	if failed != nil {
+		t.Error(failed)
+	}
+}
+
+func TestNothingIsAllocatedForATurnOfAStage(t *testing.T) {
+	var s Stage
+	bytes := 0
+	turn := func() {
+		for range 100 {
+			s.Add(&exampleRecord)
+		}
+		for seg := range s.Segments() {
+			bytes += len(seg.Records)
+		}
+		s.Reset()
+	}
+	turn()
+	expectNoAllocs(t, map[string]func(){"a turn": turn})
+	if bytes == 0 {
+		t.Error("the stage was empty")
+	}
+}
+
+func TestNothingIsAllocatedToRefuse(t *testing.T) {
+	noise := make([]byte, 4096)
+	for i := range noise {
+		noise[i] = 0xA5
+	}
+	expectNoAllocs(t, map[string]func(){
+		"Header":   func() { DecodeHeader(noise) },
+		"Announce": func() { DecodeAnnounce(noise[:AnnounceLen]) },
+		"Batch":    func() { DecodeBatch(noise) },
+		"Records":  func() { CheckRecords(noise, 1<<32-1) },
+		"Fetch":    func() { DecodeFetch(noise) },
+	})
+}
+
+func expectNoAllocs(t *testing.T, all map[string]func()) {
+	t.Helper()
+	if respRace {
+		t.Skip("the race detector allocates")
+	}
+	for name, f := range all {
+		if got := testing.AllocsPerRun(200, f); got != 0 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}

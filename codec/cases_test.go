@@ -1,0 +1,253 @@
+package codec
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// The messages of the examples of docs/PROTOCOL.md. Each field has a value of its own, so that no two can be mixed up.
+var (
+	exampleAnnounce = Announce{
+		Form: FormAnnounce, ProtoMin: 1, ProtoMax: 1, State: StateReady, Cluster: 0x0102030405060708, Node: node1,
+		Incarnation: 0x21, Sequence: 3, Port: 9000, Lifetime: 15000,
+	}
+	exampleRecord = Record{
+		Key: []byte("key"), Value: []byte("value"), Kind: KindString, Content: 0xDEADC0DE,
+		Stamp: 0x11, Node: node1, ExpireAt: 0x21, ExpireStamp: 0x11, ExpireNode: node1,
+	}
+	exampleEntry = ListingEntry{KeyHash: 0x21, V: Version{0x31, 0x32}, E: Version{0x41, 0x42}, ExpireAt: 0x51, Content: 0x61, Flags: ListingGhost}
+	examplePeer  = PeerAddr{Node: node2, Addr: netip.MustParseAddrPort("10.0.0.2:9000")}
+)
+
+const (
+	node1 = 0x02fc00000001<<16 | 9000
+	node2 = 0x02fc00000002<<16 | 9000
+)
+
+// frameCase is one message in all its forms.
+type frameCase struct {
+	name   string
+	kind   Kind
+	tag    uint32
+	msg    any
+	frame  []byte
+	decode func(body []byte) (any, error) // runs are walked too
+	fields map[string][]byte              // by the names of the byte table
+	tail   bool                           // the body ends with bytes of any length, so that a shorter one may be whole
+}
+
+func u8(v uint8) []byte             { return []byte{v} }
+func u16(v uint16) []byte           { return binary.LittleEndian.AppendUint16(nil, v) }
+func u32(v uint32) []byte           { return binary.LittleEndian.AppendUint32(nil, v) }
+func u64(v uint64) []byte           { return binary.LittleEndian.AppendUint64(nil, v) }
+func ver(stamp, node uint64) []byte { return append(u64(stamp), u64(node)...) }
+
+// flushRun is a run of one record: a FLUSHALL.
+func flushRun(stamp uint64) []byte {
+	return AppendRecord(nil, &Record{Flags: RecordFlush, Stamp: stamp, Node: node1})
+}
+
+func cases() []frameCase {
+	return append(append(linkCases(), streamCases()...), append(copyCases(), clientCases()...)...)
+}
+
+func linkCases() []frameCase {
+	greeting := Greeting{
+		Full: true, Dialed: true, Stamped: true, Cluster: 0x0102030405060708, Node: node1, Incarnation: 0x21, Stream: 0x31,
+		ProtoMin: 1, ProtoMax: 1, Port: 9000, State: StateReady, Clock: 0x41, Step: 0xB1, Floor: Version{0x51, 0x52}, Flush: Version{0x61, 0x62},
+		Head: 0x71, Applied: 0x81, AppliedStream: 0x91, Dial: 0xC1, Held: 0xD1, HeldDialer: 0xA1, Peers: []PeerAddr{examplePeer},
+	}
+	heartbeat := Heartbeat{
+		Sequence: 0x11, State: StateReady, Stamped: true, Sent: 0x21, Clock: 0x31, Floor: Version{0x41, 0x42}, Flush: Version{0x51, 0x52},
+		Epoch: 0x61, Root: 0x71, Head: 0x81, Step: 0x91, Linked: Linked(nil).Append(node1).Append(node2),
+	}
+	response := HeartbeatResponse{Sequence: 0x11, Sent: 0x21, Clock: 0x31}
+	return []frameCase{
+		{
+			name: "Greeting", kind: KindGreeting, msg: greeting, frame: AppendGreeting(nil, greeting),
+			decode: func(b []byte) (any, error) { return DecodeGreeting(b) },
+			fields: map[string][]byte{
+				"flags": u8(7), "lowest protocol": u8(1), "highest protocol": u8(1), "state": u8(2), "port": u16(9000), "peers": u16(1),
+				"cluster": u64(0x0102030405060708), "node": u64(node1), "incarnation": u64(0x21), "stream": u64(0x31), "clock": u64(0x41),
+				"floor": ver(0x51, 0x52), "flush": ver(0x61, 0x62), "head": u64(0x71), "applied": u64(0x81), "applied stream": u64(0x91),
+				"held dialer": u64(0xA1), "step": u32(0xB1), "dial": u32(0xC1), "held": u32(0xD1),
+			},
+		},
+		{
+			name: "Bye", kind: KindBye, msg: Bye{ReasonLeft}, frame: AppendBye(nil, Bye{ReasonLeft}),
+			decode: func(b []byte) (any, error) { return DecodeBye(b) },
+			fields: map[string][]byte{"reason": u8(1)},
+		},
+		{
+			name: "Heartbeat", kind: KindHeartbeat, msg: heartbeat, frame: AppendHeartbeat(nil, heartbeat),
+			decode: func(b []byte) (any, error) { return DecodeHeartbeat(b) },
+			fields: map[string][]byte{
+				"sequence": u32(0x11), "state": u8(2), "flags": u8(1), "linked": u16(2), "sent": u64(0x21), "clock": u64(0x31),
+				"floor": ver(0x41, 0x42), "flush": ver(0x51, 0x52), "epoch": u64(0x61), "root": u64(0x71), "head": u64(0x81), "step": u32(0x91),
+			},
+		},
+		{
+			name: "HeartbeatResponse", kind: KindHeartbeatResponse, msg: response, frame: AppendHeartbeatResponse(nil, response),
+			decode: func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) },
+			fields: map[string][]byte{"sequence": u32(0x11), "sent": u64(0x21), "clock": u64(0x31)},
+		},
+	}
+}
+
+func streamCases() []frameCase {
+	batch := Batch{Stream: 0x11, First: 0x21, Count: 1, Step: 0x31, Records: flushRun(0x41)}
+	ack, gap := Ack{Stream: 0x11, Applied: 0x21, Received: 0x31}, Gap{Stream: 0x11, Head: 0x21, Stamp: 0x31}
+	return []frameCase{
+		{
+			name: "Batch", kind: KindBatch, msg: batch, frame: AppendBatch(nil, batch), decode: decodeBatchWhole,
+			fields: map[string][]byte{"stream": u64(0x11), "first": u64(0x21), "count": u32(1), "step": u32(0x31)},
+		},
+		{
+			name: "Ack", kind: KindAck, msg: ack, frame: AppendAck(nil, ack),
+			decode: func(b []byte) (any, error) { return DecodeAck(b) },
+			fields: map[string][]byte{"stream": u64(0x11), "applied": u64(0x21), "received": u64(0x31)},
+		},
+		{
+			name: "Gap", kind: KindGap, msg: gap, frame: AppendGap(nil, gap),
+			decode: func(b []byte) (any, error) { return DecodeGap(b) },
+			fields: map[string][]byte{"stream": u64(0x11), "head": u64(0x21), "stamp": u64(0x31)},
+		},
+	}
+}
+
+func copyCases() []frameCase {
+	pull := Pull{ID: 0x11, Shard: 255, Cursor: 0x21, Limit: 256 << 10}
+	records := Records{
+		ID: 0x11, Shard: 255, Next: 0x21, Done: true, Complete: true, Count: 1, Step: 0x51,
+		Floor: Version{0x31, 0x32}, Flush: Version{0x41, 0x42}, Records: flushRun(0x61),
+	}
+	fetch := Fetch{ID: 0x11, Count: 2, Keys: AppendKey(AppendKey(nil, []byte("key")), []byte{0xC5, '\n', 0})}
+	listing := Listing{Epoch: 0x11, Shard: 255, Leaf: 2, Split: 16, Count: 1, Entries: AppendListingEntry(nil, exampleEntry)}
+	return []frameCase{
+		{
+			name: "Pull", kind: KindPull, msg: pull, frame: AppendPull(nil, pull),
+			decode: func(b []byte) (any, error) { return DecodePull(b) },
+			fields: map[string][]byte{"id": u32(0x11), "limit": u32(256 << 10), "cursor": u64(0x21), "shard": u16(255)},
+		},
+		{
+			name: "Records", kind: KindRecords, msg: records, frame: AppendRecords(nil, records), decode: decodeRecordsWhole,
+			fields: map[string][]byte{
+				"id": u32(0x11), "count": u32(1), "next": u64(0x21), "floor": ver(0x31, 0x32), "flush": ver(0x41, 0x42), "step": u32(0x51),
+				"shard": u16(255), "flags": u8(3),
+			},
+		},
+		{
+			name: "Fetch", kind: KindFetch, msg: fetch, frame: AppendFetch(nil, fetch),
+			decode: func(b []byte) (any, error) { return DecodeFetch(b) },
+			fields: map[string][]byte{"id": u32(0x11), "count": u32(2)},
+		},
+		{
+			name: "Listing", kind: KindListing, msg: listing, frame: AppendListing(nil, listing), decode: decodeListingWhole,
+			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(1), "shard": u16(255), "leaf": u16(2), "split": u8(16)},
+		},
+	}
+}
+
+func clientCases() []frameCase {
+	get, del := GetValue{Key: []byte("key")}, Delete{Key: []byte("key")}
+	set := SetValue{Flags: SetNX, TTL: 30_000, Key: []byte("key"), Value: []byte("value")}
+	value, report := ValueResponse{Status: StatusOK, Value: []byte("value")}, ReportResponse{Status: StatusOK, JSON: []byte("[]")}
+	return []frameCase{
+		{
+			name: "GetValue", kind: KindGetValue, tag: 7, msg: get, frame: AppendGetValue(nil, 7, get), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeGetValue(b) },
+		},
+		{
+			name: "SetValue", kind: KindSetValue, tag: 8, msg: set, frame: AppendSetValue(nil, 8, set), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeSetValue(b) },
+			fields: map[string][]byte{"ttl": u64(30_000), "key length": u32(3), "flags": u8(1)},
+		},
+		{
+			name: "Delete", kind: KindDelete, tag: 9, msg: del, frame: AppendDelete(nil, 9, del), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeDelete(b) },
+		},
+		{
+			name: "ValueResponse", kind: KindValueResponse, tag: 7, msg: value, frame: AppendValueResponse(nil, 7, value), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeValueResponse(b) },
+			fields: map[string][]byte{"status": u8(0)},
+		},
+		{
+			name: "Report", kind: KindReport, tag: 10, msg: Report{TopicMembers}, frame: AppendReport(nil, 10, Report{TopicMembers}),
+			decode: func(b []byte) (any, error) { return DecodeReport(b) },
+			fields: map[string][]byte{"topic": u8(1)},
+		},
+		{
+			name: "ReportResponse", kind: KindReportResponse, tag: 10, msg: report, frame: AppendReportResponse(nil, 10, report), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeReportResponse(b) },
+			fields: map[string][]byte{"status": u8(0)},
+		},
+	}
+}
+
+func decodeBatchWhole(b []byte) (any, error) {
+	m, err := DecodeBatch(b)
+	if err == nil {
+		err = CheckRecords(m.Records, m.Count)
+	}
+	return m, err
+}
+
+func decodeRecordsWhole(b []byte) (any, error) {
+	m, err := DecodeRecords(b)
+	if err == nil {
+		err = CheckRecords(m.Records, m.Count)
+	}
+	return m, err
+}
+
+func decodeListingWhole(b []byte) (any, error) {
+	m, err := DecodeListing(b)
+	for run := m.Entries; err == nil && len(run) > 0; {
+		var e ListingEntry
+		var n int
+		n, err = DecodeListingEntry(run, &e)
+		run = run[n:]
+	}
+	return m, err
+}
+
+// plainCase is what has a byte table but is no frame of its own.
+type plainCase struct {
+	bytes   []byte
+	fields  map[string][]byte
+	example bool
+}
+
+func plainCases() map[string]plainCase {
+	return map[string]plainCase{
+		"Header": {
+			bytes:  AppendHeader(nil, Header{Kind: KindGetValue, Flags: FlagSkippable, Length: 0x11, Tag: 0x21}),
+			fields: map[string][]byte{"magic": u8(0xC5), "kind": u8(0x20), "flags": u8(1), "length": u32(0x11), "tag": u32(0x21)},
+		},
+		"Announce": {
+			bytes: AppendAnnounce(nil, exampleAnnounce), example: true,
+			fields: map[string][]byte{
+				"magic": []byte("COVY"), "form": u8(1), "lowest protocol": u8(1), "highest protocol": u8(1), "state": u8(2),
+				"cluster": u64(0x0102030405060708), "node": u64(node1), "incarnation": u64(0x21), "sequence": u64(3), "port": u16(9000),
+				"lifetime": u32(15000), "authenticator": make([]byte, 32),
+			},
+		},
+		"Greeting 2": {
+			bytes:  func() []byte { b, _ := appendPeers(nil, []PeerAddr{examplePeer}); return b }(),
+			fields: map[string][]byte{"node": u64(node2), "ip": {10, 0, 0, 2}, "port": u16(9000)},
+		},
+		"Record": {
+			bytes: AppendRecord(nil, &exampleRecord), example: true,
+			fields: map[string][]byte{
+				"flags": u8(0x60), "kind": u8(1), "key length": u32(3), "value length": u32(5), "content": u32(0xDEADC0DE), "version": ver(0x11, node1),
+			},
+		},
+		"Listing 2": {
+			bytes: AppendListingEntry(nil, exampleEntry),
+			fields: map[string][]byte{
+				"key hash": u64(0x21), "version": ver(0x31, 0x32), "expiry version": ver(0x41, 0x42), "expiry time": u64(0x51),
+				"content": u32(0x61), "flags": u8(1),
+			},
+		},
+	}
+}

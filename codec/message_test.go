@@ -1,0 +1,311 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand"
+	"net/netip"
+	"reflect"
+	"testing"
+	"testing/quick"
+)
+
+func TestWhatIsEncodedIsDecoded(t *testing.T) {
+	for _, c := range cases() {
+		h, ok, err := DecodeHeader(c.frame)
+		if want := (Header{Kind: c.kind, Length: uint32(len(c.frame) - HeaderLen), Tag: c.tag}); !ok || err != nil || h != want {
+			t.Errorf("%s: header %+v, %v, %v, want %+v", c.name, h, ok, err, want)
+		}
+		got, err := c.decode(c.frame[HeaderLen:])
+		if err != nil || !reflect.DeepEqual(got, c.msg) {
+			t.Errorf("%s: %v\n got %+v\nwant %+v", c.name, err, got, c.msg)
+		}
+	}
+	a, err := DecodeAnnounce(AppendAnnounce(nil, exampleAnnounce))
+	if err != nil || a != exampleAnnounce {
+		t.Errorf("announce: %v\n got %+v\nwant %+v", err, a, exampleAnnounce)
+	}
+}
+
+func TestTheLengthOfABodyIsExactlyWhatItsFixedPartAndItsCountsAskFor(t *testing.T) {
+	says(t, "The length of a body is exactly what its fixed part and its counts ask for; anything shorter or longer is refused.")
+	for _, c := range cases() {
+		body := c.frame[HeaderLen:]
+		end := len(body)
+		if c.tail {
+			end = int(kindBounds[c.kind].min)
+		}
+		for i := range end {
+			if m, err := c.decode(body[:i:i]); err == nil {
+				t.Errorf("%s cut at %d of %d is accepted: %+v", c.name, i, len(body), m)
+			}
+		}
+		if m, err := c.decode(append(bytes.Clone(body), 0)); err == nil && !c.tail {
+			t.Errorf("%s with a byte more is accepted: %+v", c.name, m)
+		}
+	}
+}
+
+func TestReservedBytesAndBitsAreRefused(t *testing.T) {
+	says(t, "Reserved bytes and bits are written as zero and refused otherwise.")
+	reserved := map[string][]struct {
+		at    int
+		masks []byte
+	}{
+		"Greeting":          {{0, []byte{8, 128}}, {124, []byte{1}}, {127, []byte{1}}, {greetingFixed + 14, []byte{1}}, {greetingFixed + 15, []byte{1}}},
+		"Heartbeat":         {{5, []byte{2, 128}}, {84, []byte{1}}, {87, []byte{1}}},
+		"HeartbeatResponse": {{4, []byte{1}}, {7, []byte{1}}},
+		"Pull":              {{18, []byte{1}}, {19, []byte{1}}},
+		"Records":           {{54, []byte{4, 128}}, {55, []byte{1}}},
+		"Listing":           {{17, []byte{1}}, {19, []byte{1}}, {listingFixed + 52, []byte{2, 128}}, {listingFixed + 53, []byte{1}}, {listingFixed + 55, []byte{1}}},
+		"SetValue":          {{12, []byte{4, 128}}, {13, []byte{1}}, {15, []byte{1}}},
+		"ValueResponse":     {{1, []byte{1}}, {3, []byte{1}}},
+		"ReportResponse":    {{1, []byte{1}}, {3, []byte{1}}},
+	}
+	for _, c := range cases() {
+		for _, r := range reserved[c.name] {
+			for _, mask := range r.masks {
+				body := bytes.Clone(c.frame[HeaderLen:])
+				body[r.at] |= mask
+				if _, err := c.decode(body); !errors.Is(err, ErrReserved) {
+					t.Errorf("%s with bit %02x at %d: %v", c.name, mask, r.at, err)
+				}
+			}
+		}
+	}
+}
+
+func TestFieldsOutOfRangeAreRefused(t *testing.T) {
+	for _, s := range []string{
+		"state, 1 byte: 0 seeking, 1 loading, 2 ready; others are refused.",
+		"A range begins at 1 or above and does not end before it begins.",
+		"A Batch of no record, or one whose numbers begin at 0 or pass 2^64, is refused.",
+		"A Fetch of no key, of more than 1024, or whose run does not hold exactly count keys is refused.",
+		"A SetValue with both NX and XX, or with a time to live above 2^48, is refused.",
+		"1 members, 2 info, 3 verify; others are refused",
+	} {
+		says(t, s)
+	}
+	most := ^uint64(0)
+	changes := map[string][]struct {
+		at    int
+		bytes []byte
+	}{
+		"Greeting":       {{3, u8(3)}, {1, u8(0)}, {1, u8(2)}},
+		"Heartbeat":      {{4, u8(3)}},
+		"Batch":          {{16, u32(0)}, {8, u64(0)}, {8, u64(most)}, {16, u32(2)}, {16, u32(1<<32 - 1)}},
+		"Pull":           {{16, u16(256)}},
+		"Records":        {{52, u16(256)}, {4, u32(0)}, {4, u32(2)}, {4, u32(1<<32 - 1)}},
+		"Fetch":          {{4, u32(0)}, {4, u32(1)}, {4, u32(3)}, {4, u32(1025)}, {4, u32(1<<32 - 1)}, {8, u32(1<<32 - 1)}, {8, u32(MaxKey + 1)}},
+		"Listing":        {{12, u16(256)}, {14, u16(256)}, {16, u8(17)}, {8, u32(0)}, {8, u32(2)}, {8, u32(1<<32 - 1)}},
+		"SetValue":       {{12, u8(SetNX | SetXX)}, {0, u64(MaxTTL + 1)}, {8, u32(9)}, {8, u32(MaxKey + 1)}, {8, u32(1<<32 - 1)}},
+		"ValueResponse":  {{0, u8(5)}},
+		"Report":         {{0, u8(0)}, {0, u8(4)}},
+		"ReportResponse": {{0, u8(5)}},
+	}
+	for _, c := range cases() {
+		for _, change := range changes[c.name] {
+			body := bytes.Clone(c.frame[HeaderLen:])
+			copy(body[change.at:], change.bytes)
+			if m, err := c.decode(body); err == nil {
+				t.Errorf("%s with % x at %d is accepted: %+v", c.name, change.bytes, change.at, m)
+			}
+		}
+	}
+	if b, err := DecodeBatch(AppendBatch(nil, Batch{First: most - 1, Count: 1, Records: flushRun(1)})[HeaderLen:]); err != nil {
+		t.Errorf("the highest sequence number: %+v, %v", b, err)
+	}
+}
+
+func TestAReasonThatIsNotKnownIsNoError(t *testing.T) {
+	says(t, "A reason that is not known is no error.")
+	m, err := DecodeBye([]byte{200})
+	if err != nil || m.Reason.String() != "unknown" {
+		t.Errorf("%v, %v", m.Reason, err)
+	}
+	for r := ReasonLeft; r <= reasonMax; r++ {
+		if r.String() == "unknown" {
+			t.Errorf("reason %d has no name", r)
+		}
+	}
+}
+
+func TestInAGreetingThatIsNotFullTheFieldsAboutThePairAreZero(t *testing.T) {
+	says(t, "In a greeting that is not full the fields about the pair (applied, applied stream, held, held dialer) are zero.")
+	for name, g := range map[string]Greeting{
+		"applied": {Applied: 1}, "applied stream": {AppliedStream: 1}, "held": {Held: 1}, "held dialer": {HeldDialer: 1},
+	} {
+		g.ProtoMin, g.ProtoMax = 1, 1
+		if _, err := DecodeGreeting(AppendGreeting(nil, g)[HeaderLen:]); !errors.Is(err, ErrRange) {
+			t.Errorf("%s set: %v", name, err)
+		}
+		g.Full = true
+		if _, err := DecodeGreeting(AppendGreeting(nil, g)[HeaderLen:]); err != nil {
+			t.Errorf("%s set in a full one: %v", name, err)
+		}
+	}
+}
+
+func TestAGreetingPassesOnAtMost64Addresses(t *testing.T) {
+	says(t, "A greeting passes on at most 64 addresses.")
+	peers := []PeerAddr{{Node: 1, Addr: netip.MustParseAddrPort("[2001:db8::1]:9000")}, {Node: 2}, {Node: 3, Addr: netip.MustParseAddrPort("[::ffff:10.0.0.3]:9000")}}
+	for i := range 100 {
+		peers = append(peers, PeerAddr{Node: uint64(i + 4), Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 9000)})
+	}
+	frame := AppendGreeting([]byte("before"), Greeting{ProtoMin: 1, ProtoMax: 1, Peers: peers})[len("before"):]
+	h, ok, err := DecodeHeader(frame)
+	if !ok || err != nil || int(h.Length) != len(frame)-HeaderLen {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	into := Greeting{Peers: make([]PeerAddr, 3, 64)}
+	if err := DecodeGreetingInto(frame[HeaderLen:], &into); err != nil || len(into.Peers) != 64 || into.Peers[0].Node != 3 || into.Peers[1] != peers[3] {
+		t.Errorf("%d peers, %v", len(into.Peers), err)
+	}
+	if into.Peers[0].Addr != netip.MustParseAddrPort("10.0.0.3:9000") {
+		t.Errorf("an IPv4 address written as IPv6 became %v", into.Peers[0].Addr)
+	}
+	binary.LittleEndian.PutUint16(frame[HeaderLen+6:], 65)
+	if _, err := DecodeGreeting(append(frame[HeaderLen:], make([]byte, peerAddrLen)...)); !errors.Is(err, ErrLength) {
+		t.Errorf("65 addresses: %v", err)
+	}
+}
+
+func TestAHeartbeatListsAtMost1024Ids(t *testing.T) {
+	var ids Linked
+	for i := range MaxLinked + 10 {
+		ids = ids.Append(uint64(i) << 32)
+	}
+	m, err := DecodeHeartbeat(AppendHeartbeat(nil, Heartbeat{Linked: ids})[HeaderLen:])
+	if err != nil || m.Linked.Len() != MaxLinked || !m.Linked.Has(5<<32) || m.Linked.Has((MaxLinked+1)<<32) || m.Linked.At(7) != 7<<32 {
+		t.Errorf("%d ids, %v", m.Linked.Len(), err)
+	}
+	if Linked(nil).Has(0) {
+		t.Error("an empty list has 0")
+	}
+}
+
+// TestAnyMessageComesThrough: random messages, encoded behind other bytes, decode to what they were.
+func TestAnyMessageComesThrough(t *testing.T) {
+	seed := rand.Int63()
+	t.Logf("seed %d", seed)
+	conf := &quick.Config{MaxCount: 2000, Rand: rand.New(rand.NewSource(seed))}
+	same := func(frame []byte, want any, decode func([]byte) (any, error)) bool {
+		h, ok, err := DecodeHeader(frame[3:])
+		if !ok || err != nil || int(h.Length) != len(frame)-3-HeaderLen {
+			t.Logf("%+v, %v, %v", h, ok, err)
+			return false
+		}
+		got, err := decode(frame[3+HeaderLen:])
+		return err == nil && reflect.DeepEqual(got, want)
+	}
+	dst := func() []byte { return make([]byte, 3, 4) }
+	properties := map[string]any{
+		"Greeting": func(g greetingFields, full bool, peers []uint64) bool {
+			m := g.message(full, peers)
+			return same(AppendGreeting(dst(), m), m, func(b []byte) (any, error) { return DecodeGreeting(b) })
+		},
+		"Heartbeat": func(m Heartbeat, ids []uint64) bool {
+			m.State, m.Linked = m.State%3, Linked{}
+			for _, id := range ids {
+				m.Linked = m.Linked.Append(id)
+			}
+			return same(AppendHeartbeat(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeat(b) })
+		},
+		"HeartbeatResponse": func(m HeartbeatResponse) bool {
+			return same(AppendHeartbeatResponse(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) })
+		},
+		"Ack": func(m Ack) bool {
+			return same(AppendAck(dst(), m), m, func(b []byte) (any, error) { return DecodeAck(b) })
+		},
+		"Gap": func(m Gap) bool {
+			return same(AppendGap(dst(), m), m, func(b []byte) (any, error) { return DecodeGap(b) })
+		},
+		"Pull": func(m Pull) bool {
+			m.Shard &= 255
+			return same(AppendPull(dst(), m), m, func(b []byte) (any, error) { return DecodePull(b) })
+		},
+		"SetValue": func(m SetValue, tag uint32) bool {
+			m.Flags, m.TTL = m.Flags%3, m.TTL%(MaxTTL+1)
+			return same(AppendSetValue(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeSetValue(b) })
+		},
+		"ValueResponse": func(m ValueResponse, tag uint32) bool {
+			m.Status %= 5
+			return same(AppendValueResponse(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeValueResponse(b) })
+		},
+	}
+	for name, property := range properties {
+		if err := quick.Check(property, conf); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// greetingFields is what testing/quick can fill of a greeting.
+type greetingFields struct {
+	Dialed, Stamped                                                                     bool
+	Cluster, Node, Incarnation, Stream, Clock, Head, Applied, AppliedStream, HeldDialer uint64
+	Port                                                                                uint16
+	State                                                                               State
+	Step, Dial, Held                                                                    uint32
+	Floor, Flush                                                                        Version
+}
+
+func (f greetingFields) message(full bool, peers []uint64) Greeting {
+	g := Greeting{
+		Full: full, Dialed: f.Dialed, Stamped: f.Stamped, Cluster: f.Cluster, Node: f.Node, Incarnation: f.Incarnation, Stream: f.Stream,
+		ProtoMin: 1, ProtoMax: 2, Port: f.Port, State: f.State % 3, Clock: f.Clock, Step: f.Step, Floor: f.Floor, Flush: f.Flush, Head: f.Head,
+		Dial: f.Dial,
+	}
+	if full {
+		g.Applied, g.AppliedStream, g.Held, g.HeldDialer = f.Applied, f.AppliedStream, f.Held, f.HeldDialer
+	}
+	for _, p := range peers {
+		ip := [4]byte{byte(p), byte(p >> 8), byte(p >> 16), byte(p >> 24)}
+		g.Peers = append(g.Peers, PeerAddr{Node: p, Addr: netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(p>>32))})
+	}
+	return g
+}
+
+func TestARecordsFrameIsFinishedInPlace(t *testing.T) {
+	m := Records{ID: 1, Shard: 2, Next: 3, Done: true, Step: 4, Floor: Version{5, 6}, Flush: Version{7, 8}}
+	dst := AppendBye(nil, Bye{ReasonLeft})
+	start := len(dst)
+	dst = BeginRecords(dst)
+	for i := range 3 {
+		dst = AppendRecord(dst, &Record{Key: []byte("key"), Value: make([]byte, i), Kind: KindString, Stamp: uint64(i + 1)})
+		m.Count++
+	}
+	dst = FinishRecords(dst, start, m)
+	h, ok, err := DecodeHeader(dst[start:])
+	if !ok || err != nil || int(h.Length) != len(dst)-start-HeaderLen {
+		t.Fatalf("%+v, %v, %v", h, ok, err)
+	}
+	got, err := decodeRecordsWhole(dst[start+HeaderLen:])
+	m.Records = dst[start+RecordsHeadLen:]
+	if err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("%v\n got %+v\nwant %+v", err, got, m)
+	}
+}
+
+func TestAValueResponseIsFinishedInPlace(t *testing.T) {
+	dst := AppendBye(nil, Bye{ReasonLeft})
+	start := len(dst)
+	dst = BeginValueResponse(dst, 9, StatusOK)
+	dst = FinishFrame(append(dst, "value"...), start)
+	if want := AppendValueResponse(nil, 9, ValueResponse{Value: []byte("value")}); !bytes.Equal(dst[start:], want) {
+		t.Errorf("% x, want % x", dst[start:], want)
+	}
+}
+
+func TestDecodedSlicesCannotGrowIntoTheBody(t *testing.T) {
+	set := AppendSetValue(nil, 1, SetValue{Key: []byte("key"), Value: []byte("value")})
+	m, err := DecodeSetValue(set[HeaderLen:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(m.Key, "XXX"...)
+	if string(m.Value) != "value" {
+		t.Errorf("appending to the key changed the value to %q", m.Value)
+	}
+}
