@@ -30,14 +30,25 @@ func call(t *testing.T, args ...string) outcome {
 
 func (c invocation) run(t *testing.T) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := contextOf(t)
 	defer cancel()
-	var stdout, stderr bytes.Buffer
-	status := run(ctx, c.args, c.process(&stdout, &stderr))
+	got := c.runIn(t, ctx)
 	if ctx.Err() != nil {
 		t.Fatalf("covey %s did not end within a minute", strings.Join(c.args, " "))
 	}
+	return got
+}
+
+func (c invocation) runIn(t *testing.T, ctx context.Context) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status := run(ctx, c.args, c.process(&stdout, &stderr))
 	return outcome{status, stdout.String(), stderr.String()}
+}
+
+// contextOf ends with the test, or after a minute.
+func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), time.Minute)
 }
 
 func (c invocation) process(stdout, stderr *bytes.Buffer) *process {

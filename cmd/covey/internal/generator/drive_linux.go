@@ -41,9 +41,13 @@ func (w *worker) drive(conns []net.Conn, stop *atomic.Bool) error {
 
 // takeSockets takes the connections away from Go's poller: duplicates of their descriptors, the originals closed.
 func takeSockets(conns []net.Conn) ([]int, error) {
+	defer func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}()
 	sockets := make([]int, 0, len(conns))
 	for _, conn := range conns {
-		defer conn.Close()
 		raw, err := conn.(syscall.Conn).SyscallConn()
 		if err != nil {
 			return sockets, err

@@ -19,6 +19,13 @@ var ErrUnreachable = errors.New("no node answers")
 // returned with Partial set and no error. A connection that is lost costs the requests on
 // their way, the others go on.
 func Run(ctx context.Context, p Plan, answered *atomic.Int64) (*Figures, error) {
+	return runWith(ctx, p, answered, (*worker).drive)
+}
+
+// driver runs a worker's connections, which it owns, to their end, or until it is told to stop.
+type driver func(w *worker, conns []net.Conn, stop *atomic.Bool) error
+
+func runWith(ctx context.Context, p Plan, answered *atomic.Int64, drive driver) (*Figures, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -39,7 +46,7 @@ func Run(ctx context.Context, p Plan, answered *atomic.Int64) (*Figures, error) 
 	for i, w := range workers {
 		mine := conns[:len(w.sessions)]
 		conns = conns[len(w.sessions):]
-		running.Go(func() { failed[i] = w.drive(mine, &stop) })
+		running.Go(func() { failed[i] = drive(w, mine, &stop) })
 	}
 	running.Wait()
 	f := gather(workers)

@@ -87,12 +87,15 @@ func limitFiles(cgroup string) []string {
 			}
 			mount, name = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
 		}
-		for group := path.Clean("/" + parts[2]); ; group = path.Dir(group) {
-			files = append(files, path.Join(mount, group, name))
+		group := path.Clean("/" + parts[2])
+		for range MaxGroups {
 			if group == "/" {
 				break
 			}
+			files = append(files, path.Join(mount, group, name))
+			group = path.Dir(group)
 		}
+		files = append(files, path.Join(mount, name))
 	}
 	return files
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"covey/cmd/covey/internal/machine"
+	"covey/codec"
+	"covey/ifaces"
+)
+
+func TestTheDoctorGivesTheVerdictOnEachCard(t *testing.T) {
+	card := func(name string, usable bool, reason string) ifaces.Interface {
+		return ifaces.Interface{Name: name, MAC: ifaces.MAC{2, 0xfc, 0, 0, 0, 1}, Usable: usable, Reason: reason,
+			Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("10.0.0.5/24")}}}
+	}
+	got := judgeCards([]ifaces.Interface{card("lo", false, "loopback"), card("eth0", true, "")})
+	want := []finding{{"card lo", good, "skipped: loopback"}, {"card eth0", good, "used: 10.0.0.5/24, MAC 02:fc:00:00:00:01"}}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("the verdicts are %v, want %v", got, want)
+	}
+	got = judgeCards([]ifaces.Interface{card("lo", false, "loopback")})
+	if len(got) != 2 || got[1].Verdict != problem || !strings.Contains(got[1].Finding, "covey run --peer") {
+		t.Errorf("without a usable card the verdicts are %v", got)
+	}
+}
+
+func TestTheDoctorSaysWhoHoldsThePort(t *testing.T) {
+	f := startFake(t)
+	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
+	node := netip.MustParseAddrPort(f.addr)
+	if got := lookAtTCP(t.Context(), node); got.Verdict != good || !strings.Contains(got.Finding, "node 02fc00000001-9000 answers at "+f.addr) {
+		t.Errorf("a node on the port: %+v", got)
+	}
+
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := netip.MustParseAddrPort(ln.Addr().String())
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	if got := lookAtTCP(t.Context(), stranger); got.Verdict != note || !strings.HasPrefix(got.Finding, "taken by ") {
+		t.Errorf("a stranger on the port: %+v", got)
+	}
+	ln.Close()
+	if got := lookAtTCP(t.Context(), stranger); got.Verdict != good || got.Finding != "free; no node runs there" {
+		t.Errorf("nobody on the port: %+v", got)
+	}
+	if got := lookAtTCP(t.Context(), netip.MustParseAddrPort("192.0.2.77:9")); got.Verdict != problem || !strings.Contains(got.Finding, "--listen") {
+		t.Errorf("an address of another machine: %+v", got)
+	}
+}
+
+func TestTheDoctorSaysWhatToDoAboutEachLimit(t *testing.T) {
+	held, err := net.ListenPacket("udp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	for _, c := range []struct {
+		name    string
+		got     finding
+		verdict string
+		part    string
+	}{
+		{"a held discovery port", lookAtUDP(t.Context(), uint16(held.LocalAddr().(*net.UDPAddr).Port)), problem, "--discovery-port"},
+		{"a permitted beacon", lookAtBeacon(true, nil), good, "permitted"},
+		{"a forbidden beacon", lookAtBeacon(false, nil), note, "setcap cap_net_raw+ep"},
+		{"a system without one", lookAtBeacon(false, machine.ErrUnknown), note, "by UDP alone"},
+		{"a beacon that cannot be judged", lookAtBeacon(false, errors.New("no /proc")), note, "setcap"},
+		{"few descriptors", lookAtDescriptors(256, nil), note, "ulimit -n 65536"},
+		{"many descriptors", lookAtDescriptors(1<<20, nil), good, "1,048,576"},
+		{"unlimited descriptors", lookAtDescriptors(1<<64-1, nil), good, "at most"},
+		{"unknown descriptors", lookAtDescriptors(0, machine.ErrUnknown), note, "not known"},
+		{"a limited group", lookAtMemory(machine.Memory{Machine: 8 << 30, Group: 2 << 30}, nil), good, "its control group allows 2 GiB: a node would use 1 GiB"},
+		{"an unlimited group", lookAtMemory(machine.Memory{Machine: 8 << 30}, nil), good, "a node would use 4 GiB"},
+		{"unknown memory", lookAtMemory(machine.Memory{}, fmt.Errorf("%w its memory", machine.ErrUnknown)), note, "--max-memory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.got.Verdict != c.verdict || !strings.Contains(c.got.Finding, c.part) {
+				t.Errorf("the finding is %+v, want %s and %q", c.got, c.verdict, c.part)
+			}
+		})
+	}
+}
+
+func TestDoctorPrintsALineForEachFinding(t *testing.T) {
+	f := startFake(t)
+	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
+	args := []string{"doctor", "--listen", f.addr, "--discovery-port", "0"}
+	text := call(t, args...)
+	if text.stderr != "" || text.status != exitDone && text.status != exitFailed {
+		t.Errorf("exit status %d, standard error %q", text.status, text.stderr)
+	}
+	var findings []finding
+	if err := json.Unmarshal([]byte(call(t, append(args, "-o", "json")...).stdout), &findings); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(text.stdout), "\n")
+	if len(lines) != 1+len(findings) || lines[0] != "verdict\tsubject\tfinding" {
+		t.Fatalf("%d findings are printed as %q", len(findings), text.stdout)
+	}
+	worst := exitDone
+	for i, f := range findings {
+		if lines[1+i] != f.Verdict+"\t"+f.Subject+"\t"+f.Finding {
+			t.Errorf("finding %+v is printed as %q", f, lines[1+i])
+		}
+		if f.Verdict == problem {
+			worst = exitFailed
+		}
+	}
+	if text.status != worst {
+		t.Errorf("the exit status is %d, want %d", text.status, worst)
+	}
+}
