@@ -38,6 +38,17 @@ type InfoReport struct {
 	Evictions      uint64  `json:"evictions"`
 	Connections    int     `json:"connections"` // of clients and peers, open now
 	Security       int     `json:"security"`    // 0: open; 1: a secret is set
+
+	BadInput      uint64 `json:"bad_input"`      // connections closed for bytes that are no protocol of ours
+	BadAnnounces  uint64 `json:"bad_announces"`  // datagrams and Ethernet frames that are no announce
+	OtherClusters uint64 `json:"other_clusters"` // announces and greetings of other clusters, ignored
+	IdleClosed    uint64 `json:"idle_closed"`    // connections closed for saying nothing, or half a command
+	Refused       uint64 `json:"refused"`        // connections beyond the limit
+	Overloads     uint64 `json:"overloads"`      // connections closed for queues beyond their limit
+	AheadDropped  uint64 `json:"ahead_dropped"`  // records dropped because they are more than 10 s ahead (R8)
+	Expired       uint64 `json:"expired"`        // entries whose time to live has ended
+	Tombstones    int64  `json:"tombstones"`     // deletions remembered
+	Panics        uint64 `json:"handler_panics"` // each cost its connection and nothing else
 }
 
 // VerifyReport answers TopicVerify (R20).
