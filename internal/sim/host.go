@@ -1,0 +1,234 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"covey/codec"
+	"covey/peer"
+	"covey/store"
+)
+
+// Host is a machine: it runs one node, or none while it is down.
+type Host struct {
+	Node  *peer.Node
+	Store *store.Store
+	Ring  *peer.Ring
+	Clock *peer.Clock
+
+	world  *World
+	index  int
+	name   string
+	addr   netip.AddrPort
+	id     uint64
+	life   int   // counts starts
+	skew   int64 // ms that its wall clock is off
+	booted int64 // virtual time at which its boot-time clock read 0
+	static []netip.AddrPort
+	ends   []*end
+	stage  codec.Stage
+	outbox peer.Outbox
+	asleep bool
+	late   []func() // what happened meanwhile
+	ring   int      // bytes of its ring
+}
+
+const port = 9000
+
+// AddHost adds a machine that is down. Its wall clock is off by skew ms; the ring of its node takes ringBytes.
+func (w *World) AddHost(skew int64, ringBytes int) *Host {
+	i := len(w.Hosts)
+	h := &Host{
+		world: w, index: i, name: string(rune('A' + i)), skew: skew, ring: ringBytes,
+		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), port),
+		id:   codec.NodeID([6]byte{2, 0, 0, 0, 0, byte(i + 1)}, port),
+	}
+	w.Hosts = append(w.Hosts, h)
+	return h
+}
+
+// Start boots the host and its node, empty.
+func (h *Host) Start() {
+	w := h.world
+	h.life++
+	h.booted = w.Now - int64(time.Second) - w.Rand.Int64N(int64(time.Minute))
+	random := rand.New(rand.NewPCG(w.Rand.Uint64(), uint64(h.index)))
+	stream := w.Rand.Uint64()
+	var err error
+	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: 64 << 20, Seed: peer.HashSeed("sim")})
+	if err != nil {
+		panic(err)
+	}
+	const epoch = 1_700_000_000_000
+	h.Ring = peer.NewRing(stream, h.ring)
+	h.Clock = peer.NewClock(epoch + h.booted/1e6 + h.skew)
+	h.Node = peer.NewNode(peer.Config{
+		ID: h.id, Incarnation: uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff, Stream: stream, Cluster: "sim", Port: port, Rand: random,
+		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static,
+	})
+	h.stage.Reset()
+	h.Node.Start(h.mono())
+	h.carryOut()
+	w.trace("%s starts", h.name)
+	h.tick(h.life)
+}
+
+// Crash ends the node as kill -9 does: the kernel closes its connections, all it held is lost.
+func (h *Host) Crash() {
+	h.world.trace("%s crashes", h.name)
+	h.life++
+	h.Node = nil
+	for _, e := range slices.Clone(h.ends) {
+		e.close()
+	}
+	h.ends = nil
+}
+
+// Sleep stops the node for a while, as SIGSTOP does: nothing is read or written, no tick comes.
+func (h *Host) Sleep(d time.Duration) {
+	if h.asleep {
+		return
+	}
+	h.asleep = true
+	h.world.trace("%s sleeps for %s", h.name, d)
+	h.world.After(d, func() {
+		h.asleep = false
+		late := h.late
+		h.late = nil
+		for _, f := range late {
+			f()
+		}
+	})
+}
+
+// awake runs f, now or when the host wakes up.
+func (h *Host) awake(f func()) {
+	if h.asleep {
+		h.late = append(h.late, f)
+		return
+	}
+	f()
+}
+
+// mono is the host's boot-time clock.
+func (h *Host) mono() int64 { return h.world.Now - h.booted }
+
+// wall is the host's wall clock in ms.
+func (h *Host) wall() int64 { return 1_700_000_000_000 + h.world.Now/1e6 + h.skew }
+
+// now is the node's cluster time in ms.
+func (h *Host) now() uint64 { return h.Clock.Cluster(h.mono()) }
+
+// ephemeral is the address that the other side of a connection sees.
+func (h *Host) ephemeral(listening bool) netip.AddrPort {
+	if listening {
+		return h.addr
+	}
+	return netip.AddrPortFrom(h.addr.Addr(), uint16(40000+h.world.Rand.IntN(20000)))
+}
+
+func (h *Host) drop(e *end) {
+	h.ends = slices.DeleteFunc(h.ends, func(o *end) bool { return o == e })
+}
+
+// tick is the ticker of one life of the node.
+func (h *Host) tick(life int) {
+	if h.life != life {
+		return
+	}
+	w := h.world
+	if !h.asleep {
+		h.Node.Tick(h.mono())
+		h.Store.Sweep(h.now(), 64)
+		h.carryOut()
+	}
+	w.After(peer.TickInterval+time.Duration(w.Rand.Int64N(int64(5*time.Millisecond))), func() { h.tick(life) })
+}
+
+// announced takes a datagram.
+func (h *Host) announced(b []byte, from netip.Addr) {
+	if h.Node == nil || h.asleep {
+		return
+	}
+	a, err := codec.DecodeAnnounce(b)
+	if err != nil {
+		panic(err)
+	}
+	h.Node.Step(h.mono(), peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})
+	h.carryOut()
+}
+
+// carryOut does what the node wishes.
+func (h *Host) carryOut() {
+	w := h.world
+	for h.Node != nil && h.Node.Pending() {
+		h.outbox.Reset()
+		h.Node.Drain(&h.outbox)
+		o := h.outbox
+		h.outbox = peer.Outbox{}
+		for _, d := range o.Dials {
+			h.dial(d)
+		}
+		for _, form := range o.Announces {
+			w.broadcast(h, h.Node.Announce(form))
+		}
+		for _, l := range o.Pending {
+			ring(l)
+		}
+		for _, l := range o.Closes {
+			e := l.User().(*end)
+			w.After(time.Duration(w.Rand.Int64N(int64(100*time.Microsecond))), func() { e.flush(true) })
+		}
+		for _, c := range o.Changes {
+			w.trace("%s: %s was %s, is %s: %s", h.name, codec.FormatID(c.ID), c.Old, c.New, c.Reason)
+		}
+	}
+}
+
+// dial connects, or fails: at once when nobody listens, after a while when nothing comes back.
+func (h *Host) dial(d peer.Dial) {
+	w, life := h.world, h.life
+	fail := func() {
+		if h.life == life {
+			h.Node.Step(h.mono(), peer.Event{Kind: peer.EventDialFailed, Addr: d.Addr, Number: d.Number})
+			h.carryOut()
+		}
+	}
+	to := w.at(d.Addr)
+	if to == nil {
+		w.After(w.delay(), fail)
+		return
+	}
+	if w.isCut(h, to) || w.isCut(to, h) || w.chance(w.Faults.LostShare) {
+		w.After(peer.DialTimeout, fail)
+		return
+	}
+	w.After(2*w.delay(), func() {
+		switch {
+		case h.life != life:
+		case w.at(d.Addr) == nil:
+			fail()
+		default:
+			connect(h, to, d.Number)
+		}
+	})
+}
+
+// write runs a command of a client: it stages what it returns and ends the turn.
+func (h *Host) write(command func(now uint64, stage func(store.Record))) {
+	h.stage.SetQuiet(!h.Ring.Live())
+	command(h.now(), func(r store.Record) { h.stage.Add((*codec.Record)(&r)) })
+	if h.stage.Count() > 0 {
+		h.Ring.Append(&h.stage)
+		h.stage.Reset()
+		for _, l := range h.Node.Links() {
+			l.Notify()
+		}
+	}
+}
+
+// String names the host.
+func (h *Host) String() string { return fmt.Sprintf("%s %s", h.name, codec.FormatID(h.id)) }

@@ -1,0 +1,149 @@
+package sim
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"covey/codec"
+)
+
+// Faults is how bad the network is.
+type Faults struct {
+	Delay     time.Duration // longest time on the way
+	LateShare float64       // of announces, that are late by up to a second
+	LostShare float64       // of announces and dials
+	TwiceDone float64       // share of announces that come twice
+}
+
+// World is a network of hosts under virtual time.
+type World struct {
+	Rand   *rand.Rand
+	Now    int64 // ns
+	Faults Faults
+	Hosts  []*Host
+
+	queue  queue
+	serial uint64
+	cut    map[[2]int]bool
+	Trace  func(format string, args ...any) // nil: silent
+}
+
+// event is something that is due.
+type event struct {
+	at     int64
+	serial uint64 // of two at one time the older goes first
+	run    func()
+}
+
+type queue []event
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].serial < q[j].serial
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *queue) Pop() any {
+	old := *q
+	e := old[len(old)-1]
+	old[len(old)-1] = event{}
+	*q = old[:len(old)-1]
+	return e
+}
+
+// NewWorld returns an empty world. The same seed and the same calls give the same run.
+func NewWorld(seed uint64, f Faults) *World {
+	return &World{Rand: rand.New(rand.NewPCG(seed, 1)), Now: int64(time.Hour), Faults: f, cut: make(map[[2]int]bool)}
+}
+
+// After runs f when d has passed.
+func (w *World) After(d time.Duration, f func()) {
+	w.serial++
+	heap.Push(&w.queue, event{at: w.Now + int64(max(d, 0)), serial: w.serial, run: f})
+}
+
+// Run lets d pass.
+func (w *World) Run(d time.Duration) {
+	end := w.Now + int64(d)
+	for len(w.queue) > 0 && w.queue[0].at <= end {
+		e := heap.Pop(&w.queue).(event)
+		w.Now = e.at
+		e.run()
+	}
+	w.Now = end
+}
+
+// RunUntil lets time pass until done, at most for limit; it reports whether done came true.
+func (w *World) RunUntil(limit time.Duration, done func() bool) bool {
+	const step = 10 * time.Millisecond
+	for range int(limit / step) {
+		if done() {
+			return true
+		}
+		w.Run(step)
+	}
+	return done()
+}
+
+// Cut separates two hosts, or joins them again.
+func (w *World) Cut(a, b *Host, cut bool) {
+	if a.index == b.index {
+		return
+	}
+	w.cut[[2]int{a.index, b.index}], w.cut[[2]int{b.index, a.index}] = cut, cut
+}
+
+// CutOneWay loses all that goes from one host to another.
+func (w *World) CutOneWay(from, to *Host, cut bool) { w.cut[[2]int{from.index, to.index}] = cut }
+
+// Heal joins all hosts.
+func (w *World) Heal() { clear(w.cut) }
+
+func (w *World) isCut(from, to *Host) bool { return w.cut[[2]int{from.index, to.index}] }
+
+func (w *World) chance(share float64) bool { return w.Rand.Float64() < share }
+
+// delay is one message's time on the way.
+func (w *World) delay() time.Duration {
+	return 20*time.Microsecond + time.Duration(w.Rand.Int64N(int64(w.Faults.Delay)))
+}
+
+// broadcast carries an announce to all hosts, the sender included.
+func (w *World) broadcast(from *Host, a codec.Announce) {
+	b := codec.AppendAnnounce(nil, a)
+	for _, to := range w.Hosts {
+		copies := 1
+		if w.chance(w.Faults.TwiceDone) {
+			copies = 2
+		}
+		for range copies {
+			d := w.delay()
+			if w.chance(w.Faults.LateShare) {
+				d += time.Duration(w.Rand.Int64N(int64(time.Second)))
+			}
+			if w.chance(w.Faults.LostShare) && to != from || w.isCut(from, to) {
+				continue
+			}
+			w.After(d, func() { to.announced(b, from.addr.Addr()) })
+		}
+	}
+}
+
+// at returns the running host with this address, or nil.
+func (w *World) at(addr netip.AddrPort) *Host {
+	for _, h := range w.Hosts {
+		if h.addr == addr && h.Node != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+func (w *World) trace(format string, args ...any) {
+	if w.Trace != nil {
+		w.Trace("%12s  %s", time.Duration(w.Now-int64(time.Hour)), fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,102 @@
+package peer
+
+import (
+	"net/netip"
+	"time"
+
+	"covey/codec"
+)
+
+// quick is when the first announces go, after the start or a change of the network.
+var quick = [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond}
+
+// beacon is the schedule of announces, and the memory of those heard. The sockets are the loop's.
+type beacon struct {
+	sequence  uint64
+	next      int64            // when the next announce goes
+	begun     int64            // when the quick ones began
+	quick     int              // how many of them have gone
+	handshake int64            // when the last handshake went; 0: never
+	heard     map[start]uint64 // sequence of the last announce of each start of each node
+}
+
+// Announce returns the announce to send now, the same for every card. Each call takes the next sequence number.
+func (n *Node) Announce(form codec.Form) codec.Announce {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.beacon.sequence++
+	a := codec.Announce{
+		Form: form, ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, State: n.State(), Cluster: n.cluster, Node: n.id,
+		Incarnation: n.incarnation, Sequence: n.beacon.sequence, Port: n.port, Lifetime: uint32(AnnounceLifetime.Milliseconds()),
+	}
+	if n.leaving {
+		a.Lifetime = 0
+	}
+	return a
+}
+
+// AnnounceSoon has the quick announces go again, and all dials that wait tried: a card came up or has new addresses.
+func (n *Node) AnnounceSoon(now int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.start(now)
+	n.restartAnnounces(now)
+	n.wakeAll(now)
+	if n.State() == codec.StateSeeking && !n.join.cardUp && len(n.links) == 0 {
+		// R22's second counts from the first usable card; once, so that a flapping one does not keep the node waiting.
+		n.join.cardUp, n.join.since = true, now
+	}
+}
+
+func (n *Node) restartAnnounces(now int64) {
+	n.beacon.begun, n.beacon.quick = now, 0
+	n.beacon.next = now
+}
+
+// announce wishes for the announce that is due: quick ones first, then one every AnnounceInterval with jitter.
+func (n *Node) announce(now int64) {
+	b := &n.beacon
+	if now < b.next || n.leaving {
+		return
+	}
+	n.wishAnnounce(codec.FormAnnounce)
+	if b.quick++; b.quick < len(quick) {
+		b.next = b.begun + int64(quick[b.quick])
+		return
+	}
+	spread := 1 + AnnounceSpread*(2*n.rand.Float64()-1)
+	b.next = now + int64(float64(AnnounceInterval)*spread)
+}
+
+// hear takes an announce. It is a hint and no more: whom to dial, and that somebody does not know us yet.
+func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
+	from := start{a.Node, a.Incarnation}
+	switch {
+	case a.Cluster != n.cluster || a.ProtoMax < codec.ProtoMin || a.ProtoMin > codec.ProtoMax:
+		n.counters.foreign.Add(1)
+		return
+	case from == start{n.id, n.incarnation}:
+		n.counters.own.Add(1)
+		return
+	case a.Sequence <= n.beacon.heard[from]:
+		n.counters.repeated.Add(1)
+		return
+	}
+	if len(n.beacon.heard) >= MaxHeard {
+		clear(n.beacon.heard) // a repeat or two may pass: it does no harm
+	}
+	n.beacon.heard[from] = a.Sequence
+	n.counters.heard.Add(1)
+	if a.Lifetime == 0 || n.leaving || !addr.Addr().Unmap().Is4() || addr.Port() == 0 {
+		return
+	}
+	m := n.known(a.Node)
+	if m != nil && m.link != nil && m.incarnation == a.Incarnation {
+		return
+	}
+	n.hint(now, addr, a.Node)
+	if n.beacon.handshake == 0 || now-n.beacon.handshake >= int64(HandshakeGap) {
+		n.beacon.handshake = now
+		n.wishAnnounce(codec.FormHandshake)
+	}
+}

@@ -1,0 +1,41 @@
+package peer
+
+import "sync/atomic"
+
+// Counters is a snapshot of what a node has counted since its start.
+type Counters struct {
+	AnnouncesHeard    uint64 // of this cluster, from others, for the first time
+	AnnouncesOwn      uint64 // this node's own, back from the network
+	AnnouncesRepeated uint64 // heard before: over another card or socket
+	AnnouncesForeign  uint64 // of another cluster, or of no common protocol version
+	Dials             uint64
+	DialsFailed       uint64
+	LinksOpened       uint64
+	LinksRefused      uint64 // over MaxLinks or MaxMembers
+	Breaches          uint64 // links closed for a breach of the protocol
+	Merged            uint64 // records received
+	Ahead             uint64 // of those, dropped for being too far ahead of time (R8)
+	GapsSent          uint64
+	GapsHeard         uint64
+	Pulls             uint64 // sent
+	Rekeys            uint64 // R26
+}
+
+// counters are the live ones. Each stands alone; a snapshot is no cut.
+type counters struct {
+	heard, own, repeated, foreign             atomic.Uint64
+	dials, dialsFailed, linksOpened, refused  atomic.Uint64
+	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
+	pulls, rekeys                             atomic.Uint64
+}
+
+// Counters returns what the node has counted.
+func (n *Node) Counters() Counters {
+	c := &n.counters
+	return Counters{
+		AnnouncesHeard: c.heard.Load(), AnnouncesOwn: c.own.Load(), AnnouncesRepeated: c.repeated.Load(), AnnouncesForeign: c.foreign.Load(),
+		Dials: c.dials.Load(), DialsFailed: c.dialsFailed.Load(), LinksOpened: c.linksOpened.Load(), LinksRefused: c.refused.Load(),
+		Breaches: c.breaches.Load(), Merged: c.merged.Load(), Ahead: c.ahead.Load(), GapsSent: c.gapsSent.Load(), GapsHeard: c.gapsIn.Load(),
+		Pulls: c.pulls.Load(), Rekeys: c.rekeys.Load(),
+	}
+}

@@ -1,0 +1,236 @@
+package peer
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"covey/codec"
+)
+
+// beat is the sending of heartbeats.
+type beat struct {
+	due      atomic.Int64 // when the next is due; read without the lock
+	sequence uint32
+	linked   codec.Linked // scratch
+	frame    []byte       // scratch
+}
+
+// beatSoon has the next Tick send heartbeats: there is news.
+func (n *Node) beatSoon() { n.beat.due.Store(0) }
+
+// heartbeats sends one on every link, busy or not (R25).
+func (n *Node) heartbeats(now int64, c cut) {
+	if !c.due || n.leaving {
+		return
+	}
+	n.beat.due.Store(now + int64(HeartbeatInterval))
+	n.ownRoot(c)
+	linked := n.beat.linked[:0]
+	for _, m := range n.members {
+		if m.link != nil && now-m.link.touched.Load() < int64(VouchAge) {
+			linked = linked.Append(m.id)
+		}
+	}
+	n.beat.linked = linked
+	n.beat.sequence++
+	n.beat.frame = codec.AppendHeartbeat(n.beat.frame[:0], codec.Heartbeat{
+		Sequence: n.beat.sequence, State: n.State(), Stamped: c.stamped, Sent: uint64(now), Clock: n.clock.Cluster(now),
+		Floor: c.floor, Flush: c.flush, Epoch: c.epoch, Root: c.root, Head: n.ring.Head(), Linked: linked,
+	})
+	for _, m := range n.members {
+		if m.link != nil {
+			n.send(now, m.link, func(b []byte) []byte { return append(b, n.beat.frame...) })
+		}
+	}
+}
+
+// heartbeat takes a heartbeat and answers it at once. On the loop of l.
+func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
+	h, err := codec.DecodeHeartbeat(body)
+	if err != nil {
+		return err
+	}
+	n.takeFlush(now, h.Flush)
+	stamped := n.store.Stamped()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := l.member
+	if l.closing || m == nil {
+		return nil
+	}
+	n.send(now, l, func(b []byte) []byte {
+		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Sent: h.Sent, Clock: n.clock.Cluster(now)})
+	})
+	m.head = max(m.head, h.Head)
+	m.takeFloor(h.Floor)
+	m.linked = m.linked[:0]
+	for i := range h.Linked.Len() {
+		m.linked = append(m.linked, h.Linked.At(i))
+	}
+	m.linkedAt = now
+	n.takeRoot(m, root{epoch: h.Epoch, sum: h.Root})
+	if m.readiness != h.State {
+		m.readiness = h.State
+		n.joinChanged(now, l)
+	}
+	n.settleTime(now, m, stamped, h.Stamped)
+	return nil
+}
+
+// heartbeatResponse measures the round trip and the other's clock (R6).
+func (n *Node) heartbeatResponse(now int64, l *Link, body []byte) error {
+	h, err := codec.DecodeHeartbeatResponse(body)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	rtt := now - int64(h.Sent)
+	if m := l.member; m != nil && rtt >= 0 && rtt < int64(DeadAfter) {
+		m.rtt += (rtt - m.rtt) / 4
+		offset := int64(h.Clock) + rtt/2e6 - int64(n.clock.Cluster(now))
+		m.offset += (offset - m.offset) / 4
+		if rtt <= m.rtt {
+			m.offset = offset // the quicker the answer, the better it tells
+		}
+	}
+	return nil
+}
+
+// excuse forgives others the time that this node itself was asleep or stopped: what they sent may still be unread.
+func (n *Node) excuse(now int64) {
+	late := now - n.lastTick
+	if late <= int64(TickLate) {
+		return
+	}
+	late -= int64(TickInterval)
+	for _, l := range n.links {
+		l.excuse = min(now, max(l.excuse, l.touched.Load())+late)
+		l.opened = min(now, l.opened+late)
+	}
+	for _, m := range n.members {
+		if m.lostAt != 0 {
+			m.lostAt = min(now, m.lostAt+late)
+		}
+	}
+}
+
+// detect looks who is silent, who did not greet in time, who is to be forgotten (R25).
+func (n *Node) detect(now int64) {
+	for _, l := range n.links {
+		switch {
+		case l.closing:
+			if l.heard != 0 && now >= l.closeBy {
+				l.closeBy = now + int64(ByeTimeout)
+				n.out.Closes = append(n.out.Closes, l)
+				n.wish()
+			}
+		case l.phase != phaseGreeted && now-l.opened >= int64(GreetingTimeout):
+			n.close(now, l, codec.ReasonSilent)
+		}
+	}
+	for i := len(n.members) - 1; i >= 0; i-- { // backwards: a member may be forgotten
+		m := n.members[i]
+		if m.link != nil {
+			n.listen(now, m)
+		} else if m.lostAt != 0 {
+			n.judge(now, m)
+		}
+		if (m.state == Dead || m.state == Left) && now-m.since >= n.horizon {
+			n.forget(m)
+		}
+	}
+}
+
+// listen judges the silence of a member with a link.
+func (n *Node) listen(now int64, m *member) {
+	l := m.link
+	m.seen = max(m.seen, l.touched.Load())
+	switch silence := now - max(m.seen, l.excuse); {
+	case silence >= int64(DeadAfter):
+		n.close(now, l, codec.ReasonSilent)
+	case silence >= int64(SuspectAfter):
+		n.setState(now, m, Suspect, "silent for "+SuspectAfter.String())
+	default:
+		n.setState(now, m, Alive, "heard again")
+	}
+}
+
+// bye takes another's goodbye. What it has sent before is still taken; it closes the connection itself.
+func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
+	l.heard = max(reason, 1)
+	if l.closing {
+		return
+	}
+	l.closing = true
+	l.closeBy = now + int64(ByeTimeout)
+	l.muted.Store(true)
+	if reason == codec.ReasonSelf {
+		n.isSelf(now, l)
+	}
+	n.detach(now, l, reason)
+}
+
+// detach takes l from its member, which has no link then, and says what that means: reason 0 is a close without a Bye.
+func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
+	n.unpull(now, l)
+	m := l.member
+	if m == nil {
+		return
+	}
+	l.member = nil
+	if m.link != l {
+		return
+	}
+	m.link = nil
+	m.seen = max(m.seen, l.touched.Load())
+	n.publish()
+	n.beatSoon()
+	m.lostAt, m.judgeAt = now, 0
+	switch {
+	case reason == codec.ReasonLeft && l.said == 0:
+		m.lostAt = 0
+		n.setState(now, m, Left, "said that it leaves")
+	case reason == codec.ReasonRekeyed && l.said == 0:
+		n.setState(now, m, Left, "took another id")
+		n.forget(m)
+	case reason == codec.ReasonSilent && l.said != 0:
+		m.lostAt, m.lostWhy = now-int64(VouchAge), "silent for "+DeadAfter.String()
+		n.judge(now, m)
+	case reason == 0:
+		m.lostWhy = "connection closed without a goodbye"
+		n.judge(now, m)
+	default:
+		m.judgeAt, m.lostWhy = now+int64(DeadAfter), "no new link after "+reason.String()
+	}
+	n.wake(now, m)
+}
+
+// judge decides about a member without a link: alive as long as a peer says that it has one, else dead. Peers have
+// VouchWait to speak up after the loss.
+func (n *Node) judge(now int64, m *member) {
+	if m.state == Dead || m.state == Left {
+		m.lostAt = 0
+		return
+	}
+	all := true
+	for _, p := range n.members {
+		if p == m || p.link == nil {
+			continue
+		}
+		if p.linkedAt <= m.lostAt {
+			all = false
+		} else if now-p.linkedAt < int64(VouchAge) && slices.Contains(p.linked, m.id) {
+			n.setState(now, m, Alive, "no link, but "+codec.FormatID(p.id)+" has one")
+			return
+		}
+	}
+	switch {
+	case now < m.judgeAt:
+	case all || now-m.lostAt >= int64(VouchWait):
+		m.lostAt = 0
+		n.setState(now, m, Dead, m.lostWhy)
+	default:
+		n.setState(now, m, Suspect, m.lostWhy)
+	}
+}

@@ -1,0 +1,253 @@
+package peer
+
+import (
+	"net/netip"
+	"slices"
+
+	"covey/codec"
+)
+
+// target is an address that may be dialed. All fields are guarded by Node.mu.
+type target struct {
+	addr     netip.AddrPort
+	id       uint64 // of the node there, as far as known; 0: unknown
+	static   bool   // --peer: never forgotten
+	own      bool   // it is this node
+	number   uint32 // of the dial under way; 0: none
+	link     *Link  // the connection that came of it
+	failures int    // dials in a row that led to no link
+	next     int64  // when it may be dialed
+	heard    int64  // when the node there came to be known: R22 waits a second for it
+	hinted   int64  // when it was last heard of
+}
+
+// dialing is what is dialed and may be.
+type dialing struct {
+	byAddr map[netip.AddrPort]*target
+	order  []*target // the same, oldest first
+	count  uint32    // of dials so far: the last number
+	busy   int       // dials under way
+}
+
+// staticTarget adds a --peer address.
+func (n *Node) staticTarget(addr netip.AddrPort) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if t := n.targetAt(0, addr); t != nil {
+		t.static = true
+	}
+}
+
+// startTargets lets the static targets count from now.
+func (n *Node) startTargets(now int64) {
+	for _, t := range n.dialing.order {
+		t.heard, t.next = now, now
+	}
+}
+
+// targetAt returns the target with this address and makes it if it is new; nil when there are too many.
+func (n *Node) targetAt(now int64, addr netip.AddrPort) *target {
+	if t := n.dialing.byAddr[addr]; t != nil {
+		return t
+	}
+	if len(n.dialing.order) >= MaxTargets && !n.dropWorst() {
+		return nil
+	}
+	t := &target{addr: addr, heard: now, next: now}
+	n.dialing.byAddr[addr] = t
+	n.dialing.order = append(n.dialing.order, t)
+	return t
+}
+
+// dropWorst makes room: an address that nobody answered at, or else one of no member.
+func (n *Node) dropWorst() bool {
+	worst := -1
+	for i, t := range n.dialing.order {
+		if !t.static && t.number == 0 && t.link == nil && (worst < 0 || t.failures > n.dialing.order[worst].failures) {
+			worst = i
+		}
+	}
+	if worst < 0 {
+		return false
+	}
+	n.dropTarget(n.dialing.order[worst])
+	return true
+}
+
+func (n *Node) dropTarget(t *target) {
+	delete(n.dialing.byAddr, t.addr)
+	n.dialing.order = slices.DeleteFunc(n.dialing.order, func(o *target) bool { return o == t })
+}
+
+// dropTargets forgets the addresses of a member that is forgotten.
+func (n *Node) dropTargets(id uint64) {
+	for _, t := range slices.Clone(n.dialing.order) {
+		switch {
+		case t.id != id:
+		case t.static:
+			t.id = 0
+		case t.number == 0 && t.link == nil:
+			n.dropTarget(t)
+		}
+	}
+}
+
+// hint says that a node is at addr. A fresh hint ends the waiting after failed dials.
+func (n *Node) hint(now int64, addr netip.AddrPort, id uint64) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	t := n.targetAt(now, addr)
+	if t == nil || t.own {
+		return
+	}
+	if t.id != id {
+		t.heard = now
+	}
+	t.id, t.failures, t.hinted = id, 0, now
+	next := now
+	if id < n.id {
+		next += int64(DialCourtesy) // it has heard us too, most likely, and R23 would prefer its dial
+	}
+	if t.next <= now || t.next > next {
+		t.next = next
+	}
+}
+
+// takeHints takes the addresses that a greeting passed on.
+func (n *Node) takeHints(now int64, peers []codec.PeerAddr) {
+	for _, p := range peers {
+		if p.Node == n.id || !p.Addr.IsValid() || p.Addr.Port() == 0 {
+			continue
+		}
+		if m := n.known(p.Node); m != nil && (m.link != nil || m.state == Dead || m.state == Left) {
+			continue
+		}
+		if n.dialing.byAddr[p.Addr] == nil {
+			n.hint(now, p.Addr, p.Node)
+		}
+	}
+}
+
+// addressOf notes where a member was reached, so that it can be dialed again.
+func (n *Node) addressOf(now int64, m *member) {
+	if t := n.targetAt(now, m.addr); t != nil && !t.own {
+		t.id, t.failures = m.id, 0
+	}
+}
+
+// wake has a member that lost its link dialed soon.
+func (n *Node) wake(now int64, m *member) {
+	for _, t := range n.dialing.order {
+		if t.id == m.id {
+			t.next = now + n.rand.Int64N(int64(BackoffMin))
+		}
+	}
+}
+
+// wakeAll has everything dialed that is not linked: the network changed.
+func (n *Node) wakeAll(now int64) {
+	for _, t := range n.dialing.order {
+		if !t.own {
+			t.failures, t.next = 0, now+n.rand.Int64N(int64(BackoffMin))
+		}
+	}
+}
+
+// dial wishes for the dials that are due, and forgets hints that led nowhere.
+func (n *Node) dial(now int64) {
+	if n.leaving {
+		return
+	}
+	for i := len(n.dialing.order) - 1; i >= 0; i-- { // backwards: a target may be dropped
+		t := n.dialing.order[i]
+		if now < t.next || t.number != 0 || t.link != nil || n.reached(t) {
+			continue
+		}
+		m := n.known(t.id)
+		if m != nil && m.state == Left && !t.static && t.hinted <= m.since {
+			continue // until it announces itself again
+		}
+		if m == nil && !t.static && (t.own || t.failures >= MaxTries) {
+			n.dropTarget(t)
+			continue
+		}
+		if n.dialing.busy >= MaxDialing {
+			return
+		}
+		n.dialing.count++
+		n.dialing.busy++
+		t.number = n.dialing.count
+		n.counters.dials.Add(1)
+		n.out.Dials = append(n.out.Dials, Dial{Addr: t.addr, Number: t.number})
+		n.wish()
+	}
+}
+
+// reached reports whether the node behind t has a link, or one that has come as far as to name it.
+func (n *Node) reached(t *target) bool {
+	if t.id == 0 {
+		return false
+	}
+	if m := n.known(t.id); m != nil && m.link != nil {
+		return true
+	}
+	for _, l := range n.links {
+		if l.phase != phaseOpened && !l.closing && l.greeting.Node == t.id {
+			return true
+		}
+	}
+	return false
+}
+
+// dialed ties a link to the target whose dial it came of.
+func (n *Node) dialed(l *Link) {
+	for _, t := range n.dialing.order {
+		if t.number == l.number {
+			t.number, t.link, l.target = 0, l, t
+			n.dialing.busy--
+			return
+		}
+	}
+}
+
+// undialed frees the target of a link that is gone.
+func (n *Node) undialed(now int64, l *Link) {
+	t := l.target
+	if t == nil || t.link != l {
+		return
+	}
+	t.link, l.target = nil, nil
+	if l.choice != 0 || l.said == codec.ReasonDuplicate || l.heard == codec.ReasonDuplicate {
+		t.failures = 0
+		t.next = now + n.rand.Int64N(int64(BackoffMin))
+		return
+	}
+	n.backOff(now, t)
+}
+
+func (n *Node) dialFailed(now int64, addr netip.AddrPort, number uint32) {
+	t := n.dialing.byAddr[addr]
+	if t == nil || t.number != number {
+		return
+	}
+	t.number = 0
+	n.dialing.busy--
+	n.counters.dialsFailed.Add(1)
+	n.backOff(now, t)
+}
+
+// backOff doubles the wait after each dial that led to no link, up to BackoffMax, and takes up to a half of it off.
+func (n *Node) backOff(now int64, t *target) {
+	wait := int64(BackoffMin) << min(t.failures, 10)
+	wait = min(wait, int64(BackoffMax))
+	if t.own {
+		wait = int64(SelfRetry)
+	}
+	t.failures++
+	t.next = now + wait - n.rand.Int64N(wait/2)
+}
+
+// isSelf notes that the address which l dialed is this node's own.
+func (n *Node) isSelf(_ int64, l *Link) {
+	if t := l.target; t != nil {
+		t.own, t.id = true, 0
+	}
+}

@@ -1,0 +1,274 @@
+package peer
+
+import (
+	"net/netip"
+	"slices"
+
+	"covey/codec"
+)
+
+// opened takes in a new link. A dialer greets at once; it does not know yet whom.
+func (n *Node) opened(now int64, l *Link, c cut) {
+	if slices.Contains(n.links, l) {
+		return
+	}
+	n.events++
+	l.opened, l.openOrder = now, n.events
+	n.links = append(n.links, l)
+	n.open.Add(1)
+	n.counters.linksOpened.Add(1)
+	if l.dialed {
+		n.dialed(l)
+	}
+	switch {
+	case n.leaving:
+		n.close(now, l, codec.ReasonLeft)
+	case len(n.links) > MaxLinks:
+		n.counters.refused.Add(1)
+		n.close(now, l, codec.ReasonOverload)
+	case l.dialed:
+		n.sendGreeting(now, l, c, false)
+	}
+}
+
+// closed settles the end of a connection, announced by a Bye or not. It runs on the loop of l.
+func (n *Node) closed(now int64, l *Link) {
+	i := slices.Index(n.links, l)
+	if i < 0 {
+		return
+	}
+	n.links = slices.Delete(n.links, i, i+1)
+	n.open.Add(-1)
+	l.out.piece.unpin()
+	n.undialed(now, l)
+	m := l.member
+	if !l.closing {
+		l.closing = true
+		l.muted.Store(true)
+		n.detach(now, l, 0)
+	}
+	if s := l.in.stream; s != nil && (l.in.keys > 0 || l.in.fetches > 0) {
+		// Records that were to be fetched will not come on this link any more.
+		s.synced = false
+		if m == nil {
+			m = n.known(s.member)
+		}
+		if m != nil && m.link != nil {
+			n.oweAll(now, m.link)
+		}
+	}
+}
+
+// greet takes a greeting: the dialer's first, the acceptor's answer, or the dialer's second. On the loop of l.
+func (n *Node) greet(now int64, l *Link, body []byte) error {
+	c := n.registers()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.closing {
+		return nil
+	}
+	g := &n.greeting
+	if err := codec.DecodeGreetingInto(body, g); err != nil {
+		return err
+	}
+	if reason := n.stranger(now, l, g); reason != 0 {
+		n.close(now, l, reason)
+		return nil
+	}
+	switch {
+	case l.phase == phaseOpened && !l.dialed && !g.Full && g.Dialed:
+		l.phase, l.number = phaseKnown, g.Dial
+		l.know(g)
+		n.sendGreeting(now, l, c, true)
+		return nil
+	case l.phase == phaseKnown && g.Full && g.Dialed && g.Dial == l.number && l.greeting.Node == g.Node && l.greeting.Stream == g.Stream:
+		l.know(g)
+	case l.phase == phaseOpened && l.dialed && g.Full && !g.Dialed && g.Dial == l.number:
+		l.know(g)
+		sent := l.greeted
+		n.sendGreeting(now, l, c, true)
+		l.greeted = sent
+	default:
+		return ErrOrder
+	}
+	n.complete(now, l, c.stamped)
+	return nil
+}
+
+// know keeps what the other has said of itself.
+func (l *Link) know(g *codec.Greeting) {
+	l.greeting = *g
+	l.greeting.Peers = nil
+}
+
+// stranger says why no link with the sender of a greeting is wanted; 0: it is.
+func (n *Node) stranger(now int64, l *Link, g *codec.Greeting) codec.Reason {
+	switch {
+	case g.Cluster != n.cluster:
+		return codec.ReasonCluster
+	case g.ProtoMax < codec.ProtoMin || g.ProtoMin > codec.ProtoMax:
+		return codec.ReasonProtocol
+	case g.Stream == n.stream:
+		n.isSelf(now, l)
+		return codec.ReasonSelf
+	}
+	return 0
+}
+
+// sendGreeting greets: in full once the other is known.
+func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
+	g := codec.Greeting{
+		Full: full, Dialed: l.dialed, Stamped: c.stamped, Cluster: n.cluster, Node: n.id, Incarnation: n.incarnation, Stream: n.stream,
+		ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: n.port, State: n.State(), Clock: n.clock.Cluster(now),
+		Floor: c.floor, Flush: c.flush, Head: n.ring.Head(), Dial: l.number, Peers: n.passOn(),
+	}
+	if full {
+		g.AppliedStream = l.greeting.Stream
+		for _, s := range n.streams {
+			if s.id == g.AppliedStream {
+				g.Applied = s.applied.Load()
+			}
+		}
+		g.Held, g.HeldDialer = n.held(l, l.greeting.Node)
+	}
+	l.greeted = now
+	n.send(now, l, func(b []byte) []byte { return codec.AppendGreeting(b, g) })
+}
+
+// held names another link with a node that has greeted on it, a chosen one first. A link that the other may still hold
+// is named even before the choice: then 0 proves to the other that what it holds is gone here (R23).
+func (n *Node) held(but *Link, id uint64) (number uint32, dialer uint64) {
+	var found *Link
+	for _, l := range n.links {
+		if l == but || l.closing || l.phase == phaseOpened || l.greeting.Node != id {
+			continue
+		}
+		if found == nil || l.choice > found.choice {
+			found = l
+		}
+	}
+	if found == nil {
+		return 0, 0
+	}
+	return found.number, n.dialer(found)
+}
+
+// dialer returns the id of the node that dialed l.
+func (n *Node) dialer(l *Link) uint64 {
+	if l.dialed {
+		return n.id
+	}
+	return l.greeting.Node
+}
+
+// passOn lists addresses of members for a greeting: hints to dial. Who has more than fit starts at a random one.
+func (n *Node) passOn() []codec.PeerAddr {
+	n.peers = n.peers[:0]
+	if len(n.members) == 0 {
+		return nil
+	}
+	begin := n.rand.IntN(len(n.members))
+	for i := range n.members {
+		m := n.members[(begin+i)%len(n.members)]
+		if m.state == Alive && m.addr.IsValid() && len(n.peers) < codec.MaxGreetingPeers {
+			n.peers = append(n.peers, codec.PeerAddr{Node: m.id, Addr: m.addr})
+		}
+	}
+	return n.peers
+}
+
+// complete goes on when both have greeted: the time, the hints, the choice.
+func (n *Node) complete(now int64, l *Link, stamped bool) {
+	g := &l.greeting
+	l.phase = phaseGreeted
+	if l.target != nil {
+		l.target.id = g.Node
+	}
+	n.takeHints(now, n.greeting.Peers)
+	if g.Node == n.id {
+		n.sameID(now, l)
+		return
+	}
+	m := n.member(now, g.Node)
+	if m == nil {
+		n.counters.refused.Add(1)
+		n.close(now, l, codec.ReasonOverload)
+		return
+	}
+	rtt := now - l.greeted
+	offset := int64(g.Clock) + rtt/2e6 - int64(n.clock.Cluster(now))
+	l.in.stream = n.streamOf(now, g.Stream, g.Node)
+	if old := m.link; old != nil {
+		if !n.prefers(l, old) {
+			n.close(now, l, codec.ReasonDuplicate)
+			return
+		}
+		n.close(now, old, codec.ReasonDuplicate)
+	}
+	m.rtt, m.offset = rtt, offset
+	n.adopt(now, l, m)
+	n.settleTime(now, m, stamped, g.Stamped)
+}
+
+// adopt makes l the link with m: data flows from here on. It runs on the loop of l.
+func (n *Node) adopt(now int64, l *Link, m *member) {
+	g := &l.greeting
+	n.events++
+	l.choice, l.member = n.events, m
+	if m.stream != nil && m.stream.id != g.Stream {
+		m.roots, m.linked, m.linkedAt = roots{}, nil, 0 // of its life before
+	}
+	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
+	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
+	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
+	m.seen = now
+	n.setState(now, m, Alive, "linked")
+	n.addressOf(now, m)
+
+	applied := uint64(0)
+	if g.AppliedStream == n.stream {
+		applied = g.Applied
+	}
+	cur, ok := n.ring.seek(applied)
+	l.acked.Store(min(applied, n.ring.Head()))
+	if !ok {
+		n.send(now, l, func(b []byte) []byte {
+			cur, b = n.gap(now, b)
+			return b
+		})
+	}
+	l.out.cur, l.out.chosen = cur, true
+	n.publish()
+	n.pend(l)
+	n.beatSoon()
+	n.joinLinked(now, l)
+}
+
+// sameID settles that another node has this node's id: the younger start takes another (R26).
+func (n *Node) sameID(now int64, l *Link) {
+	g := &l.greeting
+	younger := n.incarnation > g.Incarnation || n.incarnation == g.Incarnation && n.stream > g.Stream
+	if !younger {
+		n.close(now, l, codec.ReasonDuplicate)
+		return
+	}
+	n.counters.rekeys.Add(1)
+	old := n.id
+	// A random MAC address, locally administered and not a group's, with the same port.
+	n.id = n.rand.Uint64()&^(3<<56)&^0xffff | 2<<56 | uint64(n.port)
+	n.ident.Store(n.id)
+	n.store.SetNode(n.id)
+	n.out.change(Change{ID: n.id, Old: Self, New: Self, Reason: "another node had id " + codec.FormatID(old) + " and is older: taking a new one"})
+	for _, other := range n.links {
+		n.close(now, other, codec.ReasonRekeyed)
+	}
+	n.restartAnnounces(now)
+	n.wakeAll(now)
+}
+
+// takeFloor keeps the highest floor that m has told of.
+func (m *member) takeFloor(floor codec.Version) {
+	if floor.Compare(m.floor) > 0 {
+		m.floor = floor
+	}
+}

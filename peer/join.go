@@ -1,0 +1,385 @@
+package peer
+
+import (
+	"math/bits"
+
+	"covey/codec"
+)
+
+// join is how a node becomes ready (R21, R22).
+type join struct {
+	since   int64         // seeking since
+	cardUp  bool          // R22's second was begun again for the first card
+	covered shards        // pulled from ready donors since loading began
+	asked   [256]uint16   // links that a shard is being pulled on
+	floor   codec.Version // to be raised when the node is unlocked
+	time    timeSource
+	timeOf  uint64 // with timeSeeking: the id of the node whose time this is
+}
+
+// timeSource says whose time an unstamped node has taken (R6). A higher one is never given up for a lower one.
+type timeSource uint8
+
+const (
+	timeOwn     timeSource = iota
+	timeSeeking            // of a seeking node with a lower id
+	timeStamped            // of one that has stamped
+	timeReady              // of a ready one
+)
+
+// pulls is what a node asks of one donor. A donor owes all shards at the first contact and after a gap; when loading it
+// serves what no other has.
+type pulls struct {
+	owed  bool
+	had   shards // pulled since they were owed
+	begin int    // shard to begin with: donors begin at different ones
+	slots [PullCredit]pull
+	id    uint32
+}
+
+// pull is one Pull that is not answered yet.
+type pull struct {
+	id    uint32 // 0: the slot is free
+	shard uint16
+	stale bool // begun before it was owed (again): merged, but it does not count
+}
+
+// shards is a set of the 256 shards of the digest.
+type shards [4]uint64
+
+func (s *shards) has(i uint16) bool { return s[i>>6]>>(i&63)&1 != 0 }
+func (s *shards) add(i uint16)      { s[i>>6] |= 1 << (i & 63) }
+func (s *shards) full() bool {
+	return bits.OnesCount64(s[0])+bits.OnesCount64(s[1])+bits.OnesCount64(s[2])+bits.OnesCount64(s[3]) == 256
+}
+
+// setReadiness changes this node's own state; the others hear of it with the next Tick.
+func (n *Node) setReadiness(s codec.State) {
+	n.state.Store(uint32(s))
+	n.beatSoon()
+}
+
+// joinLinked begins what is to be copied from a new peer.
+func (n *Node) joinLinked(now int64, l *Link) {
+	m := l.member
+	l.pulls.begin = n.rand.IntN(256)
+	ready := m.readiness == codec.StateReady
+	switch n.State() {
+	case codec.StateSeeking:
+		if !m.stream.synced {
+			n.oweAll(now, l)
+		}
+		if ready {
+			n.beginLoading(now)
+		}
+	case codec.StateReady:
+		// Two that were ready before they met: each may hold what a third wrote. A newcomer has its own stream only.
+		if ready && !m.stream.synced {
+			n.oweAll(now, l)
+		}
+	}
+	n.feed(now, l)
+}
+
+// joinChanged goes on when a peer's readiness has changed.
+func (n *Node) joinChanged(now int64, l *Link) {
+	if l.member.readiness != codec.StateReady {
+		return
+	}
+	switch n.State() {
+	case codec.StateSeeking:
+		n.beginLoading(now)
+	case codec.StateReady:
+		if !l.pulls.owed {
+			l.member.stream.synced = true // it has become ready with what we have
+		}
+	}
+	n.feed(now, l)
+}
+
+// beginLoading goes from seeking to loading: all shards again, from ready donors.
+func (n *Node) beginLoading(now int64) {
+	n.setReadiness(codec.StateLoading)
+	n.join.covered = shards{}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.outdate(m.link)
+		}
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.feed(now, m.link)
+		}
+	}
+}
+
+// owe has everything that the other holds pulled: records are missing. On the loop of l.
+func (n *Node) owe(now int64, l *Link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.oweAll(now, l)
+}
+
+func (n *Node) oweAll(now int64, l *Link) {
+	if l.member == nil {
+		return
+	}
+	l.member.stream.synced = false
+	l.pulls.owed, l.pulls.had = true, shards{}
+	n.outdate(l)
+	n.feed(now, l)
+}
+
+// outdate makes what is being pulled on l not count.
+func (n *Node) outdate(l *Link) {
+	for i := range l.pulls.slots {
+		if p := &l.pulls.slots[i]; p.id != 0 && !p.stale {
+			p.stale = true
+			n.join.asked[p.shard]--
+		}
+	}
+}
+
+// unpull gives back what was being pulled on a link that ends.
+func (n *Node) unpull(_ int64, l *Link) {
+	n.outdate(l)
+	l.pulls = pulls{id: l.pulls.id}
+}
+
+// feed sends Pulls to a donor up to its credit.
+func (n *Node) feed(now int64, l *Link) {
+	if l.member == nil || l.closing {
+		return
+	}
+	for i := range l.pulls.slots {
+		p := &l.pulls.slots[i]
+		if p.id != 0 {
+			continue
+		}
+		shard, ok := n.nextShard(l)
+		if !ok {
+			return
+		}
+		n.join.asked[shard]++
+		p.shard, p.stale = shard, false
+		n.pull(now, l, p, 0)
+	}
+}
+
+// pull sends one Pull for the slot p.
+func (n *Node) pull(now int64, l *Link, p *pull, cursor uint64) {
+	l.pulls.id = l.pulls.id%(fetchBit-1) + 1
+	p.id = l.pulls.id
+	n.counters.pulls.Add(1)
+	m := codec.Pull{ID: p.id, Shard: p.shard, Cursor: cursor, Limit: PullLimit}
+	n.send(now, l, func(b []byte) []byte { return codec.AppendPull(b, m) })
+}
+
+// nextShard chooses what to pull from l next: what no ready donor has served yet, then what l owes.
+func (n *Node) nextShard(l *Link) (uint16, bool) {
+	p := &l.pulls
+	if n.State() == codec.StateLoading && l.member.readiness == codec.StateReady {
+		for i := range 256 {
+			if s := uint16((p.begin + i) % 256); !n.join.covered.has(s) && n.join.asked[s] == 0 {
+				return s, true
+			}
+		}
+	}
+	if p.owed {
+		for i := range 256 {
+			if s := uint16((p.begin + i) % 256); !p.had.has(s) && !p.pulling(s) {
+				return s, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func (p *pulls) pulling(shard uint16) bool {
+	for i := range p.slots {
+		if s := &p.slots[i]; s.id != 0 && !s.stale && s.shard == shard {
+			return true
+		}
+	}
+	return false
+}
+
+// pulled goes on when a Pull was answered and its records are merged. On the loop of l.
+func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.member == nil || l.closing {
+		return nil
+	}
+	var p *pull
+	for i := range l.pulls.slots {
+		if s := &l.pulls.slots[i]; s.id == m.ID && s.id != 0 {
+			p = s
+		}
+	}
+	if p == nil || p.shard != m.Shard {
+		return ErrFlow
+	}
+	l.member.takeFloor(m.Floor)
+	switch {
+	case p.stale:
+		*p = pull{}
+	case !m.Done:
+		n.pull(now, l, p, m.Next)
+		return nil
+	default:
+		n.join.asked[p.shard]--
+		l.pulls.had.add(p.shard)
+		if l.member.readiness == codec.StateReady {
+			n.join.covered.add(p.shard)
+		}
+		*p = pull{}
+	}
+	if l.pulls.owed && l.pulls.had.full() {
+		l.pulls.owed = false
+		l.member.stream.synced = true
+		l.in.closeGap()
+		n.pend(l)
+	}
+	n.feed(now, l)
+	return nil
+}
+
+// gapHeard takes a Gap (R10): the other cannot send from where we are. applied goes to where its stream goes on once all
+// that it holds was pulled.
+func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
+	m, err := codec.DecodeGap(body)
+	if err != nil {
+		return err
+	}
+	if m.Stream != l.in.stream.id {
+		return nil
+	}
+	n.counters.gapsIn.Add(1)
+	l.in.gapped, l.in.gapTo = true, max(m.Head, l.in.gapTo)
+	n.owe(now, l)
+	return nil
+}
+
+// settle looks whether the node has become ready.
+func (n *Node) settle(now int64) {
+	if now-n.join.since >= int64(SeekTime) {
+		n.settled.Store(true)
+	}
+	switch n.State() {
+	case codec.StateReady:
+	case codec.StateLoading:
+		n.load(now)
+	default:
+		if n.sought(now) {
+			n.setReadiness(codec.StateReady)
+		}
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.feed(now, m.link)
+		}
+	}
+}
+
+// sought reports whether a seeking node has found all there is (R22): its second has passed, everybody it has heard of
+// has greeted or had a second to, and what its peers, none of them ready, hold was copied.
+func (n *Node) sought(now int64) bool {
+	waited := now - n.join.since
+	if waited < int64(SeekTime) || waited < int64(SeekLimit) && n.expects(now) {
+		return false
+	}
+	for _, m := range n.members {
+		if m.link == nil {
+			continue
+		}
+		if m.link.pulls.owed || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
+			return false
+		}
+	}
+	return true
+}
+
+// expects reports whether somebody who was heard of may still greet.
+func (n *Node) expects(now int64) bool {
+	for _, l := range n.links {
+		if l.phase != phaseGreeted && !l.closing && now-l.opened < int64(SeekTime) {
+			return true
+		}
+	}
+	for _, t := range n.dialing.order {
+		if now-t.heard < int64(SeekTime) && !t.own && !n.reached(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// load looks whether loading is done (R21): every shard came from a ready donor, each of them owes nothing, and all of
+// its stream that was there when it greeted is here.
+func (n *Node) load(now int64) {
+	donors, done := 0, n.join.covered.full()
+	for _, m := range n.members {
+		if m.link == nil || m.readiness != codec.StateReady {
+			continue
+		}
+		donors++
+		if m.link.pulls.owed || m.stream.applied.Load() < m.link.greeting.Head {
+			done = false
+		}
+	}
+	switch {
+	case donors == 0:
+		n.seekAgain(now)
+	case done:
+		for _, m := range n.members {
+			if m.link == nil || m.readiness != codec.StateReady {
+				continue
+			}
+			m.stream.synced = true
+			if m.floor.Compare(n.join.floor) > 0 {
+				n.join.floor = m.floor
+			}
+		}
+		n.setReadiness(codec.StateReady)
+	}
+}
+
+// seekAgain goes back from loading: all donors are gone.
+func (n *Node) seekAgain(now int64) {
+	n.join.since = now
+	n.setReadiness(codec.StateSeeking)
+	for _, m := range n.members {
+		if m.link != nil && !m.stream.synced {
+			n.oweAll(now, m.link)
+		}
+	}
+}
+
+// settleTime steps the clock of a node that has not stamped (R6): to its first ready peer's; of two that are equally far
+// the higher id to the lower's, unless only one has stamped. With the first peer the time is settled (R8).
+func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
+	j := &n.join
+	defer n.settled.Store(true)
+	if stamped || j.time == timeReady {
+		return
+	}
+	ready := m.readiness == codec.StateReady
+	switch {
+	case n.State() == codec.StateReady && !ready:
+		return
+	case ready && n.State() != codec.StateReady:
+		j.time = timeReady
+	case theirs && j.time < timeStamped:
+		j.time = timeStamped
+	case !theirs && m.id < n.id && (j.time == timeOwn || j.time == timeSeeking && m.id < j.timeOf):
+		j.time, j.timeOf = timeSeeking, m.id
+	default:
+		return
+	}
+	step := m.offset
+	n.clock.step(step)
+	for _, o := range n.members {
+		o.offset -= step
+	}
+}

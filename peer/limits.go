@@ -1,0 +1,66 @@
+package peer
+
+import "time"
+
+// Every bound of this package, with its unit.
+const (
+	MaxMembers = 1024           // members known at one time, dead and left ones included
+	MaxLinks   = 2 * MaxMembers // links open at one time, those that still greet included
+	MaxStreams = 2 * MaxMembers // streams whose applied is remembered
+
+	MaxTargets   = 2048      // addresses that may be dialed
+	MaxDialing   = 64        // dials under way at one time
+	MaxTries     = 6         // failed dials in a row after which a hint is forgotten; members and --peer never are
+	MaxHeard     = 4096      // announces whose sequence is remembered
+	MaxChanges   = 1024      // changes that wait to be drained; more are counted and dropped
+	ControlLimit = 256 << 10 // bytes of control frames that wait for one link
+
+	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged
+	AnswerSlice = 256 << 10 // bytes of answers that one flush of a link builds
+	PullLimit   = 256 << 10 // bytes of records that one Pull asks for
+	PullCredit  = 4         // Pulls that a node has outstanding at one donor
+	FetchCredit = 4         // Fetches outstanding at one peer
+	FetchKeys   = 256       // keys of one Fetch
+	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
+	MaxAnswers  = 16        // Pulls and Fetches of one peer that wait for their answer
+	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
+
+	chunkBytes    = 256 << 10 // bytes of a chunk of the ring
+	chunkBytesMin = 4 << 10   // bytes of a chunk of a small ring
+	chunkShare    = 8         // a small ring has this many chunks
+	valueKeep     = 1 << 20   // bytes of the buffer for large values that a link keeps
+	rootsKept     = 8         // (epoch, root) pairs remembered of each member (R18)
+	epochBits     = 10        // an epoch is 1,024 ms of cluster time (R18)
+)
+
+const minute = int64(time.Minute)
+
+// The times of the node, on its boot-time clock.
+const (
+	TickInterval = 50 * time.Millisecond  // between two calls of Tick
+	TickLate     = 250 * time.Millisecond // a Tick later than this after the last excuses others' silence by the lateness
+
+	AnnounceInterval = 5 * time.Second // between announces, +-20 %
+	AnnounceLifetime = 3 * AnnounceInterval
+	AnnounceSpread   = 0.2         // part of the interval that jitters
+	HandshakeGap     = time.Second // at least, between two handshakes
+
+	HeartbeatInterval = 500 * time.Millisecond
+	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)
+	DeadAfter         = 3 * time.Second         // of silence
+	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts
+	VouchWait         = 750 * time.Millisecond  // for others to speak up after a link was lost
+
+	GreetingTimeout = 5 * time.Second         // for both greetings
+	ByeTimeout      = time.Second             // for the other side to close after its Bye
+	DialTimeout     = 1500 * time.Millisecond // for a TCP connect; the loop applies it
+	DialCourtesy    = 100 * time.Millisecond  // that the higher id leaves to the lower one's dial
+	BackoffMin      = 100 * time.Millisecond
+	BackoffMax      = 5 * time.Second
+	SelfRetry       = time.Minute // before a --peer address that was this node itself is dialed again
+
+	SeekTime        = time.Second      // R22: for others to be heard and greeted
+	SeekLimit       = 5 * time.Second  // after which a seeking node waits for no more announcers, however many there are
+	LoadingPatience = 10 * time.Second // that a seeking node waits for peers that are loading
+	DefaultHorizon  = time.Hour        // that dead and left members are remembered
+)

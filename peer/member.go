@@ -1,0 +1,207 @@
+package peer
+
+import (
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"covey/codec"
+)
+
+// MemberState is what a node thinks of a member.
+type MemberState uint8
+
+// The states of a member.
+const (
+	Unknown MemberState = iota // not a member (yet, or any more): only in a Change
+	Self
+	Alive
+	Suspect
+	Dead
+	Left
+)
+
+var memberStates = [...]string{"unknown", "self", "alive", "suspect", "dead", "left"}
+
+// String gives the state's name.
+func (s MemberState) String() string {
+	if int(s) >= len(memberStates) {
+		s = Unknown
+	}
+	return memberStates[s]
+}
+
+// Member is a snapshot of one member.
+type Member struct {
+	ID          uint64 // codec.FormatID and codec.FormatMAC show it
+	Addr        netip.AddrPort
+	State       MemberState
+	Readiness   codec.State
+	Incarnation uint64
+	Seen        int64 // boot-time ns when its last byte came; of the node itself: now
+	RTT         time.Duration
+	Offset      int64  // its clock minus ours, in ms
+	Lag         uint64 // updates of ours that it has not acknowledged
+	Synced      bool   // linked, ready, and both have all of the other's that was there
+	Linked      bool   // there is a link with it
+}
+
+// member is what the node knows of another. All fields are guarded by Node.mu.
+type member struct {
+	id          uint64
+	incarnation uint64
+	addr        netip.AddrPort
+	state       MemberState
+	since       int64 // of state
+	readiness   codec.State
+	stream      *stream
+	link        *Link // the chosen one, nil without
+
+	seen     int64 // when its last byte came, as of the last look
+	lostAt   int64 // since when there is no link, while that is not judged (detect.go)
+	judgeAt  int64 // a deliberate close without leaving is no death before this
+	lostWhy  string
+	rtt      int64 // ns, smoothed
+	offset   int64 // ms
+	head     uint64
+	floor    codec.Version
+	linked   []uint64 // whom it is linked with, by its last heartbeat
+	linkedAt int64
+	roots    roots
+}
+
+// stream is what has been applied of one start of one node (R9). It outlives links.
+type stream struct {
+	id      uint64
+	applied atomic.Uint64
+	member  uint64 // its node; guarded by Node.mu, as are the fields below
+	synced  bool   // everything that the node held was copied once: from here on its stream is enough
+	used    int64
+}
+
+// advance notes that first..last was merged. It reports false when records before first are missing: a gap.
+func (s *stream) advance(first, last uint64) bool {
+	for {
+		applied := s.applied.Load()
+		if first > applied+1 {
+			return false
+		}
+		if last <= applied || s.applied.CompareAndSwap(applied, last) {
+			return true
+		}
+	}
+}
+
+// jump notes that everything up to seq is here.
+func (s *stream) jump(seq uint64) {
+	for {
+		applied := s.applied.Load()
+		if seq <= applied || s.applied.CompareAndSwap(applied, seq) {
+			return
+		}
+	}
+}
+
+// member returns the member with this id and makes it if it is new; nil when there are too many.
+func (n *Node) member(now int64, id uint64) *member {
+	i, ok := n.find(id)
+	if ok {
+		return n.members[i]
+	}
+	if len(n.members) >= MaxMembers-1 && !n.forgetOne() {
+		return nil
+	}
+	i, _ = n.find(id)
+	m := &member{id: id, since: now, seen: now}
+	n.members = slices.Insert(n.members, i, m)
+	n.ring.SetLive(true)
+	return m
+}
+
+// known returns the member with this id, or nil.
+func (n *Node) known(id uint64) *member {
+	if i, ok := n.find(id); ok {
+		return n.members[i]
+	}
+	return nil
+}
+
+func (n *Node) find(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(n.members, id, func(m *member, id uint64) int {
+		switch {
+		case m.id < id:
+			return -1
+		case m.id > id:
+			return 1
+		}
+		return 0
+	})
+}
+
+// forgetOne makes room by forgetting the member that has been dead or left for longest.
+func (n *Node) forgetOne() bool {
+	var oldest *member
+	for _, m := range n.members {
+		if (m.state == Dead || m.state == Left) && (oldest == nil || m.since < oldest.since) {
+			oldest = m
+		}
+	}
+	if oldest != nil {
+		n.forget(oldest)
+	}
+	return oldest != nil
+}
+
+// forget drops a member that has no link, and its streams.
+func (n *Node) forget(m *member) {
+	i, ok := n.find(m.id)
+	if !ok {
+		return
+	}
+	n.members = slices.Delete(n.members, i, i+1)
+	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool { return s.member == m.id })
+	n.dropTargets(m.id)
+	n.ring.SetLive(len(n.members) > 0)
+}
+
+// streamOf returns the entry of a stream and gives it to member id; the streams of its earlier starts are dropped (R10).
+func (n *Node) streamOf(now int64, id, node uint64) *stream {
+	var found *stream
+	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool {
+		if s.id == id {
+			found = s
+			return false
+		}
+		return s.member == node
+	})
+	if found == nil {
+		if len(n.streams) >= MaxStreams {
+			n.dropOldestStream()
+		}
+		found = &stream{id: id}
+		n.streams = append(n.streams, found)
+	}
+	found.member, found.used = node, now
+	return found
+}
+
+func (n *Node) dropOldestStream() {
+	oldest := 0
+	for i, s := range n.streams {
+		if s.used < n.streams[oldest].used {
+			oldest = i
+		}
+	}
+	n.streams = slices.Delete(n.streams, oldest, oldest+1)
+}
+
+// setState changes what the node thinks of a member and wishes for one log line.
+func (n *Node) setState(now int64, m *member, state MemberState, reason string) {
+	if m.state == state {
+		return
+	}
+	n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: state, Reason: reason})
+	m.state, m.since = state, now
+	n.wish()
+}

@@ -1,0 +1,311 @@
+package peer
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// The life of a node:
+//
+//  1. NewNode, then Start(now) when its sockets are open.
+//  2. Step(now, event) for every announce heard, dial failed, link opened or closed; Link.Frame for every frame.
+//  3. Tick(now) every TickInterval.
+//  4. After any of these, if Pending(), Drain(&outbox): carry out what it wishes.
+//  5. Leave(now) at the end.
+//
+// Time is the boot-time clock in ns; it never goes back. Cluster time is ms, from Clock.
+
+// Config is what a node is made of. Rand is the node's own from then on.
+type Config struct {
+	ID, Incarnation, Stream uint64
+	Cluster                 string // the cluster's name
+	Port                    uint16 // own TCP port
+	Rand                    *rand.Rand
+	Store                   *store.Store
+	Ring                    *Ring // of the same Stream
+	Clock                   *Clock
+	Static                  []netip.AddrPort // --peer: dialed for ever
+	Horizon                 time.Duration    // how long dead and left members are remembered; 0: DefaultHorizon
+}
+
+// Node is a node's mind: members, detection, greeting, joining, wishes. Its methods may be called from any goroutine;
+// none of them blocks for long, and none is on the way of an update.
+type Node struct {
+	// Fixed at birth.
+	cluster, incarnation, stream uint64
+	port                         uint16
+	horizon                      int64
+	store                        *store.Store
+	ring                         *Ring
+	clock                        *Clock
+
+	// Read by anyone.
+	ident    atomic.Uint64 // the node id: changes at a re-key
+	state    atomic.Uint32
+	settled  atomic.Bool
+	wishes   atomic.Bool
+	open     atomic.Int32 // links, greeting ones included
+	chosen   atomic.Pointer[[]*Link]
+	counters counters
+
+	mu       sync.Mutex
+	rand     *rand.Rand
+	id       uint64
+	members  []*member // by id, this node not among them
+	links    []*Link   // in the order of their opening
+	streams  []*stream
+	events   uint64 // counts openings and choices (R23)
+	leaving  bool
+	started  bool
+	lastTick int64
+	out      Outbox
+
+	beacon   beacon
+	dialing  dialing
+	join     join
+	beat     beat
+	verdict  verdict
+	peers    []codec.PeerAddr // scratch
+	greeting codec.Greeting   // scratch
+}
+
+// NewNode makes a node that knows nobody. It is silent until Start.
+func NewNode(cfg Config) *Node {
+	n := &Node{
+		cluster: ClusterTag(cfg.Cluster), incarnation: cfg.Incarnation, stream: cfg.Stream, port: cfg.Port,
+		horizon: int64(cfg.Horizon), store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, rand: cfg.Rand, id: cfg.ID,
+	}
+	if n.horizon == 0 {
+		n.horizon = int64(DefaultHorizon)
+	}
+	n.ident.Store(cfg.ID)
+	n.chosen.Store(new([]*Link))
+	n.beacon.heard = make(map[start]uint64)
+	n.dialing.byAddr = make(map[netip.AddrPort]*target)
+	for _, addr := range cfg.Static {
+		n.staticTarget(addr)
+	}
+	return n
+}
+
+// Start begins the node's life: the second of R22, the first announces, the first dials.
+func (n *Node) Start(now int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.start(now)
+}
+
+func (n *Node) start(now int64) {
+	if n.started {
+		return
+	}
+	n.started, n.lastTick = true, now
+	n.join.since = now
+	n.verdict.begin(n.clock.Cluster(now))
+	n.startTargets(now)
+	n.restartAnnounces(now)
+}
+
+// ID returns the node id. It changes when the node re-keys (R26).
+func (n *Node) ID() uint64 { return n.ident.Load() }
+
+// State returns how far the node is in getting complete (R21).
+func (n *Node) State() codec.State { return codec.State(n.state.Load()) }
+
+// Settled reports whether writes may be stamped (R8): the time is settled by a first greeting or by R22's first second.
+func (n *Node) Settled() bool { return n.settled.Load() }
+
+// Links returns the chosen links, one a peer. The slice is shared and must not be changed. It takes no lock.
+func (n *Node) Links() []*Link { return *n.chosen.Load() }
+
+// Linked returns how many links are open, those that still greet or close included.
+func (n *Node) Linked() int { return int(n.open.Load()) }
+
+// Acked returns how many peers that are linked now have acknowledged this node's stream up to seq (R11). It takes no lock.
+func (n *Node) Acked(seq uint64) int {
+	count := 0
+	for _, l := range n.Links() {
+		if l.acked.Load() >= seq {
+			count++
+		}
+	}
+	return count
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// What can happen to a node.
+const (
+	EventAnnounce   EventKind = iota + 1 // Announce came; Addr is the source's IP with the announced TCP port
+	EventDialFailed                      // the dial to Addr with Number came to nothing
+	EventOpened                          // Link is connected
+	EventClosed                          // the connection of Link is gone; on its loop, after its last Frame
+	EventFrame                           // a control frame with Header and Body came on Link; on its loop
+	EventBreach                          // Link broke the protocol: it gets its Bye, and the loop closes it
+)
+
+// Event is something that happened.
+type Event struct {
+	Kind     EventKind
+	Link     *Link
+	Addr     netip.AddrPort
+	Number   uint32
+	Announce codec.Announce
+	Header   codec.Header
+	Body     []byte // the caller's again after Step
+}
+
+// Step takes in what happened.
+func (n *Node) Step(now int64, e Event) {
+	var c cut
+	switch e.Kind {
+	case EventFrame:
+		_ = e.Link.Frame(now, e.Header, e.Body)
+		return
+	case EventOpened:
+		e.Link.touched.Store(now)
+		c = n.registers()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.start(now)
+	switch e.Kind {
+	case EventAnnounce:
+		n.hear(now, &e.Announce, e.Addr)
+	case EventDialFailed:
+		n.dialFailed(now, e.Addr, e.Number)
+	case EventOpened:
+		n.opened(now, e.Link, c)
+	case EventClosed:
+		n.closed(now, e.Link)
+	case EventBreach:
+		n.close(now, e.Link, codec.ReasonProtocol)
+	}
+}
+
+// frame takes a control frame, on the loop of l. The store is asked before the node is locked: no lock is held over another's.
+func (n *Node) frame(now int64, l *Link, kind codec.Kind, body []byte) error {
+	switch kind {
+	case codec.KindGreeting:
+		return n.greet(now, l, body)
+	case codec.KindBye:
+		m, err := codec.DecodeBye(body)
+		if err != nil {
+			return err
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.bye(now, l, m.Reason)
+		return nil
+	}
+	if l.in.stream == nil {
+		return ErrOrder
+	}
+	switch kind {
+	case codec.KindHeartbeat:
+		return n.heartbeat(now, l, body)
+	case codec.KindHeartbeatResponse:
+		return n.heartbeatResponse(now, l, body)
+	}
+	return n.gapHeard(now, l, body)
+}
+
+// Tick lets time pass. The loop's ticker calls it every TickInterval; it costs microseconds, and a look at the store's
+// digest every HeartbeatInterval.
+func (n *Node) Tick(now int64) {
+	cut := n.look(now)
+	n.mu.Lock()
+	n.start(now)
+	n.excuse(now)
+	n.detect(now)
+	n.settle(now)
+	floor := n.join.floor
+	n.join.floor = codec.Version{}
+	n.dial(now)
+	n.announce(now)
+	n.heartbeats(now, cut)
+	n.lastTick = now
+	n.mu.Unlock()
+	if !floor.IsZero() {
+		n.store.RaiseFloor(store.Version(floor))
+	}
+}
+
+// cut is what the node tells others about its store.
+type cut struct {
+	stamped      bool
+	floor, flush codec.Version
+	due          bool // the digest was taken: a heartbeat is due
+	epoch, root  uint64
+}
+
+// look reads the store, without the node's lock.
+func (n *Node) look(now int64) cut {
+	c := n.registers()
+	if c.due = now >= n.beat.due.Load(); c.due {
+		c.epoch, c.root = n.store.Digest(n.clock.Cluster(now))
+	}
+	return c
+}
+
+// registers reads the store's registers, without the node's lock.
+func (n *Node) registers() cut {
+	return cut{stamped: n.store.Stamped(), floor: codec.Version(n.store.Floor()), flush: codec.Version(n.store.Flushed())}
+}
+
+// takeFlush merges another's flush register (R4).
+func (n *Node) takeFlush(now int64, flush codec.Version) {
+	if flush.Compare(codec.Version(n.store.Flushed())) > 0 {
+		r := store.Record{Flags: store.Flush, Stamp: flush.Stamp, Node: flush.Node}
+		n.store.Merge(&r, 0, n.clock.Cluster(now))
+	}
+}
+
+// Members appends a snapshot of all members to dst, this node first, the others by id.
+func (n *Node) Members(dst []Member) []Member {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	self := netip.AddrPortFrom(netip.IPv4Unspecified(), n.port)
+	dst = append(dst, Member{ID: n.id, Addr: self, State: Self, Readiness: n.State(), Incarnation: n.incarnation,
+		Seen: n.lastTick, Synced: n.State() == codec.StateReady})
+	for _, m := range n.members {
+		s := Member{ID: m.id, Addr: m.addr, State: m.state, Readiness: m.readiness, Incarnation: m.incarnation, Seen: m.seen,
+			RTT: time.Duration(m.rtt), Offset: m.offset, Linked: m.link != nil}
+		if l := m.link; l != nil {
+			s.Seen = max(m.seen, l.touched.Load())
+			s.Lag = l.Backlog()
+			s.Synced = m.readiness == codec.StateReady && s.Lag == 0 && !l.pulls.owed && m.stream.applied.Load() >= m.head
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+// publish makes the chosen links known to all.
+func (n *Node) publish() {
+	links := make([]*Link, 0, len(n.members))
+	for _, m := range n.members {
+		if m.link != nil {
+			links = append(links, m.link)
+		}
+	}
+	n.chosen.Store(&links)
+}
+
+// Leave says goodbye to everybody: Bye(left) on each link, an announce with lifetime 0. Afterwards the node does nothing.
+func (n *Node) Leave(now int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.leaving = true
+	n.wishAnnounce(codec.FormAnnounce)
+	for _, l := range n.links {
+		n.close(now, l, codec.ReasonLeft)
+	}
+}

@@ -1,0 +1,143 @@
+package peer
+
+import (
+	"covey/codec"
+	"covey/store"
+)
+
+// sender is the part of a link that sends records: from the ring within the window, and in answer to Pulls and Fetches.
+// The loop of the connection owns it.
+type sender struct {
+	chosen bool   // data flows
+	cur    cursor // of the next frame to take from the ring
+	sent   uint64 // bytes of Batch and Records frames since the link opened
+	taken  uint64 // of those, what the other has said it took
+
+	piece piece  // what Data gave and Sent has not confirmed
+	frame []byte // the frames to write: of the piece's chunk, or built in value
+	value []byte // for frames that are built when they are sent
+
+	asked  []ask // Pulls and Fetches that wait for their answer (donor.go)
+	recs   []store.Record
+	buf    []byte // keys and values of recs
+	record codec.Record
+}
+
+// window returns how many bytes may be sent now.
+func (s *sender) window() int { return int(Window - min(Window, s.sent-s.taken)) }
+
+// mayFlow reports whether Data would give something.
+func (s *sender) mayFlow(l *Link) bool {
+	return s.chosen && !l.stalled.Load() && (s.frame != nil || s.cur.seq < l.node.ring.Head())
+}
+
+// Data returns the next frames of this node's stream: whole ones, within the window. They stay as they are until Sent,
+// which must follow before the next call of anything else on this link.
+func (l *Link) Data(now int64) (frames []byte, ok bool) {
+	s := &l.out
+	if !s.chosen || l.muted.Load() {
+		return nil, false
+	}
+	if s.frame == nil && !l.next(now) {
+		return nil, false
+	}
+	if outstanding := s.sent - s.taken; outstanding > 0 && len(s.frame) > s.window() {
+		l.stalled.Store(true) // until the next Ack; alone a frame of any length goes
+		return nil, false
+	}
+	return s.frame, true
+}
+
+// next takes the next piece of the ring into s.frame; false when there is none, or none that fits the window.
+func (l *Link) next(now int64) bool {
+	s, ring := &l.out, l.node.ring
+	p, ok := ring.take(s.cur, s.window(), s.sent == s.taken)
+	switch {
+	case !ok:
+		// This link was too slow for the ring: repair heals what is skipped (R10).
+		s.cur, s.frame = l.node.gap(now, s.value[:0])
+		s.value = s.frame
+		return true
+	case p.ref:
+		s.value = l.materialise(now, s.value[:0], p.frames)
+		s.piece, s.frame = p, s.value
+	case len(p.frames) > 0:
+		s.piece, s.frame = p, p.frames
+	default:
+		if s.cur.seq < ring.Head() {
+			l.stalled.Store(true)
+		}
+		return false
+	}
+	s.cur = p.next
+	return true
+}
+
+// Sent confirms that what Data returned was written whole: n bytes.
+func (l *Link) Sent(n int) {
+	s := &l.out
+	if s.frame == nil {
+		return
+	}
+	if n > 0 && codec.Kind(s.frame[1]) == codec.KindBatch {
+		s.sent += uint64(n)
+	}
+	s.piece.unpin()
+	s.frame = nil
+	if cap(s.value) > valueKeep {
+		s.value = nil
+	}
+}
+
+// ack takes the other's acknowledgement: it opens the window, and WAIT counts by it (R11).
+func (l *Link) ack(body []byte) error {
+	m, err := codec.DecodeAck(body)
+	if err != nil {
+		return err
+	}
+	s := &l.out
+	if m.Received > s.sent || m.Received < s.taken {
+		return ErrFlow
+	}
+	s.taken = m.Received
+	l.stalled.Store(false)
+	if m.Stream == l.node.ring.stream && m.Applied > l.acked.Load() {
+		l.acked.Store(min(m.Applied, l.node.ring.Head()))
+	}
+	return nil
+}
+
+// gap moves a link to the head of the ring and appends the frame that says so.
+func (n *Node) gap(now int64, dst []byte) (cursor, []byte) {
+	cur, _ := n.ring.seek(n.ring.Head())
+	n.counters.gapsSent.Add(1)
+	stamp := n.clock.Cluster(now)<<16 | 0xffff // no stamp given so far is above, unless a merge raised a shard's clock
+	return cur, codec.AppendGap(dst, codec.Gap{Stream: n.ring.stream, Head: cur.seq, Stamp: stamp})
+}
+
+// materialise appends the Batch frame of a record that the ring holds by reference, with the value the store has now.
+// If the key was written again since, what it has now goes in its place; if it was forgotten, only its version does: the
+// sequence stays whole, and who lacks that version asks for it in vain.
+func (l *Link) materialise(now int64, dst, frame []byte) []byte {
+	s, n := &l.out, l.node
+	m, _ := codec.DecodeBatch(frame[codec.HeaderLen:])
+	_, _ = codec.DecodeStaged(m.Records, &s.record)
+	key := s.record.Key
+	rec, buf, ok := n.store.Lookup(s.buf[:0], key, n.store.Hash(key), n.clock.Cluster(now))
+	s.keep(buf)
+	if ok {
+		s.record = codec.Record(rec)
+	} else {
+		s.record.Flags = s.record.Flags&^(codec.RecordRef|codec.RecordKeeps) | codec.RecordExpiryOnly
+	}
+	dst = codec.AppendBatchHeader(dst, m.Stream, m.First, 1, m.Step, codec.RecordLen(&s.record))
+	return codec.AppendRecord(dst, &s.record)
+}
+
+// keep remembers a buffer for records, unless a large value made it large.
+func (s *sender) keep(buf []byte) {
+	s.buf = buf[:0]
+	if cap(buf) > valueKeep {
+		s.buf = nil
+	}
+}
