@@ -238,6 +238,37 @@ func TestACancelledRequestReturnsAndTheConnectionGoesOn(t *testing.T) {
 	}
 }
 
+func TestCancellingAtAnyMomentNeverMixesReplies(t *testing.T) {
+	c := newNode(t).dial(client.WithInFlight(8))
+	var all sync.WaitGroup
+	for g := range 32 {
+		key := fmt.Appendf(nil, "key of goroutine %d", g)
+		value := bytes.Repeat(key, 1+g*100)
+		if err := c.Set(t.Context(), key, value, client.SetOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(g), 2))
+			dst := make([]byte, 0, len(value))
+			for range 200 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(300))*time.Microsecond)
+				got, err := c.AppendGet(ctx, dst, key)
+				cancel()
+				switch {
+				case err == nil && bytes.Equal(got, value):
+				case errors.Is(err, context.DeadlineExceeded) && len(got) == 0:
+				default:
+					t.Errorf("%s: %d bytes, %v", key, len(got), err)
+				}
+			}
+			if got, err := c.Get(t.Context(), key); err != nil || !bytes.Equal(got, value) {
+				t.Errorf("%s at the end: %d bytes, %v", key, len(got), err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestRequestsBeyondTheBoundWaitForAPlace(t *testing.T) {
 	n := newNode(t)
 	c := n.dial(client.WithInFlight(1))
