@@ -1,0 +1,79 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"covey/codec"
+)
+
+// greetUser prints the first lines: who this node is, where it listens, which cards it uses.
+// They are written whole, by one goroutine at a time.
+func (n *node) greetUser(moved bool, web *webServer) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "covey %s, node %s\n", n.cfg.Version, codec.FormatID(n.mind.ID()))
+	fmt.Fprintf(&b, "listening on %s (clients and peers), announcing on UDP port %d\n", n.cfg.Listen, n.cfg.DiscoveryPort)
+	if moved {
+		fmt.Fprintf(&b, "the default port is taken, so this node took %d; clients use --addr 127.0.0.1:%d\n", n.cfg.Listen.Port(), n.cfg.Listen.Port())
+	}
+	used := 0
+	for _, c := range *n.beacon.cards.Load() {
+		if c.Usable {
+			used++
+			fmt.Fprintf(&b, "card %s: used, %s\n", c.Name, cardAddrs(&c))
+		} else {
+			fmt.Fprintf(&b, "card %s: skipped, %s\n", c.Name, c.Reason)
+		}
+	}
+	switch {
+	case n.cfg.Listen.Addr().IsLoopback():
+		b.WriteString("listening on loopback: only programs and nodes of this machine can connect\n")
+	case used == 0:
+		b.WriteString("no card can be used: only nodes on this machine, or named by --peer, will be found\n")
+	}
+	b.WriteString(web.line())
+	fmt.Fprint(n.cfg.Out, b.String())
+}
+
+// announceReady prints the last of the first lines once the node is ready, or why it is not yet.
+func (n *node) announceReady(ctx context.Context) {
+	beat := time.NewTicker(tickInterval)
+	defer beat.Stop()
+	begun := time.Now()
+	patience := false
+	for n.mind.State() != codec.StateReady {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		if !patience && time.Since(begun) > readyPatience {
+			patience = true
+			fmt.Fprintf(n.cfg.Out, "cluster %s: %d nodes already here, copying their data; reads answer LOADING until that is done\n", n.cfg.Cluster, len(n.mind.Links()))
+		}
+	}
+	fmt.Fprintf(n.cfg.Out, "cluster %s: %s; ready\n", n.cfg.Cluster, nodes(len(n.mind.Links())))
+	fmt.Fprintf(n.cfg.Out, "try: %s\n", n.tryLine())
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node already here"
+	}
+	return fmt.Sprintf("%d nodes already here", n)
+}
+
+// tryLine is a command that works as it stands.
+func (n *node) tryLine() string {
+	to := ""
+	host := n.cfg.Listen.Addr().String()
+	if n.cfg.Listen.Addr().IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	if addr := fmt.Sprintf("%s:%d", host, n.cfg.Listen.Port()); addr != "127.0.0.1:9000" {
+		to = " --addr " + addr
+	}
+	return fmt.Sprintf("covey set greeting hello%s, then on any other machine: covey get greeting   (or redis-cli -h %s -p %d)", to, host, n.cfg.Listen.Port())
+}

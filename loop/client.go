@@ -1,0 +1,189 @@
+package loop
+
+import (
+	"errors"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
+)
+
+// client is a turn of a client's connection: everything that has arrived is carried out, in
+// order, or waits.
+func (l *eventLoop) client(c *conn, now int64) gnet.Action {
+	if c.waiting {
+		return c.pileUp()
+	}
+	buf, err := c.source()
+	if err != nil {
+		return gnet.Close
+	}
+	if len(buf) < c.need {
+		return l.stillShort(c, buf)
+	}
+	l.out = l.out[:0]
+	used, act := l.runAll(c, buf, now)
+	l.commit(c)
+	l.count()
+	if !c.write(l.out) {
+		return gnet.None // OnClose has run already
+	}
+	if act == gnet.Close {
+		return act
+	}
+	c.keep(buf, used)
+	return act
+}
+
+// pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
+func (c *conn) pileUp() gnet.Action {
+	if len(c.in) == 0 {
+		// The command that waits is always kept; an empty buffer has nothing to add to.
+		return gnet.Close
+	}
+	if _, err := c.source(); err != nil {
+		return gnet.Close
+	}
+	return c.bounded()
+}
+
+func (c *conn) bounded() gnet.Action {
+	if len(c.in) > maxWaitingInput+max(c.need, codec.MaxFrame) {
+		c.l.n.counters.overloads.Add(1)
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// stillShort keeps what came of a command whose length is known and not reached.
+func (l *eventLoop) stillShort(c *conn, buf []byte) gnet.Action {
+	c.keep(buf, 0)
+	return gnet.None
+}
+
+// runAll carries out the whole commands at the start of buf and says how many bytes they were.
+func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.Action) {
+	c.need = 0
+	for used < len(buf) {
+		if !l.spill(c) {
+			return used, gnet.None
+		}
+		var n int
+		var verdict command.Verdict
+		if c.protocol == protocolRESP {
+			n, verdict = l.runRESP(c, buf[used:])
+		} else {
+			n, verdict = l.runFrame(c, buf[used:])
+		}
+		switch {
+		case verdict == command.Close:
+			return used + n, gnet.Close
+		case verdict == command.Wait:
+			l.wait(c)
+			return used, gnet.None
+		case n == 0:
+			return used, gnet.None
+		}
+		used += n
+		l.ran++
+	}
+	return used, gnet.None
+}
+
+// spill writes replies out early when they are many; false when the client must wait until what
+// is queued for it has drained.
+func (l *eventLoop) spill(c *conn) bool {
+	if len(l.out) < maxTurnReply {
+		return true
+	}
+	l.commit(c)
+	if !c.write(l.out) {
+		return false
+	}
+	l.out = l.out[:0]
+	if c.g.OutboundBuffered() > maxQueuedReply {
+		l.wait(c)
+		return false
+	}
+	return true
+}
+
+// runRESP parses and carries out one command of a Redis client; n = 0: it is not whole yet.
+func (l *eventLoop) runRESP(c *conn, buf []byte) (n int, v command.Verdict) {
+	args, n, err := c.parser.Next(buf)
+	if err != nil {
+		l.n.counters.badInput.Add(1)
+		l.out = codec.AppendError(l.out, "ERR "+err.Error())
+		return n, command.Close
+	}
+	if n == 0 {
+		c.need = c.parser.Need()
+		return 0, command.Done
+	}
+	if len(args) == 0 {
+		return n, command.Done // an empty line
+	}
+	l.out, v = l.turn.RESP(&c.client, args, l.out)
+	return n, v
+}
+
+// runFrame decodes and carries out one binary client message; n = 0: it is not whole yet.
+func (l *eventLoop) runFrame(c *conn, buf []byte) (n int, v command.Verdict) {
+	h, body, n, err := frame(buf)
+	switch {
+	case err != nil:
+		l.n.counters.badInput.Add(1)
+		l.out = codec.AppendValueResponse(l.out, h.Tag, codec.ValueResponse{Status: codec.StatusError, Value: []byte(err.Error())})
+		return 0, command.Close
+	case n == 0:
+		c.need = codec.HeaderLen + int(h.Length)
+		return 0, command.Done
+	}
+	l.out, v = l.turn.Frame(&c.client, h, body, l.out)
+	return n, v
+}
+
+// frame cuts the first frame off buf; n = 0: it is not whole yet.
+func frame(buf []byte) (h codec.Header, body []byte, n int, err error) {
+	h, ok, err := codec.DecodeHeader(buf)
+	if err != nil || !ok {
+		return h, nil, 0, err
+	}
+	n = codec.HeaderLen + int(h.Length)
+	if len(buf) < n {
+		return h, nil, 0, nil
+	}
+	return h, buf[codec.HeaderLen:n], n, nil
+}
+
+// wait parks the connection: its command stays in c.in and is tried again when a bell rings.
+func (l *eventLoop) wait(c *conn) {
+	c.waiting = true
+	l.parked[c] = struct{}{}
+	l.waiters.Store(int32(len(l.parked)))
+	if c.client.Dirty {
+		// It waits for this turn's own writes to reach the ring, which is about to happen.
+		l.bell.ring(c)
+	}
+}
+
+// unpark is wait undone, also when the connection closes.
+func (l *eventLoop) unpark(c *conn) {
+	c.waiting = false
+	delete(l.parked, c)
+	l.waiters.Store(int32(len(l.parked)))
+}
+
+// resume tries a parked connection again.
+func (l *eventLoop) resume(c *conn, now int64) {
+	if c.g.OutboundBuffered() > maxQueuedReply {
+		return
+	}
+	l.unpark(c)
+	if l.client(c, now) == gnet.Close {
+		c.close()
+	}
+}
+
+var errPeerFrame = errors.New("a frame of peers on a client's connection")

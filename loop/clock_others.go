@@ -1,0 +1,11 @@
+//go:build !linux
+
+package loop
+
+import "time"
+
+var processStart = time.Now()
+
+// bootNanos falls back to Go's monotonic clock, which on these systems may stop in sleep:
+// the wall clock of the peers then pulls cluster time along.
+func bootNanos() int64 { return int64(time.Since(processStart)) }

@@ -1,0 +1,69 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"covey/ifaces"
+)
+
+// ErrConfig is wrapped by every error of Run that the user mends by another command line.
+var ErrConfig = errors.New("configuration")
+
+// Config is what a node is started with. The zero value of a field is not a default:
+// the command line fills all of them.
+type Config struct {
+	Listen        netip.AddrPort // TCP address; the port is where peers and clients connect
+	ListenSet     bool           // the user named it: taken is an error, not a reason to try the next
+	DiscoveryPort uint16         // UDP port of announces, shared by all nodes of a machine
+	Interfaces    string         // pattern of cards, see ifaces.ParsePattern
+	Peers         []string       // host:port to dial where broadcasts do not pass
+	Cluster       string         // only nodes of the same cluster link up
+	MaxMemory     int64          // bytes for everything that is stored
+	Horizon       time.Duration  // how long deletions are remembered
+	Loops         int            // event loops; 0: one for each CPU
+	HTTP          string         // address of /healthz and /readyz, or "off"
+	HTTPSet       bool           // the user named it: taken is an error
+	Version       string         // shown in reports
+	Logger        *slog.Logger
+	Out           io.Writer // the first lines a person reads
+}
+
+// check says what is wrong with a configuration, in a sentence.
+func (c *Config) check() (ifaces.Pattern, error) {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	}
+	pattern, err := ifaces.ParsePattern(c.Interfaces)
+	switch {
+	case err != nil:
+		return pattern, wrong("--interfaces: %v", err)
+	case !c.Listen.Addr().Is4() || c.Listen.Port() == 0:
+		return pattern, wrong("--listen %s: give an IPv4 address and a port other than 0, such as 0.0.0.0:9000", c.Listen)
+	case c.DiscoveryPort == 0:
+		return pattern, wrong("--discovery-port 0: give a UDP port from 1 to 65535")
+	case len(c.Cluster) == 0 || len(c.Cluster) > maxClusterName:
+		return pattern, wrong("--cluster: give a name of 1 to %d bytes", maxClusterName)
+	case c.MaxMemory < minMemory:
+		return pattern, wrong("--max-memory %d: give at least %d MiB", c.MaxMemory, minMemory>>20)
+	case c.Horizon < minHorizon:
+		return pattern, wrong("--horizon %s: give at least %s", c.Horizon, minHorizon)
+	case c.Loops < 0 || c.Loops > maxLoops:
+		return pattern, wrong("--loops %d: give a number from 0 (one for each CPU) to %d", c.Loops, maxLoops)
+	case len(c.Peers) > maxStaticPeers:
+		return pattern, wrong("--peer: at most %d of them", maxStaticPeers)
+	}
+	return pattern, nil
+}
+
+func (c *Config) loops() int {
+	if c.Loops > 0 {
+		return c.Loops
+	}
+	return runtime.GOMAXPROCS(0)
+}

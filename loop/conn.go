@@ -1,0 +1,125 @@
+package loop
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
+	"covey/peer"
+)
+
+// protocol is what a connection turned out to speak; its first frame decides, for good.
+type protocol uint8
+
+const (
+	protocolUnknown protocol = iota
+	protocolRESP
+	protocolBinary // client frames
+	protocolPeer
+)
+
+// conn is one TCP connection.
+type conn struct {
+	queued  atomic.Bool // on its loop's bell queue: any goroutine
+	closing atomic.Bool // the peer state machine wants it closed after a last flush: any goroutine
+
+	// Below: the loop's goroutine alone.
+	g        gnet.Conn
+	l        *eventLoop
+	protocol protocol
+	closed   bool // gnet has closed it: the descriptor may be someone else's by now
+	waiting  bool // its next command waits, for peers, for time or for its own replies to drain
+	lastByte int64
+
+	client command.Client
+	parser codec.Parser
+	link   *peer.Link // not nil: a peer's connection
+
+	// in holds bytes that are no whole command yet, and nothing otherwise: whole commands are
+	// parsed in gnet's buffer. need is how long in must be before parsing is worth a try.
+	in   []byte
+	need int
+}
+
+// source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
+// added to it. What is not consumed must be handed to keep.
+func (c *conn) source() ([]byte, error) {
+	if len(c.in) == 0 {
+		return c.g.Peek(-1)
+	}
+	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
+		c.grow(n)
+		m, err := c.g.Read(c.in[len(c.in):min(cap(c.in), len(c.in)+n)])
+		if err != nil {
+			return nil, err
+		}
+		c.in = c.in[:len(c.in)+m]
+	}
+	return c.in, nil
+}
+
+// grow makes room for n more bytes. The buffer at most doubles with what really came, whatever
+// length the sender claims, and does not outgrow a claim by more than one step.
+func (c *conn) grow(n int) {
+	want := len(c.in) + n
+	if want <= cap(c.in) {
+		return
+	}
+	size := max(want, 2*cap(c.in), minGrow)
+	if c.need >= want && size > c.need {
+		size = c.need
+	}
+	in := make([]byte, len(c.in), size)
+	copy(in, c.in)
+	c.in = in
+}
+
+// keep stores the unconsumed rest of what source returned and takes everything from gnet.
+func (c *conn) keep(buf []byte, used int) {
+	rest := buf[used:]
+	if len(c.in) == 0 {
+		if len(rest) > 0 {
+			c.grow(len(rest))
+			c.in = append(c.in[:0], rest...)
+		}
+		_, _ = c.g.Discard(-1)
+		return
+	}
+	c.in = c.in[:copy(c.in, rest)]
+	if len(c.in) == 0 && cap(c.in) > keepBuffer {
+		c.in = nil
+	}
+}
+
+// write hands bytes to the socket; false: the connection is gone.
+func (c *conn) write(b []byte) bool {
+	if len(b) == 0 {
+		return !c.closed
+	}
+	if c.closed {
+		return false
+	}
+	_, err := c.g.Write(b) // a failing Write runs OnClose inside
+	return err == nil && !c.closed
+}
+
+// close ends the connection at once, on its loop.
+func (c *conn) close() {
+	if !c.closed {
+		_ = c.l.gnet.Close(c.g)
+	}
+}
+
+// remote is the address on the other side; the zero value when it has none.
+func remote(g gnet.Conn) netip.AddrPort {
+	type addrPorter interface{ AddrPort() netip.AddrPort }
+	a, ok := g.RemoteAddr().(addrPorter)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := a.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}

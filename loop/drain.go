@@ -1,0 +1,92 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/peer"
+)
+
+var outboxes = sync.Pool{New: func() any { return new(peer.Outbox) }}
+
+// drain carries out what the state machine wishes. Whoever has stepped it calls this; two at
+// once is fine, each wish is handed out once.
+func (n *node) drain(now int64) {
+	if !n.mind.Pending() {
+		return
+	}
+	out := outboxes.Get().(*peer.Outbox)
+	n.mind.Drain(out)
+	for _, d := range out.Dials {
+		n.dial(d)
+	}
+	for _, form := range out.Announces {
+		n.beacon.announce(n.mind.Announce(form))
+	}
+	for _, link := range out.Pending {
+		ringFor(link)
+	}
+	for _, link := range out.Closes {
+		if c, ok := link.User().(*conn); ok {
+			c.closing.Store(true)
+			c.l.bell.ring(c)
+		}
+	}
+	for i := range out.Changes {
+		n.logChange(&out.Changes[i])
+	}
+	out.Reset()
+	outboxes.Put(out)
+}
+
+// logChange writes the one line of a membership change.
+func (n *node) logChange(ch *peer.Change) {
+	n.log.Info("member changed", "id", codec.FormatID(ch.ID), "addr", ch.Addr.String(),
+		"state", ch.New.String(), "was", ch.Old.String(), "reason", ch.Reason)
+}
+
+// dialed is the context of a connection on its way into the engine: it tells OnOpen that we
+// called, and which of our calls it was.
+type dialed struct{ number uint32 }
+
+// dial connects on a goroutine of its own and hands the connection to the engine.
+// The state machine bounds how many dials are under way.
+func (n *node) dial(d peer.Dial) {
+	n.dials.Add(1)
+	go func() {
+		defer n.dials.Done()
+		if err := n.connect(d); err != nil {
+			n.log.Debug("dial failed", "addr", d.Addr.String(), "reason", err.Error())
+			now := n.clock.now()
+			n.mind.Step(now, peer.Event{Kind: peer.EventDialFailed, Addr: d.Addr, Number: d.Number})
+			n.drain(now)
+		}
+	}()
+}
+
+func (n *node) connect(d peer.Dial) error {
+	dialer := net.Dialer{Timeout: peer.DialTimeout, KeepAlive: -1}
+	if n.cfg.Listen.Addr().IsLoopback() != d.Addr.Addr().IsLoopback() && n.cfg.Listen.Addr().IsLoopback() {
+		return fmt.Errorf("%s is not on this machine and --listen is", d.Addr)
+	}
+	if a := n.cfg.Listen.Addr(); !a.IsUnspecified() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0))
+	}
+	side, err := dialer.DialContext(n.ctx, "tcp4", d.Addr.String())
+	if err != nil {
+		return err
+	}
+	ctx := gnet.NewContext(context.Background(), &dialed{number: d.Number})
+	done, err := n.engine.Register(gnet.NewNetConnContext(ctx, side))
+	if err != nil {
+		_ = side.Close()
+		return err
+	}
+	return (<-done).Err
+}

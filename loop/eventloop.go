@@ -1,0 +1,138 @@
+package loop
+
+import (
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
+)
+
+// eventLoop is covey's side of one gnet event loop: all that its connections share. But for
+// bell it belongs to the loop's goroutine.
+type eventLoop struct {
+	bell      bell
+	bellWrite int // the written end until OnOpen publishes it in bell.fd
+
+	n    *node
+	gnet gnet.EventLoop
+
+	turn  command.Turn
+	stage codec.Stage
+	ran   uint64 // commands carried out in this turn
+	out   []byte // replies of this turn, or control frames of this flush
+
+	answering []*conn            // scratch of answer
+	conns     map[*conn]struct{} // what the sweep looks at
+	parked    map[*conn]struct{} // clients whose next command waits
+	waiters   atomic.Int32       // how many: the ticker and acknowledgements ring for them
+	swept     int64              // when, ns
+}
+
+// loopOf returns covey's side of an event loop; its first event creates it.
+func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
+	if l, ok := n.loops.Load(g); ok {
+		return l.(*eventLoop)
+	}
+	l := &eventLoop{n: n, gnet: g, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
+	l.bell.fd.Store(-1)
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
+	if prev, raced := n.loops.LoadOrStore(g, l); raced {
+		return prev.(*eventLoop)
+	}
+	if err := l.hang(); err != nil {
+		n.fail(err)
+	}
+	return l
+}
+
+// begin starts a turn: the time is read once.
+func (l *eventLoop) begin() int64 {
+	now := l.n.clock.now()
+	l.turn.Now = l.n.cluster.Cluster(now)
+	l.stage.SetQuiet(!l.n.ring.Live())
+	return now
+}
+
+// commit ends the writing half of a turn: store before ring before reply. The head of the node's
+// stream after it is what the client's WAIT counts from.
+func (l *eventLoop) commit(c *conn) {
+	if l.stage.Count() == 0 {
+		return
+	}
+	c.client.LastSeq = l.n.ring.Append(&l.stage)
+	c.client.Dirty = false
+	l.stage.Reset()
+	l.n.notifyLinks()
+}
+
+// count adds the turn's events to the node's counters: once a turn, not once a command.
+func (l *eventLoop) count() {
+	c, t := &l.n.counters, &l.turn.Tally
+	c.commands.Add(l.ran)
+	if t.Hits > 0 {
+		c.hits.Add(t.Hits)
+	}
+	if t.Misses > 0 {
+		c.misses.Add(t.Misses)
+	}
+	if t.Errors > 0 {
+		c.errors.Add(t.Errors)
+	}
+	l.ran, *t = 0, command.Tally{}
+}
+
+// answer is what a rung bell asks for: each queued connection once.
+func (l *eventLoop) answer() {
+	now := l.begin()
+	l.answering = l.bell.take(l.answering[:0])
+	for _, c := range l.answering {
+		c.queued.Store(false)
+	}
+	for c := range l.parked {
+		l.answering = append(l.answering, c)
+	}
+	for _, c := range l.answering {
+		l.attend(c, now)
+	}
+	clear(l.answering)
+	if now-l.swept >= int64(sweepInterval) {
+		l.swept = now
+		l.sweep(now)
+	}
+	l.shrink()
+}
+
+// attend looks at one connection that somebody rang for.
+func (l *eventLoop) attend(c *conn, now int64) {
+	if c.closed {
+		return
+	}
+	switch {
+	case c.link != nil:
+		l.flush(c, now)
+	case c.waiting:
+		l.resume(c, now)
+	}
+}
+
+// sweep closes connections that never spoke, or stopped in the middle of a command.
+func (l *eventLoop) sweep(now int64) {
+	for c := range l.conns {
+		silent := now - c.lastByte
+		switch {
+		case c.protocol == protocolUnknown && silent > int64(firstByteTimeout),
+			len(c.in) > 0 && !c.waiting && silent > int64(frameTimeout):
+			l.n.counters.idleClosed.Add(1)
+			c.close()
+		}
+	}
+}
+
+// shrink gives back the reply buffer after a turn that needed a large one.
+func (l *eventLoop) shrink() {
+	if cap(l.out) > maxTurnReply+keepBuffer {
+		l.out = nil
+	}
+}

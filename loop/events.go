@@ -1,0 +1,166 @@
+package loop
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
+)
+
+// handler receives gnet's events. OnOpen, OnTraffic and OnClose of a connection run on its
+// loop's goroutine, OnTick on one of its own.
+type handler struct {
+	gnet.BuiltinEventEngine
+	n *node
+}
+
+// OnBoot only notes the engine: gnet cannot use it before the first tick.
+func (h *handler) OnBoot(e gnet.Engine) gnet.Action {
+	h.n.engine = e
+	return gnet.None
+}
+
+func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
+	if b, ok := g.Context().(*bellConn); ok {
+		l := b.l
+		l.bell.fd.Store(int64(l.bellWrite))
+		l.bell.strike() // somebody may have rung before there was a bell
+		return nil, gnet.None
+	}
+	n := h.n
+	n.counters.accepted.Add(1)
+	open := n.counters.connections.Add(1)
+	l := n.loopOf(g.EventLoop())
+	now := n.clock.now()
+	c := &conn{g: g, l: l, lastByte: now}
+	d, ours := g.Context().(*dialed)
+	g.SetContext(c)
+	l.conns[c] = struct{}{}
+	if !ours && open > n.connLimit {
+		n.counters.refused.Add(1)
+		c.protocol = protocolRESP
+		return []byte("-ERR this node serves as many connections as it may; close some, or raise the descriptor limit (ulimit -n) and restart it\r\n"), gnet.Close
+	}
+	if ours {
+		l.becomePeer(c, true, d.number, now)
+		l.flush(c, now)
+	} else {
+		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), Proto: 2, Created: now}
+	}
+	return nil, gnet.None
+}
+
+func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
+	c, ok := g.Context().(*conn)
+	if !ok {
+		return gnet.None
+	}
+	c.closed = true
+	l, n := c.l, h.n
+	n.counters.connections.Add(-1)
+	delete(l.conns, c)
+	l.unpark(c)
+	c.in = nil
+	if c.link != nil {
+		now := n.clock.now()
+		n.linkClosed(c, now)
+	}
+	return gnet.None
+}
+
+func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
+	switch c := g.Context().(type) {
+	case *conn:
+		defer h.survive(c, &act)
+		return c.l.traffic(c)
+	case *bellConn:
+		_, _ = g.Discard(-1)
+		c.l.answer()
+	default:
+		h.n.datagram(g)
+	}
+	return gnet.None
+}
+
+// survive turns a panic in a handler into the loss of one connection.
+func (h *handler) survive(c *conn, act *gnet.Action) {
+	if r := recover(); r != nil {
+		h.n.counters.panics.Add(1)
+		h.n.log.Error("handler panicked, connection closed", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		*act = gnet.Close
+	}
+}
+
+// traffic dispatches by protocol; the first byte decides (DESIGN: one TCP port).
+func (l *eventLoop) traffic(c *conn) gnet.Action {
+	now := l.begin()
+	c.lastByte = now
+	if c.protocol == protocolUnknown && !l.decide(c, now) {
+		return gnet.None
+	}
+	if c.protocol == protocolPeer {
+		return l.peer(c, now)
+	}
+	return l.client(c, now)
+}
+
+// decide looks at the first bytes of an accepted connection; false: too few to tell.
+func (l *eventLoop) decide(c *conn, now int64) bool {
+	first, err := c.source()
+	if err != nil || len(first) == 0 {
+		return false
+	}
+	if first[0] != codec.Magic {
+		c.protocol = protocolRESP
+		return true
+	}
+	if len(first) < codec.HeaderLen {
+		c.keep(first, 0)
+		return false
+	}
+	if codec.Kind(first[1]).Peer() {
+		l.becomePeer(c, false, 0, now)
+	} else {
+		c.protocol = protocolBinary
+	}
+	return true
+}
+
+// OnTick is the node's clock: it drives the state machine and never touches a connection.
+func (h *handler) OnTick() (time.Duration, gnet.Action) {
+	n := h.n
+	n.booted.Do(func() { close(n.running) })
+	n.clock.measure()
+	now := n.clock.now()
+	n.mind.Tick(now)
+	n.beacon.tick(now)
+	n.drain(now)
+	n.store.Sweep(n.cluster.Cluster(now), sweepBudget)
+	return n.ringParked(now), gnet.None
+}
+
+// ringParked wakes the loops with parked clients, and all of them once a second for their sweep.
+// It returns when to tick next.
+func (n *node) ringParked(now int64) time.Duration {
+	next := tickInterval
+	all := now-n.rungAll >= int64(sweepInterval)
+	if all {
+		n.rungAll = now
+	}
+	n.loops.Range(func(_, v any) bool {
+		l := v.(*eventLoop)
+		waiting := l.waiters.Load() > 0
+		if waiting {
+			next = tickBusy
+		}
+		if waiting || all {
+			l.bell.ring(nil)
+		}
+		return true
+	})
+	return next
+}

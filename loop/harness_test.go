@@ -1,0 +1,201 @@
+package loop
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+// testNode is a whole node in this process, on loopback sockets of its own.
+type testNode struct {
+	t    *testing.T
+	n    *node
+	addr string
+	out  *lockedBuffer
+	log  *lockedBuffer
+	stop func() error
+}
+
+// lockedBuffer is a bytes.Buffer for a writer and readers on different goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// freePort returns a port that was free for TCP and UDP a moment ago.
+func freePort(t testing.TB) uint16 {
+	t.Helper()
+	for range 50 {
+		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		pc, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
+		_ = ln.Close()
+		if err == nil {
+			_ = pc.Close()
+			return uint16(port)
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+func testConfig(t testing.TB, discovery uint16) Config {
+	return Config{
+		Listen:        netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), freePort(t)),
+		ListenSet:     true,
+		DiscoveryPort: discovery,
+		Cluster:       "test",
+		MaxMemory:     256 << 20,
+		Horizon:       time.Hour,
+		Loops:         2,
+		HTTP:          "off",
+		Version:       "test",
+	}
+}
+
+// startNode runs a node until the test ends or stop is called.
+func startNode(t *testing.T, cfg Config) *testNode {
+	t.Helper()
+	tn := &testNode{t: t, addr: cfg.Listen.String(), out: &lockedBuffer{}, log: &lockedBuffer{}}
+	cfg.Out = tn.out
+	cfg.Logger = slog.New(slog.NewTextHandler(tn.log, nil))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	got := make(chan *node, 1)
+	testHook = func(n *node) { got <- n }
+	go func() { done <- Run(ctx, cfg) }()
+	select {
+	case tn.n = <-got:
+	case err := <-done:
+		cancel()
+		t.Fatalf("Run returned %v", err)
+	}
+	select {
+	case <-tn.n.running:
+	case err := <-done:
+		cancel()
+		t.Fatalf("Run returned %v", err)
+	}
+	var once sync.Once
+	var err error
+	tn.stop = func() error {
+		once.Do(func() { cancel(); err = <-done })
+		return err
+	}
+	t.Cleanup(func() {
+		if err := tn.stop(); err != nil {
+			t.Errorf("node %s ended with %v", tn.addr, err)
+		}
+		if t.Failed() {
+			t.Logf("node %s:\n%s%s", tn.addr, tn.out, tn.log)
+		}
+	})
+	return tn
+}
+
+func (tn *testNode) ready() bool { return tn.n.mind.State() == codec.StateReady }
+
+// eventually waits for a condition; the deadline is generous, the condition is what is tested.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !cond() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond) // between looks at the condition
+	}
+}
+
+// rawClient speaks RESP by hand, to see bytes and not what a library makes of them.
+type rawClient struct {
+	t testing.TB
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialRaw(t testing.TB, addr string) *rawClient {
+	t.Helper()
+	c, err := net.Dial("tcp4", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return &rawClient{t, c, bufio.NewReaderSize(c, 64<<10)}
+}
+
+// command frames one command.
+func respCommand(args ...string) []byte {
+	var b []byte
+	b = append(b, fmt.Sprintf("*%d\r\n", len(args))...)
+	for _, a := range args {
+		b = append(b, fmt.Sprintf("$%d\r\n%s\r\n", len(a), a)...)
+	}
+	return b
+}
+
+// reply reads one reply: the line, and for a bulk its bytes.
+func (c *rawClient) reply() string {
+	c.t.Helper()
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		c.t.Fatalf("reply: %v", err)
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	if line[0] != '$' || line == "$-1" {
+		return line
+	}
+	n, err := strconv.Atoi(line[1:])
+	if err != nil {
+		c.t.Fatalf("reply %q: %v", line, err)
+	}
+	b := make([]byte, n+2)
+	if _, err := io.ReadFull(c.r, b); err != nil {
+		c.t.Fatalf("reply of %d bytes: %v", n, err)
+	}
+	return string(b[:n])
+}
+
+func (c *rawClient) do(args ...string) string {
+	c.t.Helper()
+	if _, err := c.Write(respCommand(args...)); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.reply()
+}
+
+// closedByNode reports whether the node closes the connection; whatever it says before is dropped.
+func (c *rawClient) closedByNode() bool {
+	_, err := io.Copy(io.Discard, c.r)
+	var ne net.Error
+	return err == nil || !errors.As(err, &ne) || !ne.Timeout()
+}

@@ -1,0 +1,60 @@
+package loop
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"covey/codec"
+	"covey/internal/status"
+)
+
+// webServer is the small HTTP server for probes; nil-safe where it is off.
+type webServer struct {
+	srv  *http.Server
+	addr netip.AddrPort
+}
+
+// serveHTTP starts it. The default address gives way to other nodes on the machine, as the TCP
+// port does; an address that the user named does not.
+func (n *node) serveHTTP() (*webServer, error) {
+	if n.cfg.HTTP == "off" {
+		return &webServer{}, nil
+	}
+	addr, err := netip.ParseAddrPort(n.cfg.HTTP)
+	if err != nil || addr.Port() == 0 {
+		return nil, fmt.Errorf("%w: --http %s: give an address and a port such as 127.0.0.1:9080, or off", ErrConfig, n.cfg.HTTP)
+	}
+	tries := portTries
+	if n.cfg.HTTPSet {
+		tries = 1
+	}
+	var ln net.Listener
+	for i := range min(tries, 65536-int(addr.Port())) {
+		at := netip.AddrPortFrom(addr.Addr(), addr.Port()+uint16(i))
+		if ln, err = net.Listen("tcp", at.String()); err == nil {
+			addr = at
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve HTTP on %s: %w; give --http another address, or off", addr, err)
+	}
+	srv := status.Server(func() bool { return n.mind.State() == codec.StateReady })
+	go func() { _ = srv.Serve(ln) }()
+	return &webServer{srv: srv, addr: addr}, nil
+}
+
+func (w *webServer) line() string {
+	if w.srv == nil {
+		return ""
+	}
+	return fmt.Sprintf("probes at http://%s/healthz and /readyz\n", w.addr)
+}
+
+func (w *webServer) close() {
+	if w.srv != nil {
+		_ = w.srv.Close()
+	}
+}

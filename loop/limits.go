@@ -1,0 +1,93 @@
+package loop
+
+import "time"
+
+// Every bound of this package, with its unit and the reason for it.
+const (
+	// maxConns is the most connections a node serves at once, clients and peers together.
+	// It is lowered to what the descriptor limit allows: gnet shuts the engine down when
+	// accept runs out of descriptors, so the node must refuse before that.
+	maxConns = 10_000
+
+	// reservedDescriptors are kept for listeners, pollers, doorbells, beacons, logs and dials.
+	reservedDescriptors = 64
+
+	// minConns keeps at least this many connections even under a tiny limit.
+	minConns = 8
+
+	// readBuffer is what one read of a socket takes at most, in bytes: the bound of a turn.
+	readBuffer = 64 << 10
+
+	// maxTurnReply is how many bytes of replies are gathered before they are written inside
+	// a turn; a turn of large GETs must not build gigabytes before it writes.
+	maxTurnReply = 1 << 20
+
+	// maxQueuedReply is how many unsent bytes a client may have before its next commands wait.
+	maxQueuedReply = 1 << 20
+
+	// maxWaitingInput is how many unparsed bytes a client may pile up, in bytes beyond the one
+	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
+	maxWaitingInput = 32 << 20
+
+	// minGrow is the smallest step by which an assembly buffer grows, in bytes.
+	minGrow = 16 << 10
+
+	// keepBuffer is the capacity above which an idle buffer is given back, in bytes.
+	keepBuffer = 256 << 10
+
+	// maxFlush is what one flush of a link writes before other connections get their turn, in bytes.
+	maxFlush = 1 << 20
+
+	// firstByteTimeout closes a connection that never says anything.
+	firstByteTimeout = 5 * time.Second
+
+	// frameTimeout closes a connection that began a frame or a command and does not finish it:
+	// without a byte for that long.
+	frameTimeout = 30 * time.Second
+
+	// sweepInterval is how often each loop looks for such connections.
+	sweepInterval = time.Second
+
+	// tickInterval is the ticker's beat: detection, heartbeats, expiry.
+	tickInterval = 50 * time.Millisecond
+
+	// tickBusy is its beat while a connection waits for something only a clock can tell:
+	// a drained socket (gnet has no callback for it) or the time-out of WAIT.
+	tickBusy = 5 * time.Millisecond
+
+	// sweepBudget is how many records a tick may look at for expiry.
+	sweepBudget = 20_000
+
+	// leaveTimeout bounds the good-bye at SIGTERM.
+	leaveTimeout = 500 * time.Millisecond
+
+	// bootTimeout bounds the wait for gnet's first tick.
+	bootTimeout = 5 * time.Second
+
+	// cardPoll is how often the cards are listed again although nothing told of a change.
+	cardPoll = 2 * time.Second
+
+	// portTries is how many ports after the default are tried when it is taken.
+	portTries = 64
+
+	// maxLoops bounds --loops.
+	maxLoops = 256
+
+	// minMemory is the least --max-memory, in bytes.
+	minMemory = 8 << 20
+
+	// maxClusterName bounds --cluster, in bytes.
+	maxClusterName = 64
+
+	// minHorizon keeps --horizon above the time that detection and repair take.
+	minHorizon = 10 * time.Second
+
+	// maxStaticPeers bounds --peer: the others are found through them.
+	maxStaticPeers = 64
+
+	// readyPatience is how long a start may take before the node says what it is waiting for.
+	readyPatience = 1500 * time.Millisecond
+
+	// ringShare is the part of max-memory that the ring takes: max-memory / ringShare.
+	ringShare = 64
+)

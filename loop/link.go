@@ -1,0 +1,108 @@
+package loop
+
+import (
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/peer"
+)
+
+// becomePeer makes a connection a peer's: dialed by us, or accepted and begun with a peer's frame.
+func (l *eventLoop) becomePeer(c *conn, dialed bool, number uint32, now int64) {
+	c.protocol = protocolPeer
+	c.link = peer.NewLink(l.n.mind, dialed, number, remote(c.g), ringFor)
+	c.link.SetUser(c)
+	c.link.Touched(now)
+	l.n.mind.Step(now, peer.Event{Kind: peer.EventOpened, Link: c.link})
+	l.n.drain(now)
+}
+
+// ringFor is the doorbell of every link: it may be called from any goroutine.
+func ringFor(link *peer.Link) {
+	if c, ok := link.User().(*conn); ok {
+		c.l.bell.ring(c)
+	}
+}
+
+// peer is a turn of a peer's connection: every whole frame goes to the link, then what it owes
+// in return is written once.
+func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
+	c.link.Touched(now)
+	buf, err := c.source()
+	if err != nil {
+		return gnet.Close
+	}
+	if len(buf) < c.need {
+		return l.stillShort(c, buf)
+	}
+	c.need = 0
+	used := 0
+	for used < len(buf) {
+		h, body, n, err := frame(buf[used:])
+		if err != nil {
+			l.n.mind.Step(now, peer.Event{Kind: peer.EventBreach, Link: c.link})
+			return l.breach(c, now, err)
+		}
+		if n == 0 {
+			c.need = codec.HeaderLen + int(h.Length)
+			break
+		}
+		if err := c.link.Frame(now, h, body); err != nil {
+			return l.breach(c, now, err)
+		}
+		used += n
+	}
+	c.keep(buf, used)
+	l.n.drain(now)
+	l.flush(c, now)
+	return gnet.None
+}
+
+// breach closes a link whose peer broke the protocol, which the state machine knows already. The
+// node goes on.
+func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
+	l.n.counters.badInput.Add(1)
+	l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error())
+	l.n.drain(now)
+	c.write(c.link.Control(now, l.out[:0]))
+	return gnet.Close
+}
+
+// flush writes what a link has to say: control frames first, then its share of the ring within
+// the window. What does not fit into one flush rings the bell again, so that others get a turn.
+func (l *eventLoop) flush(c *conn, now int64) {
+	if c.closed {
+		return
+	}
+	closing := c.closing.Load() // before Control: the Bye was queued before the wish to close
+	l.out = c.link.Control(now, l.out[:0])
+	if !c.write(l.out) {
+		return
+	}
+	for written := 0; written < maxFlush; {
+		frames, ok := c.link.Data(now)
+		if !ok {
+			break
+		}
+		alive := c.write(frames)
+		c.link.Sent(len(frames))
+		if !alive {
+			return
+		}
+		written += len(frames)
+	}
+	if closing {
+		c.close()
+		return
+	}
+	if c.link.More() {
+		l.bell.ring(c)
+	}
+}
+
+// notifyLinks tells every link that the ring has grown.
+func (n *node) notifyLinks() {
+	for _, link := range n.mind.Links() {
+		link.Notify()
+	}
+}

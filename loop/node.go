@@ -1,0 +1,57 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/peer"
+	"covey/store"
+)
+
+// node is one running node: the pure parts and what connects them to this machine.
+type node struct {
+	cfg Config
+	log *slog.Logger
+	ctx context.Context // done: the node is leaving
+
+	// The pure parts. Each guards itself.
+	store   *store.Store
+	ring    *peer.Ring
+	mind    *peer.Node
+	cluster *peer.Clock
+
+	// The machine.
+	clock    *bootClock
+	beacon   *beacon
+	engine   gnet.Engine // set in OnBoot, used after running is closed
+	counters counters
+
+	connLimit int64
+	clientIDs atomic.Uint64
+	loops     sync.Map // gnet.EventLoop -> *eventLoop
+	dials     sync.WaitGroup
+
+	booted  sync.Once
+	running chan struct{} // closed by the first tick
+	failed  chan error    // what ends the node unasked; one place, the first counts
+
+	rungAll int64 // the ticker's own: when it last rang every loop, ns
+}
+
+// fail ends the node with an error.
+func (n *node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default:
+	}
+}
+
+// linkClosed tells the state machine that a peer's connection is gone.
+func (n *node) linkClosed(c *conn, now int64) {
+	n.mind.Step(now, peer.Event{Kind: peer.EventClosed, Link: c.link})
+	n.drain(now)
+}

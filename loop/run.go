@@ -1,0 +1,218 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"covey/codec"
+	"covey/ifaces"
+	"covey/peer"
+	"covey/store"
+)
+
+// Run runs a node until ctx is done, then says left to its peers, flushes and returns nil.
+// An error that wraps ErrConfig is mended on the command line.
+func Run(ctx context.Context, cfg Config) error {
+	pattern, err := cfg.check()
+	if err != nil {
+		return err
+	}
+	static, err := resolve(ctx, cfg.Peers)
+	if err != nil {
+		return err
+	}
+	addr, release, err := claimFrom(cfg.Listen, cfg.ListenSet)
+	if err != nil {
+		return err
+	}
+	defer release()
+	moved := addr != cfg.Listen
+	cfg.Listen = addr
+
+	n, err := newNode(ctx, cfg, pattern, static)
+	if err != nil {
+		return err
+	}
+	if testHook != nil {
+		testHook(n)
+	}
+	web, err := n.serveHTTP()
+	if err != nil {
+		return err
+	}
+	defer web.close()
+	return n.run(ctx, moved, web)
+}
+
+// testHook lets the tests of this package see the node behind Run.
+var testHook func(*node)
+
+// newNode builds the parts; nothing of it is on the network yet.
+func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []netip.AddrPort) (*node, error) {
+	n := &node{
+		cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(),
+		running: make(chan struct{}), failed: make(chan error, 1),
+		connLimit: connLimit(),
+	}
+	var err error
+	if n.beacon, err = newBeacon(n, pattern); err != nil {
+		return nil, err
+	}
+	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	id := nodeID(n.beacon.mac, cfg.Listen.Port(), random)
+	stream := random.Uint64() | 1
+	n.cluster = peer.NewClock(n.clock.wallAtStart())
+	n.ring = peer.NewRing(stream, int(cfg.MaxMemory/ringShare))
+	n.store, err = store.New(store.Options{
+		Node: id, MaxBytes: cfg.MaxMemory - cfg.MaxMemory/ringShare,
+		Seed: peer.ClusterTag(cfg.Cluster), Horizon: uint64(cfg.Horizon.Milliseconds()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	n.mind = peer.NewNode(peer.Config{
+		ID: id, Incarnation: uint64(time.Now().UnixMilli())<<16 | random.Uint64()&0xffff, Stream: stream,
+		Cluster: cfg.Cluster, Port: cfg.Listen.Port(), Rand: random,
+		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: static, Horizon: cfg.Horizon,
+	})
+	return n, nil
+}
+
+// nodeID is the MAC address of the first usable card and the TCP port (DESIGN, Identity). A
+// machine without one takes a random locally administered address.
+func nodeID(mac ifaces.MAC, port uint16, random *rand.Rand) uint64 {
+	if mac.IsZero() {
+		v := random.Uint64()
+		mac = ifaces.MAC{0x02, byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24), byte(v >> 32)}
+	}
+	return codec.NodeID(mac, port)
+}
+
+// run starts the engine and waits for the end, asked for or not.
+func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- n.rotate() }()
+	defer n.beacon.close()
+	select {
+	case <-n.running:
+	case err := <-stopped:
+		return engineError(err)
+	case <-time.After(bootTimeout):
+		return errors.New("the engine did not start in time; is the machine overloaded?")
+	}
+	if err := n.beacon.start(); err != nil {
+		n.stop(stopped)
+		return err
+	}
+	watching, endWatch := context.WithCancel(ctx)
+	defer endWatch()
+	go func() { _ = ifaces.Watch(watching, func() { n.beacon.changed.Store(true) }) }()
+	n.greetUser(moved, web)
+	n.mind.Start(n.clock.now())
+	go n.announceReady(watching)
+
+	select {
+	case <-ctx.Done():
+		n.leave()
+		return n.stop(stopped)
+	case err := <-n.failed:
+		_ = n.stop(stopped)
+		return err
+	case err := <-stopped:
+		return engineError(err)
+	}
+}
+
+// rotate runs the engine until it is stopped.
+func (n *node) rotate() error {
+	udp := netip.AddrPortFrom(netip.IPv4Unspecified(), n.cfg.DiscoveryPort)
+	return gnet.Rotate(&handler{n: n},
+		[]string{"udp4://" + udp.String(), "tcp4://" + n.cfg.Listen.String()},
+		gnet.WithNumEventLoop(n.cfg.loops()),
+		gnet.WithTicker(true),
+		gnet.WithReuseAddr(true),
+		gnet.WithReusePort(true),
+		gnet.WithReadBufferCap(readBuffer),
+		gnet.WithLoadBalancing(gnet.LeastConnections),
+		gnet.WithLogger(engineLog{n.log}),
+	)
+}
+
+// engineError explains an engine that ended although nobody asked: that is always fatal.
+func engineError(err error) error {
+	if err != nil {
+		return fmt.Errorf("the engine stopped: %w; see the lines above, and start the node again", err)
+	}
+	return errors.New("the engine stopped by itself, most likely out of file descriptors; raise the limit (ulimit -n) and start the node again")
+}
+
+// leave tells everybody that this node goes, and waits until the good-byes are with the kernel
+// or leaveTimeout has passed.
+func (n *node) leave() {
+	now := n.clock.now()
+	n.mind.Leave(now)
+	n.drain(now)
+	deadline := time.NewTimer(leaveTimeout)
+	defer deadline.Stop()
+	beat := time.NewTicker(5 * time.Millisecond)
+	defer beat.Stop()
+	for n.mind.Linked() > 0 {
+		select {
+		case <-beat.C:
+		case <-deadline.C:
+			return
+		}
+	}
+}
+
+// stop ends the engine and waits for it. A context that is done already makes gnet's Stop return
+// at once instead of polling every 500 ms; Rotate's return is what counts.
+func (n *node) stop(stopped <-chan error) error {
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = n.engine.Stop(done)
+	err := <-stopped
+	n.dials.Wait()
+	return err
+}
+
+// resolve turns --peer arguments into addresses; names are looked up once, at the start.
+func resolve(ctx context.Context, peers []string) ([]netip.AddrPort, error) {
+	var out []netip.AddrPort
+	for _, p := range peers {
+		host, port, err := net.SplitHostPort(p)
+		if err != nil {
+			host, port = p, "9000"
+		}
+		number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+		if err != nil || number == 0 {
+			return nil, fmt.Errorf("%w: --peer %s: give host:port, such as 10.0.0.5:9000", ErrConfig, p)
+		}
+		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
+		if err != nil || len(ips) == 0 {
+			return nil, fmt.Errorf("%w: --peer %s: no IPv4 address is known for that name", ErrConfig, p)
+		}
+		out = append(out, netip.AddrPortFrom(ips[0].Unmap(), uint16(number)))
+	}
+	return out, nil
+}
+
+// connLimit is how many connections the descriptor limit leaves room for.
+func connLimit() int64 {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return minConns
+	}
+	if lim.Cur > maxConns+reservedDescriptors {
+		return maxConns
+	}
+	return max(int64(lim.Cur)-reservedDescriptors, minConns)
+}
