@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), time.Minute)
 }
 
-func (c invocation) process(stdout, stderr *bytes.Buffer) *process {
+func (c invocation) process(stdout, stderr io.Writer) *process {
 	return &process{
 		Stdin: strings.NewReader(c.stdin), Stdout: stdout, Stderr: stderr, Patience: c.patience,
 		LookupEnv: func(name string) (string, bool) {

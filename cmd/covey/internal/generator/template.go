@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 
 	"covey/codec"
 )
@@ -40,27 +39,14 @@ func newTemplates(p *Plan) templates {
 		}
 	}
 	return templates{
-		get: newTemplate(respRequest("GET", key)),
-		set: newTemplate(respRequest("SET", key, value)),
+		get: newTemplate(codec.AppendCommand(nil, "GET", string(key))),
+		set: newTemplate(codec.AppendCommand(nil, "SET", string(key), string(value))),
 	}
 }
 
 // newTemplate finds the key in a request, where only a key can be first.
 func newTemplate(request []byte) template {
 	return template{bytes: request, digits: bytes.Index(request, []byte(keyPrefix)) + len(keyPrefix)}
-}
-
-// respRequest is one command as an array of bulk strings.
-func respRequest(command string, args ...[]byte) []byte {
-	b := fmt.Appendf(nil, "*%d\r\n$%d\r\n%s\r\n", 1+len(args), len(command), command)
-	for _, arg := range args {
-		b = append(b, '$')
-		b = strconv.AppendInt(b, int64(len(arg)), 10)
-		b = append(b, '\r', '\n')
-		b = append(b, arg...)
-		b = append(b, '\r', '\n')
-	}
-	return b
 }
 
 // appendTo appends the request for key number n, below MaxKeyspace, to dst.
