@@ -1,0 +1,106 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"covey/codec"
+)
+
+// From the parsed command to the reply and the encoded update nothing is allocated.
+func TestCommandsDoNotAllocate(t *testing.T) {
+	if raceOn {
+		t.Skip("the race detector allocates")
+	}
+	f := newFixture(t)
+	value := strings.Repeat("v", 100)
+	mget := []string{"MGET"}
+	for i := range 16 {
+		key := fmt.Sprint("key:", i)
+		f.do("SET", key, value)
+		mget = append(mget, key)
+	}
+	f.do("SET", "n", "1")
+	f.endTurn(t)
+	out := make([]byte, 0, 64<<10)
+	for _, c := range [][]string{
+		{"GET", "key:3"}, {"get", "none"}, {"SET", "key:4", value}, {"SET", "key:4", value, "EX", "100"}, {"SET", "key:4", value, "GET"},
+		{"DEL", "none"}, {"INCR", "n"}, {"INCRBY", "n", "17"}, {"EXPIRE", "key:5", "100"}, {"PERSIST", "key:5"}, {"TTL", "key:5"}, {"EXISTS", "key:5"}, mget,
+		{"MSET", "key:1", "a", "key:2", "b"}, {"PING"}, {"TIME"}, {"SETNX", "key:1", "x"}, {"GETSET", "key:1", "x"},
+	} {
+		args := make([][]byte, len(c))
+		for i, a := range c {
+			args[i] = []byte(a)
+		}
+		if got := testing.AllocsPerRun(500, func() {
+			if reply, _ := f.RESP(f.client, args, out[:0]); len(reply) == 0 {
+				t.Fatal("no reply")
+			}
+			f.Stage.Reset()
+		}); got != 0 {
+			t.Errorf("%.40v: %v allocations, want 0", c, got)
+		}
+	}
+}
+
+// A DEL needs a key to delete: it takes turns with the SET of one.
+func TestSetAndDelDoNotAllocate(t *testing.T) {
+	if raceOn {
+		t.Skip("the race detector allocates")
+	}
+	f := newFixture(t)
+	set := [][]byte{[]byte("SET"), []byte("key"), []byte("some value")}
+	del := [][]byte{[]byte("DEL"), []byte("key")}
+	out := make([]byte, 0, 1024)
+	if got := testing.AllocsPerRun(500, func() {
+		reply, _ := f.RESP(f.client, set, out[:0])
+		reply, _ = f.RESP(f.client, del, reply)
+		if string(reply) != "+OK\r\n:1\r\n" {
+			t.Fatalf("%q", reply)
+		}
+		f.Stage.Reset()
+	}); got != 0 {
+		t.Errorf("%v allocations, want 0", got)
+	}
+}
+
+func TestFramesDoNotAllocate(t *testing.T) {
+	if raceOn {
+		t.Skip("the race detector allocates")
+	}
+	f := newFixture(t)
+	out := make([]byte, 0, 1024)
+	for _, frame := range [][]byte{setFrame("a", "1", 0, 1000), getFrame("a"), getFrame("none"), deleteFrame("none")} {
+		h, _, err := codec.DecodeHeader(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := testing.AllocsPerRun(500, func() {
+			if reply, v := f.Frame(f.client, h, frame[codec.HeaderLen:], out[:0]); len(reply) == 0 || v != Done {
+				t.Fatal("no reply")
+			}
+			f.Stage.Reset()
+		}); got != 0 {
+			t.Errorf("%s: %v allocations, want 0", h.Kind, got)
+		}
+	}
+}
+
+func BenchmarkRESPGet(b *testing.B) { benchmarkRESP(b, "GET", "key:3") }
+func BenchmarkRESPSet(b *testing.B) { benchmarkRESP(b, "SET", "key:3", strings.Repeat("v", 100)) }
+
+func benchmarkRESP(b *testing.B, words ...string) {
+	f := newFixture(b)
+	f.do("SET", "key:3", strings.Repeat("v", 100))
+	args := make([][]byte, len(words))
+	for i, w := range words {
+		args[i] = []byte(w)
+	}
+	out := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.RESP(f.client, args, out[:0])
+		f.Stage.Reset()
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package command
+
+// raceOn: the race detector is on, and it allocates.
+const raceOn = false
