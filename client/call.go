@@ -13,6 +13,7 @@ type call struct {
 	state atomic.Uint32
 	done  chan struct{} // capacity 1: finished
 	want  codec.Kind    // of the reply
+	got   codec.Kind    // want, or that of a refusal
 	body  []byte        // of the reply
 	err   error
 }

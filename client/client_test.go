@@ -148,6 +148,35 @@ func TestARefusalIsGivenInTheWordsOfTheNode(t *testing.T) {
 	}
 }
 
+func TestAnyRequestMayBeRefusedByAValueResponse(t *testing.T) {
+	n := newNode(t)
+	c := n.dial()
+	n.script(func(h codec.Header, _ []byte) []byte {
+		return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Status: codec.StatusError, Value: []byte("not today")})
+	})
+	var refused *client.ServerError
+	if _, err := c.Info(t.Context()); !errors.As(err, &refused) || refused.Text != "not today" {
+		t.Errorf("%v", err)
+	}
+	n.script(func(h codec.Header, _ []byte) []byte {
+		return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{})
+	})
+	if _, err := c.Info(t.Context()); !errors.Is(err, client.ErrProtocol) {
+		t.Errorf("a value in answer to a report: %v", err)
+	}
+}
+
+func TestARefusalOfTheWholeConnectionIsGivenInTheWordsOfTheNode(t *testing.T) {
+	n := newNode(t)
+	c := n.dial()
+	n.script(func(codec.Header, []byte) []byte {
+		return codec.AppendValueResponse(nil, 0, codec.ValueResponse{Status: codec.StatusError, Value: []byte("no more connections")})
+	})
+	if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrProtocol) || !strings.Contains(err.Error(), "no more connections") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestManyGoroutinesShareAConnectionAndGetTheirOwnReplies(t *testing.T) {
 	n := newNode(t)
 	c, ctx := n.dial(client.WithInFlight(16)), t.Context()

@@ -17,6 +17,8 @@ const (
 
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
+	// sentenceBytes bounds the sentence, in bytes, that is read from a reply that nobody waits for.
+	sentenceBytes = 4 << 10
 	// readBytes is the size of the read buffer.
 	readBytes = 64 << 10
 	// keepBytes is the largest buffer that a call, or the writer beyond gatherBytes, keeps for the next use.

@@ -43,9 +43,10 @@ func (c *Client) readFrame(in *bufio.Reader) error {
 	}
 	k := c.send.claim(h.Tag)
 	if k == nil {
-		return fmt.Errorf("%w: a reply to nothing that was asked", ErrProtocol)
+		return c.unasked(in, h)
 	}
-	if h.Kind != k.want {
+	k.got = h.Kind
+	if h.Kind != k.want && h.Kind != codec.KindValueResponse { // any request may be refused by a ValueResponse
 		err := fmt.Errorf("%w: %v in answer to another question", ErrProtocol, h.Kind)
 		c.finish(k, err)
 		return err
@@ -59,6 +60,23 @@ func (c *Client) readFrame(in *bufio.Reader) error {
 	c.finish(k, nil)
 	c.slots <- h.Tag & (MaxInFlight - 1)
 	return nil
+}
+
+// unasked is the error of a reply that nobody waits for, with the node's sentence if it is one.
+func (c *Client) unasked(in *bufio.Reader, h codec.Header) error {
+	err := fmt.Errorf("%w: a reply to nothing that was asked", ErrProtocol)
+	if h.Kind != codec.KindValueResponse || h.Length > sentenceBytes {
+		return err
+	}
+	body := make([]byte, h.Length)
+	if _, short := io.ReadFull(in, body); short != nil {
+		return err
+	}
+	m, wrong := codec.DecodeValueResponse(body)
+	if wrong != nil || m.Status == codec.StatusOK || len(m.Value) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrProtocol, &ServerError{Status: m.Status, Text: string(m.Value)})
 }
 
 // broken is the error of a connection that ended while reading.

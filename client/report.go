@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"covey/codec"
@@ -36,7 +37,10 @@ func (c *Client) report(ctx context.Context, topic codec.Topic, into any) error 
 		return err
 	}
 	defer c.release(k)
-	m, err := codec.DecodeReportResponse(k.body)
+	m, err := codec.DecodeReportResponse(k.body) // a refusal by ValueResponse has the same form
+	if err == nil && k.got != k.want && m.Status == codec.StatusOK {
+		err = errors.New("a value in answer to a report")
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrProtocol, err)
 		c.fail(err)

@@ -74,7 +74,7 @@ type Header struct {
 // DecodeHeader reads the header at the start of b. ok is false when b holds fewer than HeaderLen bytes; what is
 // there is checked all the same, so that a stranger is told apart by its first byte. A header that it accepts has
 // a length that is within the limits of its kind; an unknown kind is accepted when it is marked skippable
-// (Kind.Known tells), and its body is to be discarded.
+// (Kind.Known tells), and its body is to be discarded. With an error h holds what was read, for a reply with its tag.
 func DecodeHeader(b []byte) (h Header, ok bool, err error) {
 	if len(b) > 0 && b[0] != Magic {
 		return h, false, ErrMagic
