@@ -28,7 +28,7 @@ test: check race ## vet, gofmt and every test, at most ten minutes on two cores
 	$(GO) test -count=1 -timeout 6m ./internal/lab
 
 check: ## go vet and gofmt alone
-	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
 		echo "gofmt is needed on:" $$unformatted >&2; exit 1; fi
 	$(GO) vet ./...
 
