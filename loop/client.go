@@ -141,6 +141,9 @@ func (l *eventLoop) runFrame(c *conn, buf []byte) (n int, v command.Verdict) {
 		return 0, command.Done
 	}
 	l.out, v = l.turn.Frame(&c.client, h, body, l.out)
+	if v == command.Close { // only a body that makes no sense ends a client's connection
+		l.n.counters.badInput.Add(1)
+	}
 	return n, v
 }
 
