@@ -38,8 +38,10 @@ func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 func selectDB(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	n, ok := integer(args[1])
 	switch {
-	case !ok || n != int64(int32(n)):
+	case !ok:
 		return codec.AppendError(out, errInteger), Done
+	case n != int64(int32(n)):
+		return codec.AppendError(out, "ERR value is out of range, value must between -2147483648 and 2147483647"), Done
 	case n != 0:
 		return codec.AppendError(out, "ERR DB index is out of range"), Done
 	}

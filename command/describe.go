@@ -29,7 +29,7 @@ func commandInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict
 		if cmd := find(name); cmd != nil {
 			out = cmd.describe(c.Proto, out)
 		} else {
-			out = codec.AppendNullArray(out, c.Proto)
+			out = codec.AppendNull(out, c.Proto)
 		}
 		if len(out)-start > maxReply {
 			return codec.AppendError(out[:start], "ERR the reply would be larger than 64 MiB; ask for fewer commands at once"), Done
@@ -59,12 +59,12 @@ func (e *entry) describe(proto int, out []byte) []byte {
 	}
 	out = appendSet(out, proto, e.categories())
 	tips := strings.Fields(e.tips)
-	out = codec.AppendArray(out, len(tips))
+	out = codec.AppendSet(out, proto, len(tips))
 	for _, tip := range tips {
 		out = codec.AppendBulkString(out, tip)
 	}
 	out = e.describeKeys(proto, out)
-	out = codec.AppendArray(out, len(e.subs))
+	out = codec.AppendSet(out, proto, len(e.subs))
 	for i := range e.subs {
 		out = e.subs[i].describe(proto, out)
 	}
@@ -110,9 +110,9 @@ func (e *entry) categories() (list []string) {
 // describeKeys appends the key specification: where the keys are and what is done to them.
 func (e *entry) describeKeys(proto int, out []byte) []byte {
 	if e.first == 0 {
-		return codec.AppendArray(out, 0)
+		return codec.AppendSet(out, proto, 0)
 	}
-	out = codec.AppendArray(out, 1)
+	out = codec.AppendSet(out, proto, 1)
 	pairs := 3
 	if e.note != "" {
 		pairs++
