@@ -15,8 +15,6 @@ const (
 	MaxGreetingPeers = 64
 	// MaxLinked bounds the node ids that a heartbeat lists, and with it the members of a mesh.
 	MaxLinked = 1024
-	// MaxBatchRecords bounds the records of one Batch or Records frame: the shortest record fills a frame that often.
-	MaxBatchRecords = (MaxFrame - HeaderLen) / recordFixed
 	// MaxFetchKeys bounds the keys of one Fetch.
 	MaxFetchKeys = 1024
 	// MaxFetchBytes bounds the run of keys of one Fetch, in bytes.
@@ -31,10 +29,8 @@ const (
 	// SegmentBytes bounds a segment of a Stage, in bytes of encoded records. A single record never exceeds it:
 	// the longest key and the longest copied value are 128 KiB, so the record's head comes on top.
 	SegmentBytes = 128<<10 + recordHeadMax
-	// StageFull is the length, in bytes, at which a loop ends the turn that fills a Stage.
-	StageFull = 1 << 20
 	// stageKeep is the largest buffer, in bytes, that a Stage keeps from turn to turn.
-	stageKeep = 2 * StageFull
+	stageKeep = 2 << 20
 )
 
 // bounds is the range of the length of a body, in bytes.

@@ -7,17 +7,17 @@ import "time"
 
 // MemberReport is one element of the answer to TopicMembers, the node's own included.
 type MemberReport struct {
-	ID          string    `json:"id"`          // as FormatID shows it
-	MAC         string    `json:"mac"`         // as FormatMAC shows it
-	Addr        string    `json:"addr"`        // host:port
-	State       string    `json:"state"`       // self, alive, suspect, dead, left
-	LastSeen    time.Time `json:"last_seen"`   // wall clock of the answering node
-	RTT         int64     `json:"rtt_us"`      // microseconds
-	Lag         uint64    `json:"lag"`         // updates that the member has not acknowledged yet
-	Synced      bool      `json:"synced"`      // it is ready and has acknowledged all there is
-	Incarnation uint64    `json:"incarnation"` // number of its present start
-	Offset      int64     `json:"offset_ms"`   // its clock minus ours, in milliseconds
-	Readiness   string    `json:"readiness"`   // seeking, loading, ready
+	ID          string    `json:"id"`                 // as FormatID shows it
+	MAC         string    `json:"mac"`                // as FormatMAC shows it
+	Addr        string    `json:"addr"`               // host:port
+	State       string    `json:"state"`              // self, alive, suspect, dead, left
+	LastSeen    time.Time `json:"last_seen"`          // wall clock of the answering node
+	RTT         int64     `json:"rtt_us"`             // microseconds
+	Lag         uint64    `json:"lag"`                // updates that the member has not acknowledged yet
+	Synced      bool      `json:"synced"`             // it is ready and has acknowledged all there is
+	Incarnation uint64    `json:"incarnation,string"` // number of its present start; a string, for it is beyond 2^53
+	Offset      int64     `json:"offset_ms"`          // its clock minus ours, in milliseconds
+	Readiness   string    `json:"readiness"`          // seeking, loading, ready
 }
 
 // InfoReport answers TopicInfo. ID, Digest and Release are strings, the rest are numbers.

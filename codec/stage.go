@@ -4,8 +4,8 @@ import "iter"
 
 // Stage gathers the encoded updates of one turn of one loop, which owns it; it is not for concurrent use. Its zero
 // value is ready. Values up to RefValue bytes are copied; of a longer one it keeps key and version, and who sends it
-// looks the value up (it is in the store already). A Stage has no limit of its own: Len tells its loop when to stop
-// (StageFull), for a write that is in the store can no longer be refused.
+// looks the value up (it is in the store already). A Stage refuses nothing, for a write that is in the store can no
+// longer be refused: it is bounded by what its loop reads in one turn.
 type Stage struct {
 	buf      []byte
 	segments []part
