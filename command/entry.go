@@ -86,16 +86,14 @@ func (e *entry) sub(name []byte) *entry {
 // word is a command's name of up to 16 letters, in small letters, packed.
 type word [2]uint64
 
-// pack folds the case of a name. Only letters are told apart right: names have no others.
+// pack folds the case of a name. Setting bit 5 makes a small letter of a letter and of nothing
+// else, so that what is no name never looks like one: names have letters only.
 func pack(b []byte) (w word, ok bool) {
 	if len(b) == 0 || len(b) > 16 {
 		return w, false
 	}
 	for i, c := range b {
-		if c |= 0x20; c < 'a' || c > 'z' {
-			return w, false
-		}
-		w[i>>3] |= uint64(c) << (i & 7 * 8)
+		w[i>>3] |= uint64(c|0x20) << (i & 7 * 8)
 	}
 	return w, true
 }

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+var oracleSeed = flag.Uint64("oracle.seed", 1, "seed of the random commands that are compared with redis-server")
+
+// TestOracleRandom compares long random sequences of commands; a failing run says its seed.
+func TestOracleRandom(t *testing.T) {
+	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
+	forBothProtocols(t, func(t *testing.T, p *pair) {
+		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 4)), base: time.Now().Unix()}
+		for i := 0; i < 15_000 && !t.Failed(); i++ {
+			p.same(g.command()...)
+		}
+		for _, key := range g.keys() {
+			p.same("GET", key)
+			p.same("TTL", key)
+		}
+	})
+}
+
+// generator makes commands that are mostly right.
+type generator struct {
+	*rand.Rand
+	base int64
+	n    int64
+}
+
+func (g *generator) keys() []string {
+	return []string{"a", "b", "c", "key:1", "key:2", "", "\x00\xff\r\n"}
+}
+
+func (g *generator) pick(list ...string) string { return list[g.IntN(len(list))] }
+
+func (g *generator) key() string { return g.pick(g.keys()...) }
+
+func (g *generator) value() string {
+	return g.pick("", "1", "10", "-7", "abc", " 1", "01", "1.5", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "\x00\r\n\xff", strings.Repeat("long", 300))
+}
+
+func (g *generator) number() string {
+	return g.pick("1", "5", "-3", "100", "0", "abc", "9223372036854775807", "-9223372036854775808", "1.0", "")
+}
+
+// seconds is a time to live. No two are alike or close: GT and LT must not depend on which
+// of the two clocks is a millisecond ahead. None ends within the test.
+func (g *generator) seconds() int64 {
+	g.n++
+	return 100_000 + (g.n*7919%100_000)*20
+}
+
+// span is the argument of an expiry of the given unit, now and then a wrong or a past one.
+func (g *generator) span(unit string) string {
+	if g.IntN(6) == 0 {
+		return g.pick("0", "-1", "abc", "", "9223372036854775807", "1.5", "-9223372036854775808")
+	}
+	switch unit {
+	case "EX":
+		return fmt.Sprint(g.seconds())
+	case "PX":
+		return fmt.Sprint(g.seconds() * 1000)
+	case "EXAT":
+		return fmt.Sprint(g.base + g.seconds())
+	default:
+		return fmt.Sprint((g.base + g.seconds()) * 1000)
+	}
+}
+
+func (g *generator) setOptions() (o []string) {
+	for g.IntN(2) == 0 {
+		switch w := g.pick("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "ex", "nosuch"); strings.ToUpper(w) {
+		case "EX", "PX", "EXAT", "PXAT":
+			o = append(o, w, g.span(strings.ToUpper(w)))
+		default:
+			o = append(o, w)
+		}
+	}
+	return o
+}
+
+func (g *generator) expireOptions() (o []string) {
+	for g.IntN(2) == 0 {
+		o = append(o, g.pick("NX", "XX", "GT", "LT", "lt", "nosuch"))
+	}
+	return o
+}
+
+func (g *generator) some(one func() string) (list []string) {
+	for range 1 + g.IntN(4) {
+		list = append(list, one())
+	}
+	return list
+}
+
+func (g *generator) command() []string {
+	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
+		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO")
+	cmd := []string{name}
+	switch name {
+	case "SET":
+		cmd = append(append(cmd, g.key(), g.value()), g.setOptions()...)
+	case "SETNX", "GETSET":
+		cmd = append(cmd, g.key(), g.value())
+	case "SETEX":
+		cmd = append(cmd, g.key(), g.span("EX"), g.value())
+	case "PSETEX":
+		cmd = append(cmd, g.key(), g.span("PX"), g.value())
+	case "MSET":
+		for range 1 + g.IntN(3) {
+			cmd = append(cmd, g.key(), g.value())
+		}
+	case "MGET", "DEL", "UNLINK", "EXISTS":
+		cmd = append(cmd, g.some(g.key)...)
+	case "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT":
+		unit := map[string]string{"EXPIRE": "EX", "PEXPIRE": "PX", "EXPIREAT": "EXAT", "PEXPIREAT": "PXAT"}[name]
+		cmd = append(append(cmd, g.key(), g.span(unit)), g.expireOptions()...)
+	case "INCRBY", "DECRBY":
+		cmd = append(cmd, g.key(), g.number())
+	case "KEYS":
+		cmd = append(cmd, g.pattern())
+	case "SCAN":
+		cmd = append(cmd, "0", "COUNT", "1000", "MATCH", g.pattern())
+	case "FLUSHALL":
+		if g.IntN(10) > 0 {
+			return []string{"DBSIZE"}
+		}
+	case "DBSIZE", "PING":
+	case "ECHO":
+		cmd = append(cmd, g.value())
+	default:
+		cmd = append(cmd, g.key())
+	}
+	if g.IntN(40) == 0 { // a wrong count
+		cmd = cmd[:1+g.IntN(len(cmd))]
+	}
+	return cmd
+}
+
+func (g *generator) pattern() string {
+	var s strings.Builder
+	for range g.IntN(7) {
+		s.WriteString(g.pick("*", "?", "a", "b", "key:", "1", "[", "]", "^", "-", "\\", "[a-c]", "[^a]", "\x00"))
+	}
+	return s.String()
+}
+
+// TestOraclePatterns compares the matching of patterns on its own, with keys made of the
+// patterns' own characters.
+func TestOraclePatterns(t *testing.T) {
+	p := newPair(t, startOracle(t), codec.RESP2)
+	g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 5))}
+	for range 200 {
+		p.both("SET", g.pattern(), "v")
+	}
+	for i := 0; i < 4_000 && !t.Failed(); i++ {
+		p.same("KEYS", g.pattern())
+	}
+}
