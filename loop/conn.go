@@ -88,6 +88,9 @@ func (c *conn) keep(buf []byte, used int) {
 		_, _ = c.g.Discard(-1)
 		return
 	}
+	if used == 0 {
+		return // moving a large value onto itself at every read would cost its square
+	}
 	c.in = c.in[:copy(c.in, rest)]
 	if len(c.in) == 0 && cap(c.in) > keepBuffer {
 		c.in = nil

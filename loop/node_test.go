@@ -101,13 +101,14 @@ func TestTheLargestValueGoesInAndOutByBothProtocolsAndToAPeer(t *testing.T) {
 	for i := range len(value) / 8 {
 		binary.LittleEndian.PutUint64(value[i*8:], random.Uint64())
 	}
-	ra, rb := dialRaw(t, a.addr), dialRaw(t, b.addr)
+	ra := dialRaw(t, a.addr)
 	if got := ra.do("SET", "big", string(value)); got != "+OK" {
 		t.Fatalf("SET answered %.80q", got)
 	}
 	if got := ra.do("GET", "big"); got != string(value) {
 		t.Error("the node that took the value answers another")
 	}
+	rb := dialRaw(t, b.addr)
 	eventually(t, "the value on the peer", func() bool { return rb.do("STRLEN", "big") == fmt.Sprintf(":%d", len(value)) })
 	if got := rb.do("GET", "big"); got != string(value) {
 		t.Error("the peer answers another value")
