@@ -26,21 +26,22 @@ import (
 )
 
 const (
-	nodeCount  = 3
-	firstPort  = 9000
-	portTries  = 200
-	meetLimit  = 10 * time.Second
-	verbLimit  = 10 * time.Second
-	leaveLimit = 5 * time.Second
-	pause      = 20 * time.Millisecond // between two looks at the members
+	nodeCount   = 3
+	defaultPort = 9000
+	portTries   = 200
+	meetLimit   = 10 * time.Second
+	verbLimit   = 10 * time.Second
+	leaveLimit  = 5 * time.Second
+	pause       = 20 * time.Millisecond // between two looks at the members
 )
 
 func main() {
 	binary := flag.String("binary", "bin/covey", "the covey program to show")
+	port := flag.Int("port", defaultPort, "the first TCP port to try")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, os.Stdout); err != nil {
+	if err := run(ctx, *binary, *port, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		stop()
 		os.Exit(1)
@@ -61,9 +62,9 @@ type node struct {
 	ended chan error
 }
 
-func run(ctx context.Context, binary string, out io.Writer) (err error) {
+func run(ctx context.Context, binary string, port int, out io.Writer) (err error) {
 	s := &show{binary: binary, out: out}
-	addrs, discovery, err := freePorts()
+	addrs, discovery, err := freePorts(port)
 	if err != nil {
 		return err
 	}
@@ -93,9 +94,9 @@ func run(ctx context.Context, binary string, out io.Writer) (err error) {
 	return err
 }
 
-// freePorts gives three free TCP addresses on loopback, the first from port 9000 on, and a free UDP port.
-func freePorts() (addrs []string, discovery string, err error) {
-	for port := firstPort; port < firstPort+portTries && len(addrs) < nodeCount; port++ {
+// freePorts gives three free TCP addresses on loopback, from a first port on, and a free UDP port.
+func freePorts(first int) (addrs []string, discovery string, err error) {
+	for port := first; port < first+portTries && len(addrs) < nodeCount; port++ {
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		// Any address: a node that is in use listens on all of them.
 		probe, err := net.Listen("tcp4", fmt.Sprintf(":%d", port))
@@ -106,7 +107,7 @@ func freePorts() (addrs []string, discovery string, err error) {
 		addrs = append(addrs, addr)
 	}
 	if len(addrs) < nodeCount {
-		return nil, "", fmt.Errorf("fewer than %d free TCP ports from %d to %d", nodeCount, firstPort, firstPort+portTries-1)
+		return nil, "", fmt.Errorf("fewer than %d free TCP ports from %d to %d", nodeCount, first, first+portTries-1)
 	}
 	probe, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {

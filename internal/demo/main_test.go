@@ -15,7 +15,7 @@ func TestTheDemonstrationShowsAValueOnAllThreeNodesAndLeavesNoneRunning(t *testi
 		t.Fatalf("%v\n%s", err, text)
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), binary, &out); err != nil {
+	if err := run(t.Context(), binary, 21000, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	text := out.String()

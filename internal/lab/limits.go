@@ -13,7 +13,7 @@ const (
 	shownLines = 40
 
 	// buildLimit bounds the build of the binary in Main.
-	buildLimit = 3 * time.Minute
+	buildLimit = 5 * time.Minute
 	// execLimit bounds one program run on a host.
 	execLimit = 20 * time.Second
 	// dialLimit bounds one connection attempt from the test into a host.

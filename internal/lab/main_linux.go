@@ -12,6 +12,10 @@ import (
 	"testing"
 )
 
+// raceVariable is the environment variable that, when it is set, has the binary built with the race detector: its figures
+// then say nothing, but a node that races fails its test.
+const raceVariable = "LAB_RACE"
+
 // built is the binary that Main built for this process.
 var built struct {
 	path string
@@ -60,7 +64,11 @@ func build(out string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "./cmd/covey")
+	args := []string{"build", "-trimpath", "-o", out}
+	if os.Getenv(raceVariable) != "" {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/covey")...)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, text)

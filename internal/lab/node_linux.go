@@ -197,6 +197,11 @@ func (n *Node) end() {
 	} else if !n.awaited {
 		t.Errorf("%s: the node ended by itself with status %d", n.Host.Name, n.cmd.ProcessState.ExitCode())
 	}
+	for _, alarm := range []string{"DATA RACE", "handler panicked", "goroutine 1 ["} {
+		if n.Count(alarm) > 0 {
+			t.Errorf("%s: the node printed %q", n.Host.Name, alarm)
+		}
+	}
 	if !t.Failed() {
 		return
 	}
