@@ -59,7 +59,10 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
 
+compare: ## the store beside other caches for Go, as libraries (fetches them); BENCHTIME=1s
+	cd bench/rivals && $(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) .
+
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race lab sim fuzz bench clean
+.PHONY: help build run demo test check race lab sim fuzz bench compare clean
