@@ -62,6 +62,9 @@ func converge(t *testing.T, seed uint64) bool {
 		}
 	}
 	end := now + 60_000
+	for _, s := range stores {
+		askForValues(s, stores, end)
+	}
 	return same(t, stores, end)
 }
 
@@ -72,6 +75,20 @@ func deliver(s *Store, m sent, now uint64) {
 	}
 	if r, ok := lookup(m.from, now, string(m.r.Key)); ok {
 		merge(s, now, r)
+	}
+}
+
+// askForValues asks everyone for the values of records that came back to life after their bytes were gone (R3).
+func askForValues(s *Store, all []*Store, now uint64) {
+	for _, r := range records(s, now) {
+		if e := entryOf(s, r); r.Flags&Bare != Bare || !e.readable(now) {
+			continue
+		}
+		for _, o := range all {
+			if whole, ok := lookup(o, now, string(r.Key)); ok {
+				merge(s, now, whole)
+			}
+		}
 	}
 }
 

@@ -61,9 +61,30 @@ func (sh *shard) expireDue(until, now uint64, budget int) (worked int) {
 		if worked >= budget {
 			return worked
 		}
-		w.tick++
+		w.tick = sh.nextTick(target)
 	}
 	return worked
+}
+
+// nextTick returns the first tick after the one reached, up to target, at which a bucket is to be looked at: a long
+// time in which nothing happened costs a few steps.
+func (sh *shard) nextTick(target uint64) uint64 {
+	w := &sh.wheel
+	for level := range wheelLevels {
+		shift := level * wheelSlotBits
+		row := w.tick >> shift &^ (1<<wheelSlotBits - 1)
+		for d := uint64(digit(w.tick, level)) + 1; d < 1<<wheelSlotBits; d++ {
+			tick := (row + d) << shift
+			if tick >= target {
+				return target
+			}
+			if sh.lists[listWheel+uint16(level)<<wheelSlotBits+uint16(d)].first != none {
+				return tick
+			}
+		}
+	}
+	const reach = wheelLevels * wheelSlotBits
+	return min(target, (w.tick>>reach+1)<<reach)
 }
 
 // cascade brings down, highest level first, what lies in the buckets whose digit the tick has just reached. Cut short

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestR3_SweepFindsEveryExpiryInItsTick compares the wheel with the plain truth, for times from ms to years.
+func TestR3_SweepFindsEveryExpiryInItsTick(t *testing.T) {
+	const hour = 3_600_000
+	reach := []uint64{100, 5000, 300_000, 5 * hour, 400 * hour, 30_000 * hour}
+	for seed := range uint64(150) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		s := newStore(t, Options{Node: 1, Shards: 1, Horizon: 1 << 60})
+		due := map[string]uint64{}
+		now := epoch0
+		for range 60 {
+			for range rng.IntN(12) {
+				k := fmt.Sprint(rng.IntN(200))
+				due[k] = now + 1 + rng.Uint64N(reach[rng.IntN(len(reach))])
+				set(t, s, now, k, "v", SetOptions{ExpireAt: due[k]})
+			}
+			now += rng.Uint64N(reach[rng.IntN(len(reach))])
+			for s.Sweep(now, 3) >= 3 {
+				// a small budget: every stop in the middle of a bucket is taken up again
+			}
+			live := 0
+			for _, at := range due {
+				if at>>wheelTickBits >= now>>wheelTickBits {
+					live++
+				}
+			}
+			if s.Len() != live {
+				t.Fatalf("seed %d: %d live after the sweep at %d, want %d", seed, s.Len(), now, live)
+			}
+			check(t, s)
+		}
+	}
+}
+
+func TestSweepKeepsToItsBudgetAndGoesOnWhereItStopped(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 4})
+	const n = 5000
+	for i := range n {
+		set(t, s, epoch0, fmt.Sprint(i), "v", SetOptions{ExpireAt: epoch0 + 10})
+	}
+	now, calls := epoch0+200, 0
+	for s.Len() > 0 {
+		before := s.Len()
+		if worked := s.Sweep(now, 100); worked > 100 || before-s.Len() > 100 {
+			t.Fatalf("a budget of 100, and %d handled, %d expired", worked, before-s.Len())
+		}
+		calls++
+	}
+	if calls != n/100 {
+		t.Errorf("%d calls of 100 for %d", calls, n)
+	}
+	if s.Sweep(now, 100) != 0 {
+		t.Error("work is left when there is none")
+	}
+	check(t, s)
+}
+
+func TestAnExpiryMovesWithEveryWrite(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1})
+	k := "k"
+	for i := range uint64(1000) {
+		set(t, s, epoch0+i, k, "v", SetOptions{ExpireAt: epoch0 + 2000 + i*i%7919})
+		if c := s.shards[0].wheel.count; c != 1 {
+			t.Fatalf("%d places in the wheel for one key", c)
+		}
+	}
+	s.Persist([]byte(k), s.Hash([]byte(k)), epoch0+1000)
+	if c := s.shards[0].wheel.count; c != 0 {
+		t.Errorf("%d places in the wheel after PERSIST", c)
+	}
+}

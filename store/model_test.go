@@ -1,0 +1,338 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
+
+// model is what a store should be, in the plainest way: a map, and time.
+type model struct {
+	t     testing.TB
+	s     *Store
+	hash  func(key string) uint64
+	now   uint64
+	keys  map[string]modelEntry
+	stamp map[string]uint64 // highest stamp a key ever had
+	flush uint64
+}
+
+type modelEntry struct {
+	value string
+	at    uint64
+}
+
+func newModel(t testing.TB, o Options, collisions bool) *model {
+	m := &model{t: t, s: newStore(t, o), now: epoch0, keys: map[string]modelEntry{}, stamp: map[string]uint64{}}
+	m.hash = func(key string) uint64 {
+		h := m.s.Hash([]byte(key))
+		if collisions {
+			h &= 0xc000000000000003 // few shards, few homes, and whole hashes that are equal
+		}
+		return h
+	}
+	return m
+}
+
+func (m *model) live(key string) (modelEntry, bool) {
+	e, ok := m.keys[key]
+	return e, ok && (e.at == 0 || e.at > m.now)
+}
+
+// wrote checks what every update has in common: it is stamped above all that the key had.
+func (m *model) wrote(key string, r Record, stamp uint64) {
+	m.t.Helper()
+	if string(r.Key) != key || stamp <= m.stamp[key] || stamp <= m.flush || stamp < m.now<<16 {
+		m.t.Fatalf("%q stamped %x after %x: %+v", key, stamp, m.stamp[key], r)
+	}
+	m.stamp[key] = stamp
+}
+
+func (m *model) get(key string) {
+	m.t.Helper()
+	want, ok := m.live(key)
+	v, meta, got := m.s.Get([]byte("prefix "), []byte(key), m.hash(key), m.now)
+	if got != ok || ok && (string(v) != "prefix "+want.value || meta.ExpireAt != want.at || meta.Version.Stamp != max(meta.Version.Stamp, 1)) {
+		m.t.Fatalf("get %q at %d: %q %+v %v, want %+v %v", key, m.now, v, meta, got, want, ok)
+	}
+}
+
+func (m *model) set(key, value string, o SetOptions) {
+	m.t.Helper()
+	old, existed := m.live(key)
+	written := !(o.NX && existed || o.XX && !existed)
+	out, r := m.s.Set(nil, []byte(key), []byte(value), m.hash(key), m.now, o)
+	if r.Existed != existed || r.Written != written || r.Err != nil {
+		m.t.Fatalf("set %q %+v at %d: %+v, want existed %v written %v", key, o, m.now, r, existed, written)
+	}
+	if o.Get && existed && string(out) != old.value || (!o.Get || !existed) && len(out) != 0 {
+		m.t.Fatalf("set %q: old value %q, want %+v", key, out, old)
+	}
+	if !written {
+		return
+	}
+	e := modelEntry{value, o.ExpireAt}
+	if o.KeepTTL && existed {
+		e.at = old.at
+	}
+	m.keys[key] = e
+	m.wrote(key, r.Record, r.Record.Stamp)
+}
+
+func (m *model) delete(key string, blind bool) {
+	m.t.Helper()
+	_, existed := m.live(key)
+	r, e, written := m.s.Delete([]byte(key), m.hash(key), m.now, blind)
+	if e != existed || written != (existed || blind) {
+		m.t.Fatalf("delete %q: %v %v, want %v", key, e, written, existed)
+	}
+	if written {
+		m.wrote(key, r, r.Stamp)
+	}
+	delete(m.keys, key)
+}
+
+func (m *model) expire(key string, at uint64, cond ExpireCond) {
+	m.t.Helper()
+	e, ok := m.live(key)
+	switch {
+	case cond == ExpireNX:
+		ok = ok && e.at == 0
+	case cond == ExpireXX:
+		ok = ok && e.at != 0
+	case cond == ExpireGT:
+		ok = ok && e.at != 0 && at > e.at
+	case cond == ExpireLT:
+		ok = ok && (e.at == 0 || at < e.at)
+	}
+	r, done := m.s.Expire([]byte(key), m.hash(key), m.now, at, cond)
+	if done != ok {
+		m.t.Fatalf("expire %q at %d to %d, cond %d: %v, want %v", key, m.now, at, cond, done, ok)
+	}
+	if ok {
+		m.wrote(key, r, r.ExpireStamp)
+		m.keys[key] = modelEntry{e.value, at}
+	}
+}
+
+func (m *model) persist(key string) {
+	m.t.Helper()
+	e, ok := m.live(key)
+	ok = ok && e.at != 0
+	r, done := m.s.Persist([]byte(key), m.hash(key), m.now)
+	if done != ok {
+		m.t.Fatalf("persist %q: %v, want %v", key, done, ok)
+	}
+	if ok {
+		m.wrote(key, r, r.ExpireStamp)
+		m.keys[key] = modelEntry{e.value, 0}
+	}
+}
+
+func (m *model) increment(key string, delta int64) {
+	m.t.Helper()
+	e, existed := m.live(key)
+	n := int64(0)
+	var err error
+	if existed {
+		n, err = strconv.ParseInt(e.value, 10, 64)
+		if err == nil && strconv.FormatInt(n, 10) != e.value {
+			err = ErrNotInteger
+		}
+	}
+	_, got, r, gotErr := m.s.Increment(nil, []byte(key), m.hash(key), m.now, delta)
+	if (err != nil) != (gotErr != nil) {
+		m.t.Fatalf("increment %q (%+v): %v, want %v", key, e, gotErr, err)
+	}
+	if err != nil {
+		return
+	}
+	if got != n+delta {
+		m.t.Fatalf("increment %q by %d: %d, want %d", key, delta, got, n+delta)
+	}
+	if !existed {
+		e.at = 0
+	}
+	m.wrote(key, r, r.Stamp)
+	m.keys[key] = modelEntry{strconv.FormatInt(n+delta, 10), e.at}
+}
+
+func (m *model) flushAll() {
+	m.flush = m.s.Flush(m.now).Stamp
+	m.keys = map[string]modelEntry{}
+}
+
+// compare checks the whole contents: by Get, by Scan, and in the digest.
+func (m *model) compare() {
+	m.t.Helper()
+	live := 0
+	for key := range m.keys {
+		m.get(key)
+		if _, ok := m.live(key); ok {
+			live++
+		}
+	}
+	seen := map[string]bool{}
+	for cursor := uint64(0); ; {
+		var keys [][]byte
+		keys, _, cursor = m.s.Scan(nil, nil, cursor, 7, m.now)
+		for _, k := range keys {
+			if _, ok := m.live(string(k)); !ok || seen[string(k)] {
+				m.t.Fatalf("scan gives %q: not there, or twice", k)
+			}
+			seen[string(k)] = true
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	if len(seen) != live {
+		m.t.Fatalf("scan gives %d keys of %d", len(seen), live)
+	}
+	for m.s.Sweep(m.now+1<<wheelTickBits, 1000) == 1000 {
+		// until all that is due is done
+	}
+	m.now += 1 << wheelTickBits
+	live, due := 0, 0
+	for key, e := range m.keys {
+		if _, ok := m.live(key); ok {
+			live++
+		} else if e.at>>wheelTickBits >= m.now>>wheelTickBits {
+			due++ // in the tick that is not over yet
+		}
+	}
+	if got := m.s.Len(); got < live || got > live+due {
+		m.t.Fatalf("%d keys after a sweep, want %d and at most %d more", got, live, due)
+	}
+	check(m.t, m.s)
+}
+
+// step does one operation, chosen by bytes: op and the key, value and time it is about.
+func (m *model) step(op, key, arg byte) {
+	m.t.Helper()
+	k := fmt.Sprint("key ", key%12)
+	at := m.now + 1 + uint64(arg)*40
+	value := strconv.Itoa(int(arg) - 100)
+	if arg%5 == 0 {
+		value += fmt.Sprintf("%*d", arg, arg) // longer, and no number
+	}
+	switch op % 20 {
+	case 0, 1:
+		m.set(k, value, SetOptions{})
+	case 2, 3:
+		m.set(k, value, SetOptions{ExpireAt: at, Get: arg%2 == 0})
+	case 4:
+		m.set(k, value, SetOptions{NX: true, Get: arg%2 == 0})
+	case 5:
+		m.set(k, value, SetOptions{XX: true, ExpireAt: at})
+	case 6:
+		m.set(k, value, SetOptions{KeepTTL: true, XX: arg%3 == 0})
+	case 7, 8:
+		m.delete(k, arg%2 == 0)
+	case 9, 10:
+		m.expire(k, at, []ExpireCond{0, 0, ExpireNX, ExpireXX, ExpireGT, ExpireLT}[arg%6])
+	case 11:
+		m.persist(k)
+	case 12, 13:
+		m.increment(k, int64(arg)-128)
+	case 14:
+		m.now += uint64(arg) * 20
+	case 15:
+		m.now += uint64(arg) % 3
+	case 16:
+		m.s.Sweep(m.now, int(arg)%20)
+	case 17:
+		m.get(k)
+	case 18:
+		if arg < 20 {
+			m.flushAll()
+		}
+	case 19:
+		if arg < 40 {
+			m.compare()
+		}
+	}
+}
+
+func TestAStoreIsAMapWithTime(t *testing.T) {
+	seeds := uint64(3000)
+	if testing.Short() || raceEnabled {
+		seeds = 200
+	}
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		m := newModel(t, Options{Node: 1, Shards: []int{1, 4, 256}[seed%3], MaxBytes: 8 << 20, Seed: seed}, seed%2 == 0)
+		for range 200 {
+			m.step(byte(rng.Uint32()), byte(rng.Uint32()), byte(rng.Uint32()))
+			if t.Failed() {
+				t.Fatalf("seed %d", seed)
+			}
+		}
+		m.compare()
+	}
+}
+
+func FuzzOperations(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 14, 0, 255, 17, 1, 0, 19, 0, 0})
+	f.Add([]byte{2, 1, 1, 9, 1, 30, 12, 1, 9, 14, 1, 200, 17, 1, 0, 19, 0, 1})
+	f.Add([]byte{0, 1, 7, 12, 1, 1, 6, 1, 3, 7, 1, 2, 18, 0, 3, 4, 1, 5, 19, 0, 0})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		const most = 3 * 500
+		for _, shards := range []int{1, 4} {
+			m := newModel(t, Options{Node: 1, Shards: shards, MaxBytes: 1 << 20, Seed: 1}, shards == 4)
+			for o := ops[:min(len(ops), most)]; len(o) >= 3; o = o[3:] {
+				m.step(o[0], o[1], o[2])
+			}
+			m.compare()
+		}
+	})
+}
+
+func TestNumbersAreThoseRedisTakes(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64
+		ok   bool
+	}{
+		{"0", 0, true}, {"7", 7, true}, {"-7", -7, true}, {"9223372036854775807", 1<<63 - 1, true}, {"-9223372036854775808", -1 << 63, true},
+		{"9223372036854775808", 0, false}, {"-9223372036854775809", 0, false}, {"18446744073709551616", 0, false}, {"99999999999999999999", 0, false},
+		{"", 0, false}, {"-", 0, false}, {"-0", 0, false}, {"00", 0, false}, {"01", 0, false}, {"+1", 0, false}, {" 1", 0, false}, {"1 ", 0, false}, {"1.0", 0, false}, {"x", 0, false},
+	} {
+		if n, err := parseInt([]byte(c.text)); n != c.want || (err == nil) != c.ok {
+			t.Errorf("%q: %d, %v", c.text, n, err)
+		}
+	}
+	s := newStore(t, Options{Node: 1})
+	set(t, s, epoch0, "n", "9223372036854775807", SetOptions{})
+	if _, _, _, err := s.Increment(nil, []byte("n"), s.Hash([]byte("n")), epoch0, 1); err != ErrOverflow {
+		t.Error(err)
+	}
+	if v, _ := get(s, epoch0, "n"); v != "9223372036854775807" {
+		t.Error("a failed increment wrote", v)
+	}
+}
+
+func TestExpireConditionsCombine(t *testing.T) {
+	for _, c := range []struct {
+		cond    ExpireCond
+		old, at uint64
+		want    bool
+	}{
+		{0, 0, 5, true}, {ExpireNX, 0, 5, true}, {ExpireNX, 3, 5, false}, {ExpireXX, 0, 5, false}, {ExpireXX, 3, 5, true},
+		{ExpireGT, 0, 5, false}, {ExpireGT, 5, 5, false}, {ExpireGT, 4, 5, true}, {ExpireLT, 0, 5, true}, {ExpireLT, 5, 5, false}, {ExpireLT, 6, 5, true},
+		{ExpireXX | ExpireGT, 4, 5, true}, {ExpireXX | ExpireLT, 0, 5, false}, {ExpireXX | ExpireLT, 9, 5, true},
+	} {
+		if got := c.cond.met(c.old, c.at); got != c.want {
+			t.Errorf("cond %d from %d to %d: %v", c.cond, c.old, c.at, got)
+		}
+	}
+}
+
+func TestOptionsThatCannotWorkAreRefusedWithASentence(t *testing.T) {
+	for _, o := range []Options{{Shards: 3}, {Shards: 512}, {Shards: -1}, {MaxBytes: 1000}, {MaxBytes: -1}} {
+		if s, err := New(o); err == nil || s != nil || len(err.Error()) < 20 {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

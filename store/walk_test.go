@@ -1,0 +1,129 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+// fill writes n keys with a prefix.
+func fillKeys(t testing.TB, s *Store, prefix string, n int) {
+	for i := range n {
+		set(t, s, epoch0, fmt.Sprint(prefix, i), "value", SetOptions{})
+	}
+}
+
+// TestScanReturnsWhatIsThereThroughout scans while keys come, go, and the tables grow and shrink under it.
+func TestScanReturnsWhatIsThereThroughout(t *testing.T) {
+	for _, shards := range []int{1, 4, 64} {
+		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
+			s := newStore(t, Options{Node: 1, Shards: shards, Horizon: 1000})
+			fillKeys(t, s, "passing ", 5000)
+			fillKeys(t, s, "stays ", 3000)
+			seen := map[string]bool{}
+			rounds := s.shards[0].round
+			for cursor, call := uint64(0), 0; ; call++ {
+				var keys [][]byte
+				keys, _, cursor = s.Scan(nil, nil, cursor, 50, epoch0)
+				for _, k := range keys {
+					seen[string(k)] = true
+				}
+				if cursor == 0 {
+					break
+				}
+				switch call {
+				case 10: // most go, with their tombstones: the slots are renumbered
+					for i := range 5000 {
+						k := fmt.Appendf(nil, "passing %d", i)
+						s.Delete(k, s.Hash(k), epoch0, false)
+					}
+					s.Sweep(epoch0+2000, 1<<20)
+				case 20:
+					fillKeys(t, s, "new ", 4000)
+				}
+				if call > 10_000 {
+					t.Fatal("the scan does not end")
+				}
+			}
+			for i := range 3000 {
+				if k := fmt.Sprint("stays ", i); !seen[k] {
+					t.Fatalf("%q was there all the while and was not returned", k)
+				}
+			}
+			if s.shards[0].round == rounds {
+				t.Error("no table was renumbered: the test shows less than it says")
+			}
+			check(t, s)
+		})
+	}
+}
+
+func TestRangeReturnsEveryRecordOfItsShardInChunksOfTheLimit(t *testing.T) {
+	for _, shards := range []int{1, 8, 256} {
+		s := newStore(t, Options{Node: 1, Shards: shards})
+		fillKeys(t, s, "key ", 3000)
+		k := []byte("key 7")
+		s.Delete(k, s.Hash(k), epoch0, false)
+		set(t, s, epoch0, "large", string(make([]byte, 5000)), SetOptions{})
+		seen := map[string]int{}
+		for shard := range MaxShards {
+			for cursor, done := uint64(0), false; !done; {
+				var recs []Record
+				recs, _, cursor, done = s.Range(nil, nil, shard, cursor, 1000, epoch0)
+				size := 0
+				for _, r := range recs {
+					if int(s.Hash(r.Key)>>56) != shard {
+						t.Fatalf("%q is not of shard %d", r.Key, shard)
+					}
+					if string(r.Key) == "key 7" && r.Flags != Deleted {
+						t.Error("a tombstone came as", r)
+					}
+					seen[string(r.Key)]++
+					size += len(r.Key) + len(r.Value) + RecordOverhead
+				}
+				if size > 1000 && len(recs) > 1 {
+					t.Fatalf("a chunk of %d records and %d bytes", len(recs), size)
+				}
+			}
+		}
+		if len(seen) != 3001 || seen["large"] != 1 || seen["key 7"] != 1 {
+			t.Errorf("%d shards: %d records", shards, len(seen))
+		}
+	}
+}
+
+func TestCursorsOfAnyKindAreHarmless(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 4})
+	fillKeys(t, s, "key ", 100)
+	for _, c := range []uint64{1, 99, 1 << 31, 1<<32 - 1, 3 << 32, 4 << 32, 255 << 32, 1 << 40, 1 << 63, 1<<64 - 1} {
+		s.Scan(nil, nil, c, 1<<30, epoch0)
+		s.Scan(nil, nil, c, -5, epoch0)
+		for _, shard := range []int{-1, 0, 255, 256} {
+			s.Range(nil, nil, shard, c, 0, epoch0)
+		}
+	}
+}
+
+func TestMergingARangeCopiesAStore(t *testing.T) {
+	a, b := newStore(t, Options{Node: 1, Seed: 3}), newStore(t, Options{Node: 2, Seed: 3, Shards: 16})
+	for i := range 500 {
+		set(t, a, epoch0, fmt.Sprint(i), "v", SetOptions{ExpireAt: (epoch0 + 1000 + uint64(i)*50) * uint64(i%2)})
+	}
+	for i := range 50 {
+		k := fmt.Append(nil, i*7)
+		a.Delete(k, a.Hash(k), epoch0+1, false)
+	}
+	now := epoch0 + 9000
+	a.Sweep(now, 1<<20)
+	for _, r := range records(a, now) {
+		if o := merge(b, now, r); o != Applied {
+			t.Fatal(o, r)
+		}
+	}
+	if ca, cb := contents(a, now), contents(b, now); ca != cb {
+		t.Errorf("%s\n%s", ca, cb)
+	}
+	_, ra := a.Digest(now + 4000)
+	if _, rb := b.Digest(now + 4000); ra != rb {
+		t.Error("equal contents, different roots")
+	}
+}
