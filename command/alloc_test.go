@@ -33,8 +33,10 @@ func TestCommandsDoNotAllocate(t *testing.T) {
 		for i, a := range c {
 			args[i] = []byte(a)
 		}
+		parsed := make([][]byte, len(args))
 		if got := testing.AllocsPerRun(500, func() {
-			if reply, _ := f.RESP(f.client, args, out[:0]); len(reply) == 0 {
+			copy(parsed, args)
+			if reply, _ := f.RESP(f.client, parsed, out[:0]); len(reply) == 0 {
 				t.Fatal("no reply")
 			}
 			f.Stage.Reset()
@@ -53,9 +55,10 @@ func TestSetAndDelDoNotAllocate(t *testing.T) {
 	set := [][]byte{[]byte("SET"), []byte("key"), []byte("some value")}
 	del := [][]byte{[]byte("DEL"), []byte("key")}
 	out := make([]byte, 0, 1024)
+	parsed := make([][]byte, 3)
 	if got := testing.AllocsPerRun(500, func() {
-		reply, _ := f.RESP(f.client, set, out[:0])
-		reply, _ = f.RESP(f.client, del, reply)
+		reply, _ := f.RESP(f.client, parsed[:copy(parsed, set)], out[:0])
+		reply, _ = f.RESP(f.client, parsed[:copy(parsed, del)], reply)
 		if string(reply) != "+OK\r\n:1\r\n" {
 			t.Fatalf("%q", reply)
 		}
@@ -98,9 +101,11 @@ func benchmarkRESP(b *testing.B, words ...string) {
 		args[i] = []byte(w)
 	}
 	out := make([]byte, 0, 1024)
+	parsed := make([][]byte, len(args))
 	b.ReportAllocs()
 	for b.Loop() {
-		f.RESP(f.client, args, out[:0])
+		copy(parsed, args)
+		f.RESP(f.client, parsed, out[:0])
 		f.Stage.Reset()
 	}
 }

@@ -25,20 +25,21 @@ func FuzzRESP(f *testing.F) {
 			if err != nil || n == 0 {
 				return
 			}
+			command := in[:n]
 			in = in[n:]
 			out, v := x.RESP(x.client, args, []byte("before"))
 			if !strings.HasPrefix(string(out), "before") {
-				t.Fatalf("%q: what was there is gone", args)
+				t.Fatalf("%q: what was there is gone", command)
 			}
 			out = out[len("before"):]
 			if len(args) == 0 || v == Wait {
 				if len(out) != 0 {
-					t.Fatalf("%q: verdict %d with %q", args, v, out)
+					t.Fatalf("%q: verdict %d with %q", command, v, out)
 				}
 				continue
 			}
 			if _, n, err := codec.ParseReply(out); err != nil || n != len(out) {
-				t.Fatalf("%q: %q is not one reply: %v", args, out, err)
+				t.Fatalf("%q: %q is not one reply: %v", command, out, err)
 			}
 			x.endTurn(t)
 		}

@@ -165,3 +165,20 @@ func TestWaitEndsAtItsTimeoutWithHowManyThereAre(t *testing.T) {
 		{command: "WAIT 1 -1", want: "-ERR timeout is negative\r\n"},
 	})
 }
+
+// The slice of arguments is the parser's: it must not pin the buffer of a command that is done.
+func TestArgumentsAreLetGoOfOnceTheCommandIsDone(t *testing.T) {
+	f := newFixture(t)
+	args := [][]byte{[]byte("SET"), []byte("a"), []byte("1")}
+	f.host.settled = false
+	if _, v := f.RESP(f.client, args, nil); v != Wait || string(args[2]) != "1" {
+		t.Fatalf("verdict %d, args %q: a command that waits keeps its arguments", v, args)
+	}
+	f.host.settled = true
+	f.RESP(f.client, args, nil)
+	for i, a := range args {
+		if a != nil {
+			t.Errorf("argument %d is still there", i)
+		}
+	}
+}

@@ -77,7 +77,9 @@ type Turn struct {
 }
 
 // RESP carries out one parsed command for c and appends the reply to out. args[0] is the
-// name; args are not kept and not changed. With Wait out is returned as it came.
+// name. The bytes of args are neither kept nor changed; the slice itself is cleared once the
+// command is done, because it is the parser's and would hold on to a buffer that the
+// connection has given back. With Wait args and out are as they came.
 func (t *Turn) RESP(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(args) == 0 {
 		return out, Done
@@ -88,6 +90,7 @@ func (t *Turn) RESP(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	start := len(out)
 	out, v := t.run(c, args, out)
 	if v != Wait {
+		clear(args)
 		c.Deadline = 0
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
