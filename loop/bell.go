@@ -58,6 +58,16 @@ func (b *bell) take(dst []*conn) []*conn {
 // bellConn is the context of the loop's end of the pair: it tells a doorbell from a client.
 type bellConn struct{ l *eventLoop }
 
+// closeBells gives back the written ends, when no goroutine is left that rings.
+func (n *node) closeBells() {
+	n.loops.Range(func(_, v any) bool {
+		if fd := v.(*eventLoop).bell.fd.Swap(-1); fd >= 0 {
+			_ = unix.Close(int(fd))
+		}
+		return true
+	})
+}
+
 // hang makes the pair and enrolls the loop's end in it. The end that is written becomes known
 // in OnOpen, on the loop, which then answers whatever was rung before.
 func (l *eventLoop) hang() error {

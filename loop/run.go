@@ -100,6 +100,7 @@ func nodeID(mac ifaces.MAC, port uint16, random *rand.Rand) uint64 {
 func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- n.rotate() }()
+	defer n.closeBells()
 	defer n.beacon.close()
 	select {
 	case <-n.running:
