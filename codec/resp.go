@@ -99,9 +99,6 @@ func (p *Parser) Next(buf []byte) (args [][]byte, n int, err error) {
 // buffer a large value is put together in. At most MaxCommand; 1 at rest.
 func (p *Parser) Need() int { return max(p.need, 1) }
 
-// Reset forgets a command begun, as for a new connection.
-func (p *Parser) Reset() { *p = Parser{} }
-
 // bulks reads bulks from p.pos on until none is left or bytes are missing.
 func (p *Parser) bulks(buf []byte) error {
 	for p.left > 0 {
