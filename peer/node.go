@@ -138,6 +138,18 @@ func (n *Node) Acked(seq uint64) int {
 	return count
 }
 
+// Applied returns up to where a stream is here (R9); 0 when it is not known.
+func (n *Node) Applied(stream uint64) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.streams {
+		if s.id == stream {
+			return s.applied.Load()
+		}
+	}
+	return 0
+}
+
 // EventKind says what happened.
 type EventKind uint8
 

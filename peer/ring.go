@@ -42,6 +42,9 @@ func NewRing(stream uint64, limitBytes int) *Ring {
 	return &Ring{stream: stream, limit: limitBytes, chunkSize: size}
 }
 
+// Stream returns the id of the stream.
+func (r *Ring) Stream() uint64 { return r.stream }
+
 // Head returns the sequence number of the newest record, 0 before the first.
 func (r *Ring) Head() uint64 { return r.head.Load() }
 

@@ -19,21 +19,22 @@ type Host struct {
 	Ring  *peer.Ring
 	Clock *peer.Clock
 
-	world  *World
-	index  int
-	name   string
-	addr   netip.AddrPort
-	id     uint64
-	life   int   // counts starts
-	skew   int64 // ms that its wall clock is off
-	booted int64 // virtual time at which its boot-time clock read 0
-	static []netip.AddrPort
-	ends   []*end
-	stage  codec.Stage
-	outbox peer.Outbox
-	asleep bool
-	late   []func() // what happened meanwhile
-	ring   int      // bytes of its ring
+	world       *World
+	index       int
+	name        string
+	addr        netip.AddrPort
+	id          uint64
+	incarnation uint64
+	life        int   // counts starts
+	skew        int64 // ms that its wall clock is off
+	booted      int64 // virtual time at which its boot-time clock read 0
+	static      []netip.AddrPort
+	ends        []*end
+	stage       codec.Stage
+	outbox      peer.Outbox
+	asleep      bool
+	late        []func() // what happened meanwhile
+	ring        int      // bytes of its ring
 }
 
 const port = 9000
@@ -65,8 +66,9 @@ func (h *Host) Start() {
 	const epoch = 1_700_000_000_000
 	h.Ring = peer.NewRing(stream, h.ring)
 	h.Clock = peer.NewClock(epoch + h.booted/1e6 + h.skew)
+	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
 	h.Node = peer.NewNode(peer.Config{
-		ID: h.id, Incarnation: uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff, Stream: stream, Cluster: "sim", Port: port, Rand: random,
+		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: port, Rand: random,
 		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static,
 	})
 	h.stage.Reset()

@@ -1,0 +1,179 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// History is what happens to a world: clients write, links are cut, hosts sleep, crash and come back empty.
+type History struct {
+	World   *World
+	Keys    int           // that clients write
+	Writes  time.Duration // mean time between two writes in the whole world
+	Trouble time.Duration // mean time between two faults
+	Large   bool          // now and then a value over codec.RefValue
+	Crashes bool
+
+	Written int // writes so far
+	over    bool
+}
+
+// Start begins to write and to make trouble.
+func (y *History) Start() {
+	y.again(y.Writes, y.command)
+	if y.Trouble > 0 {
+		y.again(y.Trouble, y.fault)
+	}
+}
+
+// Stop ends it and heals the network. Hosts that are down start again.
+func (y *History) Stop() {
+	y.over = true
+	y.World.Heal()
+	for _, h := range y.World.Hosts {
+		if h.Node == nil {
+			h.Start()
+		}
+	}
+}
+
+// again runs f now and then, every mean on average, until the history is over.
+func (y *History) again(mean time.Duration, f func()) {
+	w := y.World
+	w.After(time.Duration(w.Rand.ExpFloat64()*float64(mean)), func() {
+		if !y.over {
+			f()
+			y.again(mean, f)
+		}
+	})
+}
+
+// command is one command of a client at a random host, as package command would carry it out.
+func (y *History) command() {
+	w := y.World
+	h := w.Hosts[w.Rand.IntN(len(w.Hosts))]
+	if h.Node == nil || h.asleep || !h.Node.Settled() {
+		return
+	}
+	ready := h.Node.State() == codec.StateReady
+	for range 1 + w.Rand.IntN(3) {
+		h.write(func(now uint64, stage func(store.Record)) { y.turn(h, ready, now, stage) })
+	}
+}
+
+// turn is one write. What reads in order to write needs a ready node (R17).
+func (y *History) turn(h *Host, ready bool, now uint64, stage func(store.Record)) {
+	w, s := y.World, h.Store
+	key := fmt.Appendf(nil, "key:%d", w.Rand.IntN(y.Keys))
+	hash := s.Hash(key)
+	y.Written++
+	switch p := w.Rand.IntN(1000); {
+	case p < 3:
+		stage(s.Flush(now))
+	case p < 200:
+		if r, _, ok := s.Delete(key, hash, now, !ready); ok {
+			stage(r)
+		}
+	case p < 320 && ready:
+		if r, ok := s.Expire(key, hash, now, now+1+w.Rand.Uint64N(8000), 0); ok {
+			stage(r)
+		}
+	case p < 360 && ready:
+		if r, ok := s.Persist(key, hash, now); ok {
+			stage(r)
+		}
+	case p < 500 && ready:
+		if _, _, r, err := s.Increment(nil, key, hash, now, int64(w.Rand.IntN(10))); err == nil {
+			stage(r)
+		}
+	default:
+		y.set(h, key, now, stage)
+	}
+}
+
+func (y *History) set(h *Host, key []byte, now uint64, stage func(store.Record)) {
+	w, s := y.World, h.Store
+	value := fmt.Appendf(nil, "%d", w.Rand.IntN(1000))
+	if w.chance(0.3) {
+		value = fmt.Appendf(nil, "value %d of %s", y.Written, h.name)
+	}
+	if y.Large && w.chance(0.01) {
+		value = make([]byte, codec.RefValue+1+w.Rand.IntN(codec.RefValue))
+	}
+	var o store.SetOptions
+	if w.chance(0.2) {
+		o.ExpireAt = now + 1 + w.Rand.Uint64N(8000)
+	}
+	if h.Node.State() == codec.StateReady {
+		o.NX, o.KeepTTL = w.chance(0.1), o.ExpireAt == 0 && w.chance(0.1)
+	}
+	if _, res := s.Set(nil, key, value, s.Hash(key), now, o); res.Written {
+		stage(res.Record)
+	}
+}
+
+// fault is one piece of bad luck.
+func (y *History) fault() {
+	w := y.World
+	a, b := w.Hosts[w.Rand.IntN(len(w.Hosts))], w.Hosts[w.Rand.IntN(len(w.Hosts))]
+	lasts := time.Duration(w.Rand.ExpFloat64() * float64(3*time.Second))
+	switch w.Rand.IntN(8) {
+	case 0, 1:
+		w.trace("cut between %s and %s for %s", a.name, b.name, lasts)
+		w.Cut(a, b, true)
+		w.After(lasts, func() { w.Cut(a, b, false) })
+	case 2:
+		w.trace("cut from %s to %s for %s", a.name, b.name, lasts)
+		w.CutOneWay(a, b, true)
+		w.After(lasts, func() { w.CutOneWay(a, b, false) })
+	case 3:
+		w.trace("%s is cut off for %s", a.name, lasts)
+		for _, o := range w.Hosts {
+			w.Cut(a, o, true)
+			w.After(lasts, func() { w.Cut(a, o, false) })
+		}
+	case 4:
+		if a.Node != nil {
+			a.Sleep(lasts / 2)
+		}
+	case 5:
+		// A connection breaks under both ends.
+		if len(a.ends) > 0 {
+			w.trace("a connection of %s breaks", a.name)
+			a.ends[w.Rand.IntN(len(a.ends))].close()
+		}
+	default:
+		if y.Crashes && y.safe(a) {
+			a.Crash()
+			w.After(lasts, func() {
+				if a.Node == nil {
+					a.Start()
+				}
+			})
+		}
+	}
+}
+
+// safe reports whether a host may crash and nothing is lost or known to some only: all others that run have applied all
+// that it wrote. (Relays and repair, which heal the other case, are not built yet.) The last ready host stays.
+func (y *History) safe(h *Host) bool {
+	if h.Node == nil || h.asleep {
+		return false
+	}
+	others := 0
+	for _, o := range y.World.Hosts {
+		if o == h || o.Node == nil {
+			continue
+		}
+		if o.Node.Applied(h.Ring.Stream()) < h.Ring.Head() {
+			return false
+		}
+		if o.Node.State() == codec.StateReady {
+			others++
+		}
+	}
+	return others > 0
+}
