@@ -5,6 +5,8 @@ ARGS =
 FUZZTIME = 1m
 SEEDS = 2000
 BENCHTIME = 1s
+SOAK = 10m
+SEED = 0
 
 # Packages in which goroutines meet: their tests run under the race detector too.
 RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./internal/sim/... ./loop/... ./peer/... ./store/...
@@ -48,6 +50,9 @@ lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools)
 sim: ## the simulator over SEEDS=2000 random histories
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run TestSim -seeds=$(SEEDS)
 
+soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
+	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
+
 fuzz: ## every fuzz target for FUZZTIME=1m each
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
@@ -65,4 +70,4 @@ compare: ## the store beside other caches for Go, as libraries (fetches them); B
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race lab sim fuzz bench compare clean
+.PHONY: help build run demo test check race lab sim soak fuzz bench compare clean

@@ -136,6 +136,19 @@ func (h *Host) CardUp() {
 	}
 }
 
+// Renumber gives the host another address in its network, as a DHCP server may: the last number changes.
+func (h *Host) Renumber(last byte) {
+	h.net.t.Helper()
+	old := h.Addr
+	bytes := old.As4()
+	bytes[3] = last
+	h.Addr = netip.AddrFrom4(bytes)
+	h.mustIP(fmt.Sprintf("addr del %s/24 dev eth0", old), fmt.Sprintf("addr add %s/24 brd + dev eth0", h.Addr))
+	if h.routed {
+		h.mustIP("route replace default via " + h.net.gateway().String())
+	}
+}
+
 // Rules loads an nftables ruleset on the host; "" removes all rules.
 func (h *Host) Rules(ruleset string) {
 	h.net.t.Helper()
@@ -153,6 +166,16 @@ func (h *Host) Links(port int) map[netip.Addr]int {
 		h.net.t.Fatalf("%s: ss: %s", h.Name, out.Stderr)
 	}
 	return countLinks(h.net.t, out.Stdout, h.Addr, uint16(port))
+}
+
+// LinkCount is the number of all those connections.
+func (h *Host) LinkCount(port int) int {
+	h.net.t.Helper()
+	total := 0
+	for _, count := range h.Links(port) {
+		total += count
+	}
+	return total
 }
 
 // countLinks reads the lines of `ss -Htn state established`: two queue lengths, the local and the remote address.

@@ -13,6 +13,7 @@ type Network struct {
 	number byte   // third byte of its addresses
 	bridge string // the namespace of the switch
 	hosts  []*Host
+	extra  int      // second cards of hosts of other networks
 	spaces []string // every namespace made, for the cleanup
 }
 
@@ -94,6 +95,24 @@ func (n *Network) plug() *Host {
 	}
 	h.mustIP("link set lo up", fmt.Sprintf("addr add %s/24 brd + dev eth0", h.Addr), "link set eth0 up")
 	return h
+}
+
+// AddCard plugs a host of another network into this one too, by a second card.
+func (n *Network) AddCard(h *Host, card string) {
+	n.t.Helper()
+	n.extra++
+	if len(n.hosts)+n.extra > maxHosts {
+		n.t.Fatalf("a network has at most %d cards", maxHosts)
+	}
+	number := maxHosts + n.extra
+	port := fmt.Sprintf("port%d", number)
+	if err := ipBatch(n.bridge,
+		fmt.Sprintf("link add %s type veth peer name %s netns %s address 02:fc:00:01:%02x:%02x", port, card, h.inside.name, n.number, number),
+		fmt.Sprintf("link set %s master lan up", port),
+	); err != nil {
+		n.t.Fatal(err)
+	}
+	h.mustIP(fmt.Sprintf("addr add 10.77.%d.%d/24 brd + dev %s", n.number, number, card), "link set "+card+" up")
 }
 
 // addSpace makes a namespace that the cleanup will delete.

@@ -42,7 +42,7 @@ func doors(t *testing.T, hosts []*Host) []door {
 	return []door{{
 		name: "covey",
 		set: func(h *Host, key, value string, ttl time.Duration) {
-			mustCovey(t, h, append([]string{"set", key, value}, flag(ttl)...)...)
+			mustCovey(t, h, append([]string{"set", key, value}, ttlFlag(ttl)...)...)
 		},
 		del: func(h *Host, key string) { mustCovey(t, h, "del", key) },
 		get: func(h *Host, key string) string {
@@ -87,7 +87,7 @@ func doors(t *testing.T, hosts []*Host) []door {
 	}}
 }
 
-func flag(ttl time.Duration) []string {
+func ttlFlag(ttl time.Duration) []string {
 	if ttl == 0 {
 		return nil
 	}
