@@ -72,6 +72,9 @@ Examples:
 
 // Run measures with one protocol after the other, and prints.
 func (v *benchVerb) Run(ctx context.Context, p *process) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	protocols := []generator.Protocol{generator.Protocol(v.Protocol)}
 	if v.Protocol == "both" {
 		protocols = []generator.Protocol{generator.RESP, generator.Binary}

@@ -16,8 +16,8 @@ const (
 	loadingPatience = 5 * time.Second
 	// loadingPause is the time between two tries meanwhile.
 	loadingPause = 50 * time.Millisecond
-	// answerPatience is how long a node that took a request may leave it unanswered.
-	answerPatience = 10 * time.Second
+	// answerPatience is how long a request may take: 16 MiB at 10 Mbit/s are 13 s.
+	answerPatience = 30 * time.Second
 )
 
 // nodeFlag is the flag of every verb that asks a node.
@@ -35,8 +35,8 @@ func (o *outputFlag) json() bool { return o.Output == "json" }
 // ask dials the node and lets f ask it, again and again while it says that it is loading, for p.Patience at most.
 // Each try of f has answerPatience. The error is one that the program can end with.
 func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, *client.Client) error) error {
-	if _, _, err := net.SplitHostPort(n.Addr); err != nil {
-		return failf(exitUsage, "--addr %q is not a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000", n.Addr)
+	if err := n.check(); err != nil {
+		return err
 	}
 	c, err := client.Dial(ctx, n.Addr)
 	if err != nil {
@@ -58,6 +58,14 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 	}
 }
 
+// check refuses an address that cannot be one.
+func (n *nodeFlag) check() error {
+	if _, _, err := net.SplitHostPort(n.Addr); err != nil {
+		return failf(exitUsage, "--addr %q is not a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000", n.Addr)
+	}
+	return nil
+}
+
 func (n *nodeFlag) try(ctx context.Context, c *client.Client, f func(context.Context, *client.Client) error) error {
 	limited, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
@@ -73,7 +81,7 @@ func (n *nodeFlag) explain(err error) error {
 	case errors.Is(err, client.ErrUnreachable):
 		return n.unreachable(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return failf(exitUnreachable, "the node at %s took the request and did not answer within %v; look at its log, or ask another with --addr", n.Addr, answerPatience)
+		return failf(exitUnreachable, "what listens at %s took the request and did not answer within %v; see `covey doctor` there, or ask another node with --addr", n.Addr, answerPatience)
 	case errors.Is(err, client.ErrProtocol):
 		return failf(exitUnreachable, "what listens at %s is not a covey node, or one of another protocol; see `covey doctor`, or give --addr", n.Addr)
 	case errors.Is(err, client.ErrLoading):

@@ -13,9 +13,9 @@ import (
 type setVerb struct {
 	nodeFlag
 	outputFlag
-	TTL   time.Duration `name:"ttl" placeholder:"TIME" help:"Time to live, as in 500ms, 30s or 12h; without it the key stays."`
-	Key   string        `arg:"" help:"The key."`
-	Value string        `arg:"" help:"The value; - reads it from standard input, at most 16 MiB."`
+	TTL   *time.Duration `name:"ttl" placeholder:"TIME" help:"Time to live, as in 500ms, 30s or 12h; without it the key stays."`
+	Key   string         `arg:"" help:"The key."`
+	Value string         `arg:"" help:"The value; - reads it from standard input, at most 16 MiB."`
 }
 
 // setReport is what covey set -o json prints.
@@ -38,8 +38,11 @@ Examples:
 
 // Run sets the key.
 func (v *setVerb) Run(ctx context.Context, p *process) error {
-	if v.TTL < 0 {
-		return failf(exitUsage, "--ttl %v is in the past; give a time such as 30s, or leave it out", v.TTL)
+	var options client.SetOptions
+	if v.TTL != nil {
+		if options.TTL = *v.TTL; options.TTL <= 0 || uint64(options.TTL.Milliseconds()) > codec.MaxTTL {
+			return failf(exitUsage, "--ttl %v is no time to live; give one such as 30s, or leave it out", options.TTL)
+		}
 	}
 	value := []byte(v.Value)
 	if v.Value == "-" {
@@ -49,7 +52,7 @@ func (v *setVerb) Run(ctx context.Context, p *process) error {
 		}
 	}
 	err := v.ask(ctx, p, func(ctx context.Context, c *client.Client) error {
-		return c.Set(ctx, []byte(v.Key), value, client.SetOptions{TTL: v.TTL})
+		return c.Set(ctx, []byte(v.Key), value, options)
 	})
 	if err == nil && v.json() {
 		err = printJSON(p.Stdout, setReport{Key: v.Key, Bytes: len(value)})

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -42,7 +43,7 @@ func (s *respScanner) next(in []byte) (n int, o outcome, sentence []byte, err er
 	}
 	switch codec.ReplyKind(in[0]) {
 	case codec.ReplyError:
-		return n, refused, in[1 : n-2], nil
+		return n, refused, bytes.TrimRight(in[1:n], "\r\n"), nil
 	case codec.ReplyNull:
 		return n, missed, nil, nil
 	case codec.ReplyBulk:
