@@ -127,7 +127,15 @@ func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 		s.Delete(k, s.Hash(k), epoch0, true)
 	}
 	check(t, s)
-	if c := s.Counts(); c.Purged == 0 || c.Tombstones == 0 || s.Floor() == (Version{}) {
+	deleted := s.Counts()
+	if deleted.Purged == 0 || deleted.Tombstones == 0 || s.Floor() == (Version{}) {
+		t.Errorf("%+v", deleted)
+	}
+	for i := range 3000 { // dead as they are written, all with their bytes
+		set(t, s, epoch0+1, fmt.Sprint(i), "a value of some length", SetOptions{ExpireAt: 1})
+	}
+	check(t, s)
+	if c := s.Counts(); c.Purged < deleted.Purged+2000 || c.Keys != 0 {
 		t.Errorf("%+v", c)
 	}
 }

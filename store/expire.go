@@ -148,7 +148,7 @@ func (sh *shard) settle(i uint32, now uint64) {
 // Sweep does what time asks for: applies due expiries, drops the values of records dead for BareAfter, forgets
 // tombstones past the horizon or over their budget (which raises the floor, R14), and gives back tables that emptied.
 // It handles at most budget entries, a few at each hold of a lock, and returns how many; less than budget means that
-// nothing is left to do now. Each call goes on where the last one stopped.
+// nothing is left to do now. Each call begins with the shard after the last one's.
 func (s *Store) Sweep(now uint64, budget int) (worked int) {
 	for range s.shards {
 		if worked >= budget {

@@ -39,7 +39,7 @@ func TestR3_SweepFindsEveryExpiryInItsTick(t *testing.T) {
 	}
 }
 
-func TestSweepKeepsToItsBudgetAndGoesOnWhereItStopped(t *testing.T) {
+func TestSweepKeepsToItsBudgetUntilNothingIsLeft(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 4})
 	const n = 5000
 	for i := range n {

@@ -65,14 +65,7 @@ func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
 		return Older
 	}
 	sh.apply(i, r, takeV, takeE, now)
-	// 3. A record that came back to life by its new expiry and lost its value asks for it (R3).
-	e = sh.at(i)
-	need := e.flags&gone == bare
-	sh.trim(i, now)
-	if need {
-		return NeedRecord
-	}
-	return Applied
+	return sh.merged(i, noV, now)
 }
 
 // mergeAbsent takes in a record of a key that is not here. noV and noE say which of its registers the flush covers.
@@ -93,13 +86,18 @@ func (sh *shard) mergeAbsent(r *Record, hash, now uint64, noV, noE bool) Outcome
 	}
 	i := sh.insert(r.Key, r.Value, hash, now)
 	sh.apply(i, r, !noV, !noE, now)
+	return sh.merged(i, noV, now)
+}
+
+// merged ends a merge that changed slot i. A record that came to life by its new expiry, its value gone, asks for it (R3).
+func (sh *shard) merged(i uint32, noV bool, now uint64) Outcome {
 	o := Applied
-	if sh.at(i).flags&gone == bare {
-		o = NeedRecord
-	}
-	if noV {
+	switch {
+	case noV:
 		sh.flushed++
 		o = Flushed
+	case sh.at(i).flags&gone == bare:
+		o = NeedRecord
 	}
 	sh.trim(i, now)
 	return o

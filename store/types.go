@@ -119,7 +119,7 @@ const (
 	Same                      // it was here already
 	NeedRecord                // an expiry update of a version, or of a value, that is not here: ask the sender for the whole record (R3)
 	Ahead                     // stamped more than MaxAhead ahead of now (R8)
-	Flushed                   // at or below the flush register (R4)
+	Flushed                   // V is at or below the flush register; at most the expiry was taken (R4)
 	Refused                   // absent here and at or below the floor (R14), or larger than the limits
 )
 

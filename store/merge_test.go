@@ -1,0 +1,64 @@
+package store
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// fuzzRecord makes a record out of 8 bytes: few keys, times and nodes, so that everything meets; all flags, also those
+// that make no sense together.
+func fuzzRecord(b []byte) Record {
+	stamp := func(b byte) uint64 { return (epoch0+uint64(b&15)*700)<<16 | uint64(b>>4) }
+	r := Record{
+		Key: []byte{'a' + b[0]&3}, Kind: b[0] >> 6, Flags: b[1] & 15, Stamp: stamp(b[2]), Node: uint64(b[3] & 3),
+		BaseStamp: stamp(b[4]), BaseNode: uint64(b[3] >> 2 & 3),
+		ExpireStamp: stamp(b[5]), ExpireNode: uint64(b[3] >> 4 & 3),
+	}
+	if b[6] != 0 {
+		r.ExpireAt = epoch0 + uint64(b[6])*64
+	}
+	if r.Flags&Bare == 0 {
+		r.Value = b[7:8]
+	}
+	r.Content = Content(r.Kind, r.Flags&Deleted != 0, r.Value)
+	return r
+}
+
+func FuzzMerge(f *testing.F) {
+	f.Add([]byte("\x00\x00\x11\x01\x00\x11\x20v\x00\x04\x11\x01\x00\x22\x40\x00\x00\x01\x33\x02\x00\x33\x00\x00"))
+	f.Add([]byte("\x00\x05\x11\x01\x00\x11\x01\x00\x00\x00\x10\x01\x00\x3f\xff\x40\x00\x08\x12\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const most = 8 * 60
+		s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 1 << 20, Seed: 1, Horizon: 20_000})
+		now := epoch0
+		for b = b[:min(len(b), most)]; len(b) >= 8; b = b[8:] {
+			r := fuzzRecord(b)
+			o := s.Merge(&r, s.Hash(r.Key), now)
+			switch again := s.Merge(&r, s.Hash(r.Key), now); {
+			case o == Applied && again != Same && again != Older:
+				t.Fatalf("%+v: %v, and again %v", r, o, again)
+			case o != Applied && o != NeedRecord && o != Flushed && again != o:
+				t.Fatalf("%+v: %v, and again %v", r, o, again)
+			}
+			if now += uint64(binary.LittleEndian.Uint16(b[6:])) % 300; b[7]&7 == 0 {
+				s.Sweep(now, 5)
+			}
+		}
+		check(t, s)
+		now += 20_000
+		epoch, root := s.Digest(now)
+		if want := rootOf(s, epoch, now); root != want {
+			t.Fatalf("root %x, from scratch %x\n%s", root, want, contents(s, now))
+		}
+	})
+}
+
+func TestOutcomesHaveNames(t *testing.T) {
+	seen := map[string]bool{}
+	for o := range Refused + 2 {
+		seen[o.String()] = true
+	}
+	if len(seen) != int(Refused)+2 || !seen["need record"] || !seen["unknown outcome"] {
+		t.Error(seen)
+	}
+}
