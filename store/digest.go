@@ -51,6 +51,20 @@ func (d *sums) at(epoch uint64) uint64 {
 	return sum
 }
 
+// counted returns what the entry adds to the digest.
+func (e *entry) counted() uint64 {
+	if e.flags&counted == 0 {
+		return 0
+	}
+	return e.fingerprint()
+}
+
+// uncount takes the entry out of the digest from an epoch on; not from before it was in.
+func (sh *shard) uncount(e *entry, epoch uint64) {
+	sh.sums.add(max(epoch, e.epoch()), -e.counted())
+	e.flags &^= counted
+}
+
 // Digest returns the newest epoch that ended at least two seconds before now, and the fingerprint of what was live at
 // its end together with the flush register (R4, R18). Stores that hold the same and saw their last write before that
 // end return the same root, in whatever order the writes came. Before the third epoch there is none: 0, 0.

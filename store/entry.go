@@ -73,6 +73,25 @@ func (e *entry) touch() {
 // epoch is the first epoch in which the entry is what it is (R18).
 func (e *entry) epoch() uint64 { return max(e.v.epoch(), e.e.epoch()) }
 
+// take makes V, and all that belongs to it, that of r (R1).
+func (e *entry) take(r *Record) {
+	e.v, e.base, e.kind, e.content = r.Version(), Version{}, r.Kind, r.Content
+	e.flags = used | r.Flags&Keeps
+	if r.Flags&Keeps != 0 {
+		e.base = Version{r.BaseStamp, r.BaseNode}
+	}
+	switch r.Flags & Bare {
+	case Bare:
+		e.flags |= bare
+		e.fill(r.Key, nil)
+	case Deleted:
+		e.flags |= Deleted
+		e.fill(r.Key, nil)
+	default:
+		e.fill(r.Key, r.Value)
+	}
+}
+
 // fill puts key and value into the entry's one allocation, reusing it unless it is far too large. Grow rounds up to
 // the allocator's size class, so cap is what the bytes really take.
 func (e *entry) fill(key, value []byte) {

@@ -139,22 +139,7 @@ func (sh *shard) apply(i uint32, r *Record, takeV, takeE bool, now uint64) {
 	sh.sums.slide(EpochOf(now))
 	old := e.counted()
 	if takeV {
-		e.v, e.base = r.Version(), Version{}
-		e.kind, e.content = r.Kind, r.Content
-		e.flags = e.flags&counted | used | r.Flags&Keeps
-		if r.Flags&Keeps != 0 {
-			e.base = Version{r.BaseStamp, r.BaseNode}
-		}
-		switch r.Flags & Bare {
-		case Bare:
-			e.flags |= bare
-			e.fill(r.Key, nil)
-		case Deleted:
-			e.flags |= Deleted
-			e.fill(r.Key, nil)
-		default:
-			e.fill(r.Key, r.Value)
-		}
+		e.take(r)
 	}
 	if takeE {
 		e.e, e.at = r.Expiry(), r.ExpireAt
@@ -171,20 +156,6 @@ func (sh *shard) apply(i uint32, r *Record, takeV, takeE bool, now uint64) {
 		sh.expired++
 	}
 	sh.attach(i, now)
-}
-
-// counted returns what the entry adds to the digest.
-func (e *entry) counted() uint64 {
-	if e.flags&counted == 0 {
-		return 0
-	}
-	return e.fingerprint()
-}
-
-// uncount takes the entry out of the digest from an epoch on; not from before it was in.
-func (sh *shard) uncount(e *entry, epoch uint64) {
-	sh.sums.add(max(epoch, e.epoch()), -e.counted())
-	e.flags &^= counted
 }
 
 // detach takes the entry in slot i off its list and out of the sizes, for a change of its registers. attach puts it
