@@ -117,6 +117,9 @@ func (n *Node) excuse(now int64) {
 
 // detect looks who is silent, who did not greet in time, who is to be forgotten (R25).
 func (n *Node) detect(now int64) {
+	if n.leaving {
+		return
+	}
 	for _, l := range n.links {
 		switch {
 		case l.closing:

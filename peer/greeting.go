@@ -120,7 +120,7 @@ func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 	g := codec.Greeting{
 		Full: full, Dialed: l.dialed, Stamped: c.stamped, Cluster: n.cluster, Node: n.id, Incarnation: n.incarnation, Stream: n.stream,
 		ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: n.port, State: n.State(), Clock: n.clock.Cluster(now),
-		Floor: c.floor, Flush: c.flush, Head: n.ring.Head(), Dial: l.number, Peers: n.passOn(),
+		Floor: c.floor, Flush: c.flush, Head: n.ring.Head(), Dial: l.number, Peers: n.passOn(l.greeting.Node),
 	}
 	if full {
 		g.AppliedStream = l.greeting.Stream
@@ -161,8 +161,8 @@ func (n *Node) dialer(l *Link) uint64 {
 	return l.greeting.Node
 }
 
-// passOn lists addresses of members for a greeting: hints to dial. Who has more than fit starts at a random one.
-func (n *Node) passOn() []codec.PeerAddr {
+// passOn lists addresses of members for a greeting to another: hints to dial. Who has more than fit starts at a random one.
+func (n *Node) passOn(to uint64) []codec.PeerAddr {
 	n.peers = n.peers[:0]
 	if len(n.members) == 0 {
 		return nil
@@ -170,7 +170,7 @@ func (n *Node) passOn() []codec.PeerAddr {
 	begin := n.rand.IntN(len(n.members))
 	for i := range n.members {
 		m := n.members[(begin+i)%len(n.members)]
-		if m.state == Alive && m.addr.IsValid() && len(n.peers) < codec.MaxGreetingPeers {
+		if m.state == Alive && m.id != to && m.addr.IsValid() && len(n.peers) < codec.MaxGreetingPeers {
 			n.peers = append(n.peers, codec.PeerAddr{Node: m.id, Addr: m.addr})
 		}
 	}
@@ -215,13 +215,18 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	g := &l.greeting
 	n.events++
 	l.choice, l.member = n.events, m
-	if m.stream != nil && m.stream.id != g.Stream {
+	again := m.stream != nil && m.stream.id != g.Stream
+	if again {
 		m.roots, m.linked, m.linkedAt = roots{}, nil, 0 // of its life before
 	}
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
 	m.seen = now
+	if again {
+		n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: Alive, Reason: "was started again"})
+		m.state, m.since = Alive, now
+	}
 	n.setState(now, m, Alive, "linked")
 	n.addressOf(now, m)
 

@@ -30,6 +30,7 @@ type bnode struct {
 	addr   netip.AddrPort
 	static []netip.AddrPort
 	skew   int64
+	down   bool // crashed: it does nothing any more
 	dials  []Dial
 	forms  []codec.Form
 }
@@ -37,6 +38,7 @@ type bnode struct {
 // bconn is a connection: number 0 of its sides is the dialer's.
 type bconn struct {
 	name  string
+	deaf  bool // nothing is delivered
 	sides [2]*bside
 }
 
@@ -68,7 +70,7 @@ func (b *bench) add(name string, id, incarnation uint64, skew int64, static ...n
 	if incarnation == 0 {
 		incarnation = wall + uint64(b.now/1e6)
 	}
-	stream := incarnation<<8 | id&0xff
+	stream := incarnation<<8 | id>>16&0xff
 	st, err := store.New(store.Options{Shards: 1, Node: id, MaxBytes: 64 << 20, Seed: 7})
 	if err != nil {
 		b.t.Fatal(err)
@@ -199,7 +201,7 @@ func (b *bench) open(s *bside, dialed bool, number uint32) {
 
 // deliver hands the next frame on its way to a side to it; false: there is none.
 func (b *bench) deliver(s *bside) bool {
-	if len(s.in) == 0 {
+	if len(s.in) == 0 || s.conn.deaf {
 		return false
 	}
 	f := s.in[0]
@@ -247,9 +249,10 @@ func (b *bench) pass(d time.Duration) {
 	for end := b.now + int64(d); b.now < end; {
 		b.now = min(end, b.now+int64(TickInterval))
 		for _, name := range b.names {
-			n := b.nodes[name]
-			n.Tick(b.now)
-			b.carryOut(n)
+			if n := b.nodes[name]; !n.down {
+				n.Tick(b.now)
+				b.carryOut(n)
+			}
 		}
 		b.settle()
 	}
