@@ -7,7 +7,7 @@
 //     (netlink_linux.go); elsewhere it asks package net (list_others.go).
 //  2. [Choose] gives each card a verdict: usable, or skipped with a [Interface.Reason] the user can read. It is
 //     pure. What the user asked for is a [Pattern], parsed by [ParsePattern].
-//  3. [NodeMAC] picks the address that names the node: the MAC of the usable card with the lowest index.
+//  3. [NodeMAC] picks the address that names the node: the MAC of the usable card with the lowest index, or of one that waits.
 //  4. [Watch] says that something about the cards may have changed. It is a hint and carries nothing: the caller
 //     runs List and Choose again and compares with [Equal].
 //  5. [OpenBeacon] opens the layer-2 beacon of one usable card. It sends an announce as an Ethernet broadcast and

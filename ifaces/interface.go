@@ -77,19 +77,29 @@ type Interface struct {
 	Reason string // why the card is skipped, a phrase for the user; empty when usable. Set by Choose
 }
 
-// NodeMAC returns the MAC address of the usable card with the lowest index, and false if no usable card has one.
+// NodeMAC returns the MAC address of the usable card with the lowest index. Where no card is usable yet it is that of the
+// first one that waits: a machine whose node starts before its cable, its driver or its DHCP server is ready keeps its name.
+// false: no such card has a MAC.
 func NodeMAC(chosen []Interface) (MAC, bool) {
-	var first *Interface
-	for i := range chosen {
-		c := &chosen[i]
-		if c.Usable && !c.MAC.IsZero() && (first == nil || c.Index < first.Index) {
-			first = c
+	for _, counts := range []func(*Interface) bool{func(c *Interface) bool { return c.Usable }, waits} {
+		var first *Interface
+		for i := range chosen {
+			c := &chosen[i]
+			if counts(c) && !c.MAC.IsZero() && (first == nil || c.Index < first.Index) {
+				first = c
+			}
+		}
+		if first != nil {
+			return first.MAC, true
 		}
 	}
-	if first == nil {
-		return MAC{}, false
-	}
-	return first.MAC, true
+	return MAC{}, false
+}
+
+// waits reports whether c would be usable if it were up, had its carrier and an address.
+func waits(c *Interface) bool {
+	const never = Loopback | PointToPoint
+	return c.Flags&never == 0 && c.Flags&Broadcast != 0 && virtualKind(c.Name) == "" && c.Reason == obstacle(c)
 }
 
 // Equal reports whether a and b are the same cards in the same order with the same properties, addresses and

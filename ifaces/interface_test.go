@@ -63,6 +63,15 @@ func TestNodeMACIsThatOfTheUsableCardWithTheLowestIndex(t *testing.T) {
 		"cards without MAC do not count": {[]Interface{{Index: 1, Usable: true}, {Index: 2, MAC: m(2), Usable: true}}, m(2), true},
 		"order does not matter":          {[]Interface{{Index: 3, MAC: m(3), Usable: true}, {Index: 2, MAC: m(2), Usable: true}}, m(2), true},
 		"none usable":                    {[]Interface{{Index: 1, MAC: m(1)}}, MAC{}, false},
+		"one that waits for its cable": {
+			Choose([]Interface{{Index: 1, Name: "lo", Flags: Up | Running | Loopback}, {Index: 2, Name: "eth0", MAC: m(2), Flags: Up | Broadcast}}, Pattern{}),
+			m(2), true,
+		},
+		"one that waits is second to a usable one": {
+			[]Interface{{Index: 1, Name: "eth0", MAC: m(1), Flags: Broadcast, Reason: "down"}, {Index: 2, MAC: m(2), Usable: true}}, m(2), true,
+		},
+		"a bridge of containers that is down": {[]Interface{{Index: 1, Name: "docker0", MAC: m(1), Flags: Broadcast, Reason: "down"}}, MAC{}, false},
+		"one that the user left out":          {[]Interface{{Index: 1, Name: "eth0", MAC: m(1), Flags: Broadcast, Reason: "excluded"}}, MAC{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, ok := NodeMAC(tt.cards); got != tt.want || ok != tt.ok {

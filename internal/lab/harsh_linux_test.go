@@ -71,6 +71,7 @@ func TestANodeThatStartsBeforeItsNetworkJoinsWhenItIsThere(t *testing.T) {
 		})
 	}
 	t.Logf("a card that came up late: joined after %v", time.Since(begin).Round(time.Millisecond))
+	waitMesh(t, hosts, begin) // under the name that its card gives it
 }
 
 func TestNodesThatHearEachOtherOnTwoCardsHaveOneLink(t *testing.T) {

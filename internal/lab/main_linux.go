@@ -12,10 +12,6 @@ import (
 	"testing"
 )
 
-// raceVariable is the environment variable that, when it is set, has the binary built with the race detector: its figures
-// then say nothing, but a node that races fails its test.
-const raceVariable = "LAB_RACE"
-
 // built is the binary that Main built for this process.
 var built struct {
 	path string
