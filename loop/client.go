@@ -164,7 +164,7 @@ func frame(buf []byte) (h codec.Header, body []byte, n int, err error) {
 func (l *eventLoop) wait(c *conn) {
 	c.waiting = true
 	l.parked[c] = struct{}{}
-	l.waiters.Store(int32(len(l.parked)))
+	l.setWaiters()
 	if c.client.Dirty {
 		// It waits for this turn's own writes to reach the ring, which is about to happen.
 		l.bell.ring(c)
@@ -175,7 +175,13 @@ func (l *eventLoop) wait(c *conn) {
 func (l *eventLoop) unpark(c *conn) {
 	c.waiting = false
 	delete(l.parked, c)
-	l.waiters.Store(int32(len(l.parked)))
+	l.setWaiters()
+}
+
+// setWaiters publishes how many clients of this loop wait.
+func (l *eventLoop) setWaiters() {
+	n := int32(len(l.parked))
+	l.n.waiting.Add(int64(n - l.waiters.Swap(n)))
 }
 
 // resume tries a parked connection again.

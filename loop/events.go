@@ -136,31 +136,40 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 	n.booted.Do(func() { close(n.running) })
 	n.clock.measure()
 	now := n.clock.now()
-	n.mind.Tick(now)
-	n.beacon.tick(now)
-	n.drain(now)
-	n.store.Sweep(n.cluster.Cluster(now), sweepBudget)
-	return n.ringParked(now), gnet.None
+	if now-n.ticked >= int64(tickInterval-tickBusy) {
+		n.ticked = now
+		n.mind.Tick(now)
+		n.beacon.tick(now)
+		n.drain(now)
+		n.store.Sweep(n.cluster.Cluster(now), sweepBudget)
+	}
+	return n.beatLoops(now), gnet.None
 }
 
-// ringParked wakes the loops with parked clients, and all of them once a second for their sweep.
+// beatLoops wakes the loops with parked clients, and all of them once a second for their sweep.
 // It returns when to tick next.
-func (n *node) ringParked(now int64) time.Duration {
-	next := tickInterval
-	all := now-n.rungAll >= int64(sweepInterval)
-	if all {
+func (n *node) beatLoops(now int64) time.Duration {
+	if now-n.rungAll >= int64(sweepInterval) {
 		n.rungAll = now
+		n.loops.Range(func(_, v any) bool {
+			v.(*eventLoop).bell.ring(nil)
+			return true
+		})
 	}
+	if n.waiting.Load() == 0 {
+		return tickInterval
+	}
+	n.ringParked()
+	return tickBusy
+}
+
+// ringParked has the loops with parked clients try them again: a peer may have acknowledged what
+// a WAIT waits for.
+func (n *node) ringParked() {
 	n.loops.Range(func(_, v any) bool {
-		l := v.(*eventLoop)
-		waiting := l.waiters.Load() > 0
-		if waiting {
-			next = tickBusy
-		}
-		if waiting || all {
+		if l := v.(*eventLoop); l.waiters.Load() > 0 {
 			l.bell.ring(nil)
 		}
 		return true
 	})
-	return next
 }

@@ -55,6 +55,9 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	c.keep(buf, used)
 	l.n.drain(now)
 	l.flush(c, now)
+	if l.n.waiting.Load() > 0 {
+		l.n.ringParked()
+	}
 	return gnet.None
 }
 

@@ -32,14 +32,15 @@ type node struct {
 
 	connLimit int64
 	clientIDs atomic.Uint64
-	loops     sync.Map // gnet.EventLoop -> *eventLoop
+	waiting   atomic.Int64 // parked clients of all loops
+	loops     sync.Map     // gnet.EventLoop -> *eventLoop
 	dials     sync.WaitGroup
 
 	booted  sync.Once
 	running chan struct{} // closed by the first tick
 	failed  chan error    // what ends the node unasked; one place, the first counts
 
-	rungAll int64 // the ticker's own: when it last rang every loop, ns
+	ticked, rungAll int64 // the ticker's own: when it last let time pass, and rang every loop, ns
 }
 
 // fail ends the node with an error.
