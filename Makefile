@@ -9,7 +9,7 @@ SOAK = 10m
 SEED = 0
 
 # Packages in which goroutines meet: their tests run under the race detector too.
-RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./internal/sim/... ./loop/... ./peer/... ./store/...
+RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./loop/... ./peer/... ./store/...
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
