@@ -65,6 +65,21 @@ func (n *Network) HostWithoutRoute() *Host {
 	return n.plug()
 }
 
+// Clone plugs in a host whose card has the MAC address of another, as a cloned virtual machine has. The switch becomes a
+// hub for good: one that learns addresses would send each of the two what is for the other.
+func (n *Network) Clone(of *Host) *Host {
+	n.t.Helper()
+	if err := ipBatch(n.bridge, "link set lan type bridge ageing_time 0"); err != nil {
+		n.t.Fatal(err)
+	}
+	h := n.plug()
+	h.MAC = of.MAC
+	h.mustIP("link set eth0 down", "link set eth0 address "+of.MAC)
+	h.routed = true
+	h.CardUp()
+	return h
+}
+
 func (n *Network) gateway() netip.Addr { return netip.AddrFrom4([4]byte{10, 77, n.number, 254}) }
 
 func (n *Network) plug() *Host {

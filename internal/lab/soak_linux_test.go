@@ -42,8 +42,17 @@ func TestSoak(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(seed, soakHosts))
 	for end := time.Now().Add(*soakTime); time.Now().Before(end); {
-		victim := random.IntN(soakHosts)
-		nodes[victim] = breakAndMend(t, nodes[victim], random)
+		// One machine in trouble, or two at once.
+		victims := random.Perm(soakHosts)[:1+random.IntN(2)]
+		var mends []func()
+		for _, victim := range victims {
+			mends = append(mends, harm(t, &nodes[victim], random.IntN(harms)))
+		}
+		// Short of the 3 s after which a silent member is dead, and beyond.
+		<-time.After(time.Duration(random.IntN(4000)) * time.Millisecond)
+		for _, mend := range mends {
+			mend()
+		}
 	}
 	stop()
 	writers.Wait()
@@ -62,44 +71,37 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// breakAndMend does one kind of harm to a node's machine, waits a while, and mends it. It returns the node that runs then.
-func breakAndMend(t *testing.T, n *Node, random *rand.Rand) *Node {
+// harms is how many kinds of harm there are.
+const harms = 6
+
+// harm does one kind of harm to a node's machine and returns what mends it; *node is the one that runs then.
+func harm(t *testing.T, node **Node, kind int) (mend func()) {
 	t.Helper()
+	n := *node
 	h := n.Host
-	// Short of the 3 s after which a silent member is dead, and beyond.
-	while := time.Duration(random.IntN(4000)) * time.Millisecond
-	wait := func() { <-time.After(while) }
-	kind := random.IntN(6)
 	began := time.Now()
+	say := func(what string) { t.Logf("%s: %s for %v", h.Name, what, time.Since(began).Round(time.Millisecond)) }
 	switch kind {
 	case 0:
 		n.Kill()
-		<-time.After(while / 4)
-		n = h.Start()
+		return func() { *node = h.Start(); say("kill -9") }
 	case 1:
 		n.Term()
 		n.WaitExit(patience)
-		n = h.Start()
+		return func() { *node = h.Start(); say("SIGTERM") }
 	case 2:
 		n.Stop()
-		wait()
-		n.Continue()
+		return func() { n.Continue(); say("SIGSTOP") }
 	case 3:
 		h.CableDown()
-		wait()
-		h.CableUp()
+		return func() { h.CableUp(); say("cable") }
 	case 4:
 		h.CardDown()
-		wait()
-		h.CardUp()
-	case 5: // one way: it hears the others and they do not hear it
+		return func() { h.CardUp(); say("card") }
+	default: // it hears the others and they do not hear it
 		h.Rules("table inet lab { chain out { type filter hook output priority 0; oifname eth0 drop; }; }")
-		wait()
-		h.Rules("")
+		return func() { h.Rules(""); say("one-way") }
 	}
-	what := []string{"kill -9", "SIGTERM", "SIGSTOP", "cable", "card", "one-way"}[kind]
-	t.Logf("%s: %s for %v", h.Name, what, time.Since(began).Round(time.Millisecond))
-	return n
 }
 
 // scribble writes at random until ctx is done; what a node in trouble answers is its own business here.
