@@ -69,9 +69,9 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 	}
 	m.linkedAt = now
 	n.takeRoot(m, root{epoch: h.Epoch, sum: h.Root})
-	if m.readiness != h.State {
+	if old := m.readiness; old != h.State {
 		m.readiness = h.State
-		n.joinChanged(now, l)
+		n.joinChanged(now, l, old)
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
 	return nil
@@ -196,6 +196,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 		n.setState(now, m, Left, "said that it leaves")
 	case reason == codec.ReasonRekeyed && l.said == 0:
 		n.setState(now, m, Left, "took another id")
+		m.stream.member = 0 // the stream goes on under the new id (R26)
 		n.forget(m)
 	case reason == codec.ReasonSilent && l.said != 0:
 		m.lostAt, m.lostWhy = now-int64(VouchAge), "silent for "+DeadAfter.String()

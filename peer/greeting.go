@@ -62,25 +62,34 @@ func (n *Node) closed(now int64, l *Link) {
 // greet takes a greeting: the dialer's first, the acceptor's answer, or the dialer's second. On the loop of l.
 func (n *Node) greet(now int64, l *Link, body []byte) error {
 	c := n.registers()
+	flush, err := n.greeted(now, l, c, body)
+	if err == nil {
+		n.takeFlush(now, flush)
+	}
+	return err
+}
+
+// greeted does so under the node's lock; flush is the register of one whose greeting was accepted.
+func (n *Node) greeted(now int64, l *Link, c cut, body []byte) (flush codec.Version, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if l.closing {
-		return nil
+		return flush, nil
 	}
 	g := &n.greeting
 	if err := codec.DecodeGreetingInto(body, g); err != nil {
-		return err
+		return flush, err
 	}
 	if reason := n.stranger(now, l, g); reason != 0 {
 		n.close(now, l, reason)
-		return nil
+		return flush, nil
 	}
 	switch {
 	case l.phase == phaseOpened && !l.dialed && !g.Full && g.Dialed:
 		l.phase, l.number = phaseKnown, g.Dial
 		l.know(g)
 		n.sendGreeting(now, l, c, true)
-		return nil
+		return flush, nil
 	case l.phase == phaseKnown && g.Full && g.Dialed && g.Dial == l.number && l.greeting.Node == g.Node && l.greeting.Stream == g.Stream:
 		l.know(g)
 	case l.phase == phaseOpened && l.dialed && g.Full && !g.Dialed && g.Dial == l.number:
@@ -89,10 +98,10 @@ func (n *Node) greet(now int64, l *Link, body []byte) error {
 		n.sendGreeting(now, l, c, true)
 		l.greeted = sent
 	default:
-		return ErrOrder
+		return flush, ErrOrder
 	}
 	n.complete(now, l, c.stamped)
-	return nil
+	return g.Flush, nil
 }
 
 // know keeps what the other has said of itself.

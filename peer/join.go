@@ -63,6 +63,7 @@ func (n *Node) setReadiness(s codec.State) {
 func (n *Node) joinLinked(now int64, l *Link) {
 	m := l.member
 	l.pulls.begin = n.rand.IntN(256)
+	l.metReady = n.State() == codec.StateReady
 	ready := m.readiness == codec.StateReady
 	switch n.State() {
 	case codec.StateSeeking:
@@ -81,18 +82,18 @@ func (n *Node) joinLinked(now int64, l *Link) {
 	n.feed(now, l)
 }
 
-// joinChanged goes on when a peer's readiness has changed.
-func (n *Node) joinChanged(now int64, l *Link) {
+// joinChanged goes on when a peer's readiness has changed from old.
+func (n *Node) joinChanged(now int64, l *Link, old codec.State) {
 	if l.member.readiness != codec.StateReady {
 		return
 	}
-	switch n.State() {
-	case codec.StateSeeking:
+	switch {
+	case n.State() == codec.StateSeeking:
 		n.beginLoading(now)
-	case codec.StateReady:
-		if !l.pulls.owed {
-			l.member.stream.synced = true // it has become ready with what we have
-		}
+	case old == codec.StateSeeking && !l.metReady && !l.member.stream.synced:
+		n.oweAll(now, l) // ready with others perhaps: what they wrote may be with it alone
+	case n.State() == codec.StateReady && !l.pulls.owed:
+		l.member.stream.synced = true // it has loaded what we have, and its own stream comes from its start
 	}
 	n.feed(now, l)
 }

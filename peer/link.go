@@ -43,6 +43,7 @@ type Link struct {
 	control   []byte  // frames that wait for the next flush
 	queued    bool    // in the outbox' Pending
 	closing   bool    // a Bye was said or heard
+	metReady  bool    // this node was ready when the link was chosen
 	said      codec.Reason
 	heard     codec.Reason
 	closeBy   int64 // after a Bye was heard

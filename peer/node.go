@@ -245,7 +245,7 @@ func (n *Node) Tick(now int64) {
 	n.heartbeats(now, cut)
 	n.lastTick = now
 	n.mu.Unlock()
-	if !floor.IsZero() {
+	if !floor.IsZero() && !store.TooFarAhead(floor.Stamp, n.clock.Cluster(now)) {
 		n.store.RaiseFloor(store.Version(floor))
 	}
 }

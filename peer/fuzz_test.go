@@ -1,0 +1,73 @@
+package peer
+
+import (
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+// FuzzFrame gives a link any frames, before or after the greetings: the node must neither panic nor pass its bounds.
+func FuzzFrame(f *testing.F) {
+	rec := codec.AppendRecord(nil, &codec.Record{Key: []byte("k"), Value: []byte("v"), Kind: codec.KindString, Stamp: 1 << 40, Node: 3})
+	for _, frames := range [][]byte{
+		codec.AppendHeartbeat(nil, codec.Heartbeat{Sequence: 1, State: codec.StateLoading, Linked: codec.Linked(nil).Append(7)}),
+		codec.AppendBatch(nil, codec.Batch{Stream: 1, First: 1, Count: 1, Records: rec}),
+		codec.AppendBatch(nil, codec.Batch{Stream: 1, First: 9, Count: 1, Records: rec}),
+		codec.AppendGap(codec.AppendPull(nil, codec.Pull{ID: 1, Shard: 3, Limit: 10}), codec.Gap{Stream: 1, Head: 1 << 60}),
+		codec.AppendRecords(nil, codec.Records{ID: fetchBit | 1, Count: 1, Records: rec, Flush: codec.Version{Stamp: 1 << 50, Node: 1}}),
+		codec.AppendBye(codec.AppendFetch(nil, codec.Fetch{ID: 1, Count: 1, Keys: codec.AppendKey(nil, []byte("k"))}), codec.Bye{Reason: codec.ReasonLeft}),
+		codec.AppendBye(nil, codec.Bye{Reason: codec.ReasonRekeyed}),
+	} {
+		f.Add(frames, false)
+	}
+	hello := codec.Greeting{Dialed: true, Cluster: ClusterTag("bench"), Node: 5<<16 | 9000, Incarnation: 1, Stream: 77, ProtoMin: 1, ProtoMax: 1, Dial: 3}
+	full := hello
+	full.Full, full.State, full.Head = true, codec.StateReady, 1<<60
+	same := full
+	same.Node = 1<<16 | 9000 // the node's own id, of an older start
+	first := hello
+	first.Node = same.Node
+	f.Add(codec.AppendGreeting(codec.AppendGreeting(nil, hello), full), true)
+	f.Add(codec.AppendGreeting(codec.AppendGreeting(nil, first), same), true)
+	f.Add(codec.AppendHeartbeat(codec.AppendGreeting(codec.AppendGreeting(nil, hello), full), codec.Heartbeat{State: codec.StateReady}), true)
+	f.Fuzz(fuzzFrames)
+}
+
+func fuzzFrames(t *testing.T, data []byte, early bool) {
+	b := newBench(t)
+	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
+	x.setReadiness(codec.StateLoading) // nothing is pulled: that would take long
+	y.setReadiness(codec.StateLoading)
+	c := b.wire(x, y, 1)
+	b.settle()
+	l := c.sides[0].link
+	l.in.stream.id = 1 // so that made-up frames can be of the stream
+	if early {
+		s := &bside{conn: &bconn{name: "made up", deaf: true}, node: x, open: true}
+		s.conn.sides = [2]*bside{s, {conn: s.conn, node: y, i: 1}}
+		b.open(s, false, 0)
+		l = s.link
+	}
+	for len(data) > 0 {
+		h, ok, err := codec.DecodeHeader(data)
+		n := codec.HeaderLen + int(h.Length)
+		if !ok || err != nil || n > len(data) || l.Frame(b.now, h, data[codec.HeaderLen:n]) != nil {
+			break
+		}
+		data = data[n:]
+		b.carryOut(x)
+	}
+	for range 5 {
+		b.now += int64(time.Second)
+		x.Tick(b.now)
+		b.carryOut(x)
+		_ = l.Control(b.now, nil)
+	}
+	if len(l.control) > ControlLimit+codec.MaxFrame || len(l.out.asked) > MaxAnswers || len(l.in.wanted) > FetchBytes+codec.MaxKey {
+		t.Fatal("a bound was passed")
+	}
+	if len(x.Members(nil)) > MaxMembers || x.Verify().Members < 1 {
+		t.Fatal("the node has lost its mind")
+	}
+}
