@@ -18,6 +18,7 @@ type Counters struct {
 	GapsSent          uint64
 	GapsHeard         uint64
 	Pulls             uint64 // sent
+	Fetched           uint64 // records asked for by key (R3)
 	Rekeys            uint64 // R26
 }
 
@@ -26,7 +27,7 @@ type counters struct {
 	heard, own, repeated, foreign             atomic.Uint64
 	dials, dialsFailed, linksOpened, refused  atomic.Uint64
 	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
-	pulls, rekeys                             atomic.Uint64
+	pulls, fetched, rekeys                    atomic.Uint64
 }
 
 // Counters returns what the node has counted.
@@ -36,6 +37,6 @@ func (n *Node) Counters() Counters {
 		AnnouncesHeard: c.heard.Load(), AnnouncesOwn: c.own.Load(), AnnouncesRepeated: c.repeated.Load(), AnnouncesForeign: c.foreign.Load(),
 		Dials: c.dials.Load(), DialsFailed: c.dialsFailed.Load(), LinksOpened: c.linksOpened.Load(), LinksRefused: c.refused.Load(),
 		Breaches: c.breaches.Load(), Merged: c.merged.Load(), Ahead: c.ahead.Load(), GapsSent: c.gapsSent.Load(), GapsHeard: c.gapsIn.Load(),
-		Pulls: c.pulls.Load(), Rekeys: c.rekeys.Load(),
+		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
 	}
 }

@@ -207,7 +207,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	default:
 		m.judgeAt, m.lostWhy = now+int64(DeadAfter), "no new link after "+reason.String()
 	}
-	n.wake(now, m)
+	n.wake(now, m, reason)
 }
 
 // judge decides about a member without a link: alive as long as a peer says that it has one, else dead. Peers have

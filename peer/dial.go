@@ -133,11 +133,15 @@ func (n *Node) addressOf(now int64, m *member) {
 	}
 }
 
-// wake has a member that lost its link dialed soon.
-func (n *Node) wake(now int64, m *member) {
+// wake has a member that lost its link dialed soon, or after a quarrel later.
+func (n *Node) wake(now int64, m *member, reason codec.Reason) {
+	wait := int64(BackoffMin)
+	if quarrel(reason) {
+		wait = int64(BackoffMax)
+	}
 	for _, t := range n.dialing.order {
 		if t.id == m.id {
-			t.next = now + n.rand.Int64N(int64(BackoffMin))
+			t.next = now + wait - n.rand.Int64N(wait)/2
 		}
 	}
 }
@@ -215,12 +219,21 @@ func (n *Node) undialed(now int64, l *Link) {
 		return
 	}
 	t.link, l.target = nil, nil
-	if l.choice != 0 || l.said == codec.ReasonDuplicate || l.heard == codec.ReasonDuplicate {
+	switch {
+	case quarrel(l.said) || quarrel(l.heard):
+		t.failures = MaxTries
+		n.backOff(now, t)
+	case l.choice != 0 || n.reached(t):
 		t.failures = 0
 		t.next = now + n.rand.Int64N(int64(BackoffMin))
-		return
+	default:
+		n.backOff(now, t)
 	}
-	n.backOff(now, t)
+}
+
+// quarrel tells reasons that a new link would soon end for again.
+func quarrel(r codec.Reason) bool {
+	return r == codec.ReasonProtocol || r == codec.ReasonClock || r == codec.ReasonOverload
 }
 
 func (n *Node) dialFailed(now int64, addr netip.AddrPort, number uint32) {

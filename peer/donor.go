@@ -55,6 +55,9 @@ func (s *sender) appendAnswers(dst []byte, n *Node, now int64) []byte {
 	rest := copy(s.asked, s.asked[done:])
 	clear(s.asked[rest:])
 	s.asked = s.asked[:rest]
+	if done > 0 && rest == 0 {
+		s.recs, s.buf = nil, nil // a donor is asked much for a while, then nothing for long
+	}
 	return dst
 }
 

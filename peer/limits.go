@@ -28,7 +28,7 @@ const (
 	chunkBytes    = 256 << 10 // bytes of a chunk of the ring
 	chunkBytesMin = 4 << 10   // bytes of a chunk of a small ring
 	chunkShare    = 8         // a small ring has this many chunks
-	valueKeep     = 1 << 20   // bytes of the buffer for large values that a link keeps
+	valueKeep     = 128 << 10 // bytes of the buffer for large values that a link keeps
 	rootsKept     = 8         // (epoch, root) pairs remembered of each member (R18)
 	epochBits     = 10        // an epoch is 1,024 ms of cluster time (R18)
 )

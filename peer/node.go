@@ -198,6 +198,9 @@ func (n *Node) Step(now int64, e Event) {
 	case EventClosed:
 		n.closed(now, e.Link)
 	case EventBreach:
+		if !e.Link.closing {
+			n.counters.breaches.Add(1)
+		}
 		n.close(now, e.Link, codec.ReasonProtocol)
 	}
 }

@@ -382,3 +382,24 @@ func TestClockGivesMilliseconds(t *testing.T) {
 		t.Fatal("time before 1970: ", got)
 	}
 }
+
+func TestAfterAQuarrelTheNextDialWaits(t *testing.T) {
+	for _, reason := range []codec.Reason{codec.ReasonClock, codec.ReasonProtocol, codec.ReasonOverload} {
+		b, x, y, c := pair(t)
+		l := c.sides[0].link
+		if err := hand(l, b.now, codec.AppendBye(nil, codec.Bye{Reason: reason})); err != nil {
+			t.Fatal(err)
+		}
+		b.closed(c.sides[0])
+		b.closed(c.sides[1])
+		x.dials, y.dials = nil, nil
+		b.pass(BackoffMax/2 - 2*TickInterval)
+		if len(x.dials) != 0 {
+			t.Errorf("after Bye(%v) it dials again at once", reason)
+		}
+		b.pass(BackoffMax)
+		if len(x.dials) == 0 {
+			t.Errorf("after Bye(%v) it never dials again", reason)
+		}
+	}
+}

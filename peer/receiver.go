@@ -129,6 +129,7 @@ func (l *Link) want(now int64, key []byte) {
 	}
 	r.wanted = codec.AppendKey(r.wanted, key)
 	r.keys++
+	l.node.counters.fetched.Add(1)
 }
 
 // mayFetch reports whether appendFetch would append something.

@@ -17,8 +17,26 @@ type History struct {
 	Large   bool          // now and then a value over codec.RefValue
 	Crashes bool
 
-	Written int // writes so far
-	over    bool
+	Seen Seen // so far
+	over bool
+}
+
+// Seen is what a history has put the nodes through. Counters of nodes that crashed are in it.
+type Seen struct {
+	Writes, Cuts, Sleeps, Breaks, Crashes        uint64
+	Gaps, Pulls, Fetches, Merged, Repeats, Dials uint64
+}
+
+// Add adds what another history has seen.
+func (s *Seen) Add(o Seen) {
+	s.Writes, s.Cuts, s.Sleeps, s.Breaks, s.Crashes = s.Writes+o.Writes, s.Cuts+o.Cuts, s.Sleeps+o.Sleeps, s.Breaks+o.Breaks, s.Crashes+o.Crashes
+	s.Gaps, s.Pulls, s.Fetches, s.Merged, s.Repeats, s.Dials = s.Gaps+o.Gaps, s.Pulls+o.Pulls, s.Fetches+o.Fetches, s.Merged+o.Merged, s.Repeats+o.Repeats, s.Dials+o.Dials
+}
+
+// count adds what the node of a host has counted.
+func (s *Seen) count(h *Host) {
+	c := h.Node.Counters()
+	s.Add(Seen{Gaps: c.GapsHeard, Pulls: c.Pulls, Fetches: c.Fetched, Merged: c.Merged, Repeats: c.AnnouncesRepeated, Dials: c.Dials})
 }
 
 // Start begins to write and to make trouble.
@@ -69,7 +87,7 @@ func (y *History) turn(h *Host, ready bool, now uint64, stage func(store.Record)
 	w, s := y.World, h.Store
 	key := fmt.Appendf(nil, "key:%d", w.Rand.IntN(y.Keys))
 	hash := s.Hash(key)
-	y.Written++
+	y.Seen.Writes++
 	switch p := w.Rand.IntN(1000); {
 	case p < 3:
 		stage(s.Flush(now))
@@ -98,7 +116,7 @@ func (y *History) set(h *Host, key []byte, now uint64, stage func(store.Record))
 	w, s := y.World, h.Store
 	value := fmt.Appendf(nil, "%d", w.Rand.IntN(1000))
 	if w.chance(0.3) {
-		value = fmt.Appendf(nil, "value %d of %s", y.Written, h.name)
+		value = fmt.Appendf(nil, "value %d of %s", y.Seen.Writes, h.name)
 	}
 	if y.Large && w.chance(0.01) {
 		value = make([]byte, codec.RefValue+1+w.Rand.IntN(codec.RefValue))
@@ -122,14 +140,17 @@ func (y *History) fault() {
 	lasts := time.Duration(w.Rand.ExpFloat64() * float64(3*time.Second))
 	switch w.Rand.IntN(8) {
 	case 0, 1:
+		y.Seen.Cuts++
 		w.trace("cut between %s and %s for %s", a.name, b.name, lasts)
 		w.Cut(a, b, true)
 		w.After(lasts, func() { w.Cut(a, b, false) })
 	case 2:
+		y.Seen.Cuts++
 		w.trace("cut from %s to %s for %s", a.name, b.name, lasts)
 		w.CutOneWay(a, b, true)
 		w.After(lasts, func() { w.CutOneWay(a, b, false) })
 	case 3:
+		y.Seen.Cuts++
 		w.trace("%s is cut off for %s", a.name, lasts)
 		for _, o := range w.Hosts {
 			w.Cut(a, o, true)
@@ -137,16 +158,20 @@ func (y *History) fault() {
 		}
 	case 4:
 		if a.Node != nil {
+			y.Seen.Sleeps++
 			a.Sleep(lasts / 2)
 		}
 	case 5:
 		// A connection breaks under both ends.
 		if len(a.ends) > 0 {
+			y.Seen.Breaks++
 			w.trace("a connection of %s breaks", a.name)
 			a.ends[w.Rand.IntN(len(a.ends))].close()
 		}
 	default:
 		if y.Crashes && y.safe(a) {
+			y.Seen.Crashes++
+			y.Seen.count(a)
 			a.Crash()
 			w.After(lasts, func() {
 				if a.Node == nil {

@@ -14,7 +14,7 @@ import (
 
 // mesh is a world with n hosts that have just started, all at once.
 func mesh(t *testing.T, seed uint64, n int) *World {
-	w := NewWorld(seed, Faults{Delay: 2 * time.Millisecond, TwiceDone: 0.1})
+	w := NewWorld(seed, Faults{Delay: 2 * time.Millisecond, TwiceShare: 0.1})
 	if testing.Verbose() {
 		w.Trace = func(format string, args ...any) { t.Logf(format, args...) }
 	}
@@ -246,5 +246,40 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	}
 	if a, b := run(), run(); a != b {
 		t.Fatalf("%x and %x", a, b)
+	}
+}
+
+func TestTwoClonesOfOneMachineBothStay(t *testing.T) {
+	for seed := range uint64(10) {
+		w := NewWorld(seed, Faults{Delay: 2 * time.Millisecond})
+		for range 4 {
+			w.AddHost(0, 1<<20)
+		}
+		w.Hosts[3].id = w.Hosts[2].id // a clone: the same MAC address, the same port
+		for _, h := range w.Hosts {
+			w.After(time.Duration(w.Rand.Int64N(int64(3*time.Second))), h.Start)
+		}
+		w.Run(3 * time.Second)
+		for i, h := range w.Hosts {
+			if h.Node.Settled() {
+				h.set(fmt.Sprint("key", i), h.name)
+			}
+		}
+		within(t, w, 8*time.Second, fmt.Sprint("full mesh, seed ", seed), func() bool {
+			ids := map[uint64]bool{}
+			for _, h := range w.Hosts {
+				ids[h.Node.ID()] = true
+				if len(h.Node.Links()) != 3 {
+					return false
+				}
+			}
+			return len(ids) == 4 && w.ready()
+		})
+		w.Run(5 * time.Second)
+		for _, h := range w.Hosts[1:] {
+			if diff := compare(w.Hosts[0].contents(), h.contents()); diff != "" {
+				t.Fatalf("seed %d: %s", seed, diff)
+			}
+		}
 	}
 }

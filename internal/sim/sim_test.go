@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -16,27 +17,33 @@ var (
 // TestSim runs five nodes through a random history under each seed; at the end all must hold the same, be ready, and
 // have one link a pair. A failing seed is run again, with a trace, by: go test ./internal/sim -run TestSim -seed=N -v
 func TestSim(t *testing.T) {
+	first, count := *from, uint64(*seeds)
 	if *oneSeed != 0 {
-		if wrong := history(t, *oneSeed, true); len(wrong) > 0 {
-			t.Fatalf("seed %d: %q", *oneSeed, wrong)
-		}
-		return
+		first, count = *oneSeed, 1
 	}
-	written := 0
-	for seed := *from; seed < *from+uint64(*seeds); seed++ {
-		if wrong := history(t, seed, false); len(wrong) > 0 {
+	var seen Seen
+	for seed := first; seed < first+count; seed++ {
+		s, wrong := history(t, seed, *oneSeed != 0)
+		if len(wrong) > 0 {
 			t.Fatalf("seed %d: %q\nrepeat it with: go test ./internal/sim -run TestSim -seed=%d -v", seed, wrong, seed)
 		}
+		seen.Add(s)
 	}
-	_ = written
+	t.Logf("%d seeds: %+v", count, seen)
+	v := reflect.ValueOf(seen)
+	for i := range v.NumField() {
+		if count >= 50 && v.Field(i).Uint() < count/4 {
+			t.Errorf("the histories see too few %s: %d", v.Type().Field(i).Name, v.Field(i).Uint())
+		}
+	}
 }
 
-// history is one run.
-func history(t *testing.T, seed uint64, traced bool) []string {
+// history is one run: what it has seen, and what is wrong at its end.
+func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	w := NewWorld(seed, Faults{
 		Delay:     time.Duration(1+r.IntN(20)) * time.Millisecond,
-		LateShare: r.Float64() * 0.2, LostShare: r.Float64() * 0.3, TwiceDone: r.Float64() * 0.3,
+		LateShare: r.Float64() * 0.2, LostShare: r.Float64() * 0.3, TwiceShare: r.Float64() * 0.3,
 	})
 	if traced {
 		w.Trace = t.Logf
@@ -56,5 +63,8 @@ func history(t *testing.T, seed uint64, traced bool) []string {
 	w.Run(time.Duration(10+r.IntN(20)) * time.Second)
 	y.Stop()
 	w.Run(25 * time.Second)
-	return w.Check()
+	for _, h := range w.Hosts {
+		y.Seen.count(h)
+	}
+	return y.Seen, w.Check()
 }

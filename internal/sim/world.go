@@ -12,10 +12,10 @@ import (
 
 // Faults is how bad the network is.
 type Faults struct {
-	Delay     time.Duration // longest time on the way
-	LateShare float64       // of announces, that are late by up to a second
-	LostShare float64       // of announces and dials
-	TwiceDone float64       // share of announces that come twice
+	Delay      time.Duration // longest time on the way
+	LateShare  float64       // of announces, that are late by up to a second
+	LostShare  float64       // of announces and dials
+	TwiceShare float64       // share of announces that come twice
 }
 
 // World is a network of hosts under virtual time.
@@ -116,7 +116,7 @@ func (w *World) broadcast(from *Host, a codec.Announce) {
 	b := codec.AppendAnnounce(nil, a)
 	for _, to := range w.Hosts {
 		copies := 1
-		if w.chance(w.Faults.TwiceDone) {
+		if w.chance(w.Faults.TwiceShare) {
 			copies = 2
 		}
 		for range copies {
