@@ -245,3 +245,87 @@ func TestAnEnvironmentVariableStandsForItsFlag(t *testing.T) {
 	hosts[1].Launch(Launch{Env: []string{"COVEY_CLUSTER=red"}, Args: []string{"run", "--cluster", "green"}})
 	waitMesh(t, hosts, time.Now())
 }
+
+func TestAPeerThatFallsBehindTheRingCatchesUp(t *testing.T) {
+	const count = 20_000
+	hosts := New(t).Hosts(3)
+	var nodes []*Node
+	for _, h := range hosts {
+		// The ring takes 1/64 of the memory: 2 MiB, a seventh of what is written while the third node stands still.
+		nodes = append(nodes, h.Start("--max-memory", "128m"))
+	}
+	waitMesh(t, hosts, time.Now())
+	waitReady(t, hosts)
+	c := redisClient(t, hosts[0])
+	nodes[2].Stop()
+	pipe := c.Pipeline()
+	for i := range count {
+		key, value := entry(i)
+		pipe.Set(context.Background(), key, strings.Repeat(value, 7), 0)
+		if pipe.Len() == 500 {
+			if _, err := pipe.Exec(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	nodes[2].Continue()
+	begin := time.Now()
+	for _, h := range hosts {
+		at := redisClient(t, h)
+		Poll(t, patience, "all keys on "+h.Name, func() bool { return at.DBSize(context.Background()).Val() == count })
+	}
+	t.Logf("%d entries of 700 bytes written past a node that stood still: equal %v after it went on", count, time.Since(begin).Round(time.Millisecond))
+	converged(t, hosts[2], 3)
+	stillWhole(t, hosts, nodes)
+}
+
+func TestAFloodOfDatagramsDoesNotKeepOthersFromBeingServed(t *testing.T) {
+	hosts, nodes := mesh(t, 3)
+	served := startTraffic(t, hosts[0])
+	socket := hosts[1].ListenPacket("0.0.0.0:0")
+	to := &net.UDPAddr{IP: hosts[0].Addr.AsSlice(), Port: 9000}
+	before := counted(hosts[0], "bad_announces")
+	sent, garbage := 0, noise(80)
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); sent++ {
+		if _, err := socket.WriteTo(garbage, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	served.finish(t, "a flood of datagrams")
+	t.Logf("%d bad datagrams sent, %v counted", sent, counted(hosts[0], "bad_announces")-before)
+	stillWhole(t, hosts, nodes)
+}
+
+func TestADiscoveryPortOfTheirOwnBringsNodesTogether(t *testing.T) {
+	hosts := New(t).Hosts(3)
+	apart := []string{"--discovery-port", "9999"}
+	hosts[0].Start(apart...)
+	hosts[1].Start(apart...)
+	withoutRaw(hosts[2]) // an Ethernet frame has no port
+	waitMesh(t, hosts[:2], time.Now())
+	waitReady(t, hosts)
+	if states := hosts[2].States(); len(states) != 1 {
+		t.Errorf("a node on the usual port lists %v, want itself alone", states)
+	}
+}
+
+func TestAnnouncesLeaveThroughTheNamedCardsOnly(t *testing.T) {
+	first, second := New(t), New(t)
+	both, listens := first.Host(), first.Host()
+	second.AddCard(both, "eth1")
+	far := second.Host()
+	socket := listens.ListenPacket("0.0.0.0:9000")
+	n := both.Start("--interfaces", "eth1")
+	far.Start()
+	Poll(t, patience, "the node on the named card's network to list two", func() bool { return len(far.States()) == 2 })
+	waitReady(t, []*Host{both, far})
+	// By now the first announces of a start have all been sent.
+	var b [256]byte
+	socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if read, from, err := socket.ReadFrom(b[:]); err == nil {
+		t.Errorf("a host on the network that was left out heard %d bytes from %v", read, from)
+	}
+	if n.Count("eth0", "skipped") != 1 || n.Count("eth1", "used") != 1 {
+		t.Errorf("the first lines do not say which card is used:\n%s", strings.Join(n.Lines(), "\n"))
+	}
+}

@@ -149,6 +149,17 @@ func (h *Host) Renumber(last byte) {
 	}
 }
 
+// waitCarrier waits until a card that was plugged in is running: the kernel may take a second to notice.
+func (h *Host) waitCarrier(card string) {
+	h.net.t.Helper()
+	Poll(h.net.t, endLimit, card+" of "+h.Name+" to have a carrier", func() bool {
+		var found *net.Interface
+		var err error
+		h.inside.visit(func() { found, err = net.InterfaceByName(card) }, &err)
+		return err == nil && found.Flags&net.FlagRunning != 0
+	})
+}
+
 // Rules loads an nftables ruleset on the host; "" removes all rules.
 func (h *Host) Rules(ruleset string) {
 	h.net.t.Helper()

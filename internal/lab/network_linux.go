@@ -109,6 +109,7 @@ func (n *Network) plug() *Host {
 		n.t.Fatal(err)
 	}
 	h.mustIP("link set lo up", fmt.Sprintf("addr add %s/24 brd + dev eth0", h.Addr), "link set eth0 up")
+	h.waitCarrier("eth0")
 	return h
 }
 
@@ -128,6 +129,7 @@ func (n *Network) AddCard(h *Host, card string) {
 		n.t.Fatal(err)
 	}
 	h.mustIP(fmt.Sprintf("addr add 10.77.%d.%d/24 brd + dev %s", n.number, number, card), "link set "+card+" up")
+	h.waitCarrier(card)
 }
 
 // addSpace makes a namespace that the cleanup will delete.
