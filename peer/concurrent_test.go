@@ -58,8 +58,66 @@ func (s *engineSide) run(now func() int64, stop <-chan struct{}) error {
 	}
 }
 
+// wired joins two nodes by a connection whose sides nobody serves yet.
+func wired(now int64, nodes []*Node) []*engineSide {
+	sides := make([]*engineSide, 2)
+	for i := range sides {
+		sides[i] = &engineSide{in: make(chan []byte, 4096), bell: make(chan struct{}, 1)}
+	}
+	for i, s := range sides {
+		s.out = sides[1-i].in
+		s.link = NewLink(nodes[i], i == 0, uint32(1-i), netip.MustParseAddrPort(fmt.Sprintf("10.0.0.%d:9000", 2-i)), func(l *Link) {
+			select {
+			case l.User().(*engineSide).bell <- struct{}{}:
+			default:
+			}
+		})
+		s.link.SetUser(s)
+	}
+	nodes[1].Step(now, Event{Kind: EventOpened, Link: sides[1].link})
+	nodes[0].Step(now, Event{Kind: EventOpened, Link: sides[0].link})
+	return sides
+}
+
+// ticker ticks a node, carries out its wishes, and reads all that anyone may read.
+func ticker(n *Node, now func() int64, stop <-chan struct{}) {
+	var o Outbox
+	beat := time.NewTicker(time.Millisecond)
+	defer beat.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-beat.C:
+		}
+		n.Tick(now())
+		o.Reset()
+		n.Drain(&o)
+		for _, l := range o.Pending {
+			l.Notify()
+		}
+		_, _, _, _ = n.Members(nil), n.Verify(), n.Counters(), n.Acked(1)
+	}
+}
+
+// writer is a client: it sets count keys that nobody else does.
+func writer(n *Node, now func() int64, who, count int) {
+	stage := new(codec.Stage)
+	for j := range count {
+		key := fmt.Appendf(nil, "key-%d-%d", who, j)
+		_, res := n.store.Set(nil, key, key, n.store.Hash(key), n.clock.Cluster(now()), store.SetOptions{})
+		stage.Reset()
+		stage.SetQuiet(!n.ring.Live())
+		stage.Add((*codec.Record)(&res.Record))
+		n.ring.Append(stage)
+		for _, l := range n.Links() {
+			l.Notify()
+		}
+	}
+}
+
 // TestLoopsTickerAndClientsAtOnce has two nodes with a ticker, a loop a link, writers and readers of all that may be
-// read, all at once: for the race detector, and to see that nothing is lost.
+// read, all at once: for the race detector, and to see that nothing is lost and no doorbell is missed.
 func TestLoopsTickerAndClientsAtOnce(t *testing.T) {
 	begun := time.Now()
 	now := func() int64 { return int64(time.Hour + time.Since(begun)) }
@@ -74,80 +132,27 @@ func TestLoopsTickerAndClientsAtOnce(t *testing.T) {
 			Store: st, Ring: NewRing(id, 256<<10), Clock: NewClock(1_700_000_000_000)})
 		nodes[i].Start(now())
 	}
-	sides := [2]*engineSide{}
-	for i := range sides {
-		sides[i] = &engineSide{in: make(chan []byte, 4096), bell: make(chan struct{}, 1)}
-	}
-	for i, s := range sides {
-		s.out = sides[1-i].in
-		s.link = NewLink(nodes[i], i == 0, uint32(1-i), netip.MustParseAddrPort(fmt.Sprintf("10.0.0.%d:9000", 2-i)), func(l *Link) {
-			select {
-			case l.User().(*engineSide).bell <- struct{}{}:
-			default:
-			}
-		})
-		s.link.SetUser(s)
-	}
-	nodes[1].Step(now(), Event{Kind: EventOpened, Link: sides[1].link})
-	nodes[0].Step(now(), Event{Kind: EventOpened, Link: sides[0].link})
-
+	sides := wired(now(), nodes)
 	stop := make(chan struct{})
+	const writes = 3000
 	var all, writers sync.WaitGroup
-	run := func(f func()) { all.Add(1); go func() { defer all.Done(); f() }() }
-	for _, s := range sides {
-		run(func() {
-			if err := s.run(now, stop); err != nil {
+	for i := range sides {
+		all.Go(func() {
+			if err := sides[i].run(now, stop); err != nil {
 				t.Error(err)
 			}
 		})
+		all.Go(func() { ticker(nodes[i], now, stop) })
 	}
-	for _, n := range nodes {
-		run(func() { // its ticker
-			var o Outbox
-			beat := time.NewTicker(time.Millisecond)
-			defer beat.Stop()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-beat.C:
-				}
-				n.Tick(now())
-				o.Reset()
-				n.Drain(&o)
-				for _, l := range o.Pending {
-					l.Notify()
-				}
-				_, _, _, _ = n.Members(nil), n.Verify(), n.Counters(), n.Acked(1)
-			}
-		})
-	}
-	const writes = 3000
 	for i := range 4 {
-		writers.Add(1)
-		go func() {
-			defer writers.Done()
-			n, stage := nodes[i%2], new(codec.Stage)
-			for j := range writes {
-				key := fmt.Appendf(nil, "key-%d-%d", i, j)
-				_, res := n.store.Set(nil, key, key, n.store.Hash(key), n.clock.Cluster(now()), store.SetOptions{})
-				stage.Reset()
-				stage.SetQuiet(!n.ring.Live())
-				stage.Add((*codec.Record)(&res.Record))
-				n.ring.Append(stage)
-				for _, l := range n.Links() {
-					l.Notify()
-				}
-			}
-		}()
+		writers.Go(func() { writer(nodes[i%2], now, i, writes) })
 	}
 	writers.Wait()
-	deadline := time.Now().Add(30 * time.Second)
 	equal := func() bool {
 		return nodes[0].store.Len() == 4*writes && nodes[1].store.Len() == 4*writes &&
 			nodes[0].Acked(nodes[0].ring.Head()) == 1 && nodes[1].Acked(nodes[1].ring.Head()) == 1
 	}
-	for !equal() && time.Now().Before(deadline) {
+	for deadline := time.Now().Add(30 * time.Second); !equal() && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	close(stop)

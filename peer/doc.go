@@ -6,17 +6,22 @@
 //
 //  1. An announce, a greeting's hint or --peer makes a target; the node wishes for a dial (announce.go, dial.go).
 //  2. Dialer and acceptor greet: Greeting, full Greeting, full Greeting (greeting.go; R23, R26). The first one settles
-//     the time of a node that has not stamped yet (join.go; R6, R8).
+//     the time of a node that has not stamped yet (settle.go; R6, R8).
 //  3. Of all links with one node one is chosen, the same on both sides; the others get Bye(duplicate) (choose.go; R23).
 //  4. The own stream flows from the ring, from where the other is, or from a Gap on (ring.go, cursor.go, sender.go; R9,
 //     R10). Batches are merged, and acknowledged once a turn (receiver.go).
-//  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go; R21,
-//     R22). An update whose version is not here is fetched (receiver.go; R3).
+//  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go, settle.go;
+//     R21, R22). An update whose version is not here is fetched (receiver.go; R3).
 //  6. Heartbeats measure, tell roots and vouch; silence makes a member suspect and dead; a close without a Bye makes it
 //     dead at once (detect.go, verify.go; R20, R24, R25). Then the member is dialed again.
 //
 // The way of an update: the loop's Stage -> Ring.Append, once a turn -> Link.Notify -> Link.Data on each link's own loop
 // -> socket -> Link.Frame -> store.Merge. Node never sees it: no lock of its own, no map, no clock read, no allocation.
+//
+// Rules kept here, beside those named above: R4 (a flush register travels in greeting, heartbeat and join), R8 (a record
+// ahead of time is dropped; many cost the link), R11 (Acked), R12 (heartbeats list links; relaying is not built yet), R14
+// (a newcomer takes its donors' floor). R10 closes a gap by pulling all that the other holds, where a comparison of
+// closed epochs will do for less once there are digests by leaf.
 //
 // Who guards what: Node.mu all of Node but its atomics, and of Link what stands under that heading; Ring.mu the ring; the
 // loop of a connection the sender and the receiver of its Link. Node.mu may be held when Ring.mu is taken, never the other

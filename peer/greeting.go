@@ -41,21 +41,13 @@ func (n *Node) closed(now int64, l *Link) {
 	n.open.Add(-1)
 	l.out.piece.unpin()
 	n.undialed(now, l)
-	m := l.member
 	if !l.closing {
 		l.closing = true
 		l.muted.Store(true)
 		n.detach(now, l, 0)
 	}
-	if s := l.in.stream; s != nil && (l.in.keys > 0 || l.in.fetches > 0) {
-		// Records that were to be fetched will not come on this link any more.
-		s.synced = false
-		if m == nil {
-			m = n.known(s.member)
-		}
-		if m != nil && m.link != nil {
-			n.oweAll(now, m.link)
-		}
+	if l.in.keys > 0 || l.in.fetches > 0 {
+		n.oweByAll(now) // records that were to be fetched will not come on this link any more
 	}
 }
 

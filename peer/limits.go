@@ -12,7 +12,7 @@ const (
 	MaxDialing   = 64        // dials under way at one time
 	MaxTries     = 6         // failed dials in a row after which a hint is forgotten; members and --peer never are
 	MaxHeard     = 4096      // announces whose sequence is remembered
-	MaxChanges   = 1024      // changes that wait to be drained; more are counted and dropped
+	MaxChanges   = 1024      // changes that wait to be drained; more are dropped
 	ControlLimit = 256 << 10 // bytes of control frames that wait for one link
 
 	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged

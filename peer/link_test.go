@@ -293,7 +293,29 @@ func TestTooManyPullsAreABreach(t *testing.T) {
 	}
 }
 
-// ready links allocate nothing for an update, a heartbeat and its response, from one store to the other.
+// move flushes one link into buf and hands the frames to the other.
+func move(t *testing.T, now int64, from, to *Link, buf []byte) []byte {
+	buf = from.Control(now, buf[:0])
+	for {
+		d, ok := from.Data(now)
+		if !ok {
+			break
+		}
+		buf = append(buf, d...)
+		from.Sent(len(d))
+	}
+	for rest := buf; len(rest) > 0; {
+		h, _, _ := codec.DecodeHeader(rest)
+		n := codec.HeaderLen + int(h.Length)
+		if err := to.Frame(now, h, rest[codec.HeaderLen:n]); err != nil {
+			t.Fatal(err)
+		}
+		rest = rest[n:]
+	}
+	return buf
+}
+
+// Linked nodes allocate nothing for an update, a heartbeat and its response, from one store to the other.
 func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -301,26 +323,6 @@ func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 	b, x, y, c := pair(t)
 	from, to := c.sides[0].link, c.sides[1].link
 	var wire, back []byte
-	move := func(from, to *Link, buf []byte) []byte {
-		buf = from.Control(b.now, buf[:0])
-		for {
-			d, ok := from.Data(b.now)
-			if !ok {
-				break
-			}
-			buf = append(buf, d...)
-			from.Sent(len(d))
-		}
-		for rest := buf; len(rest) > 0; {
-			h, _, _ := codec.DecodeHeader(rest)
-			n := codec.HeaderLen + int(h.Length)
-			if err := to.Frame(b.now, h, rest[codec.HeaderLen:n]); err != nil {
-				t.Fatal(err)
-			}
-			rest = rest[n:]
-		}
-		return buf
-	}
 	from.doorbell, to.doorbell = func(*Link) {}, func(*Link) {}
 	st, key := new(codec.Stage), []byte("key")
 	hash := x.store.Hash(key)
@@ -332,8 +334,8 @@ func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 		for _, l := range x.Links() {
 			l.Notify()
 		}
-		wire = move(from, to, wire)
-		back = move(to, from, back)
+		wire = move(t, b.now, from, to, wire)
+		back = move(t, b.now, to, from, back)
 	}
 	var o Outbox
 	beat := func() {
@@ -344,8 +346,8 @@ func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 			to.Touched(b.now)
 		}
 		for range 2 {
-			wire = move(from, to, wire)
-			back = move(to, from, back)
+			wire = move(t, b.now, from, to, wire)
+			back = move(t, b.now, to, from, back)
 		}
 		for _, n := range []*bnode{x, y} {
 			o.Reset()

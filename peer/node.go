@@ -19,6 +19,8 @@ import (
 //  4. After any of these, if Pending(), Drain(&outbox): carry out what it wishes.
 //  5. Leave(now) at the end.
 //
+// Read without entering it: ID (it changes at a re-key), State, Settled, Links, Linked, Acked, Pending, Counters.
+//
 // Time is the boot-time clock in ns; it never goes back. Cluster time is ms, from Clock.
 
 // Config is what a node is made of. Rand is the node's own from then on.

@@ -68,7 +68,7 @@ func (n *Node) Pending() bool { return n.wishes.Load() }
 // wish notes that the outbox holds something.
 func (n *Node) wish() { n.wishes.Store(true) }
 
-// announce wishes for an announce of this form, once.
+// wishAnnounce wishes for an announce of this form, once.
 func (n *Node) wishAnnounce(form codec.Form) {
 	for _, f := range n.out.Announces {
 		if f == form {

@@ -155,3 +155,22 @@ func (r *receiver) appendAck(dst []byte) []byte {
 	r.ackOwed = false
 	return codec.AppendAck(dst, codec.Ack{Stream: r.stream.id, Applied: r.stream.applied.Load(), Received: r.received})
 }
+
+// early counts records that came too far ahead of time; who sends many in a minute gets Bye(clock) (R8).
+func (n *Node) early(now int64, l *Link, count uint64) {
+	n.counters.ahead.Add(count)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now-l.tooEarly.since >= minute {
+		l.tooEarly = ahead{since: now}
+	}
+	if l.tooEarly.count += count; l.tooEarly.count > MaxAhead {
+		n.close(now, l, codec.ReasonClock)
+	}
+}
+
+// ahead counts the records of a link, in the minute since, that were too far ahead of time.
+type ahead struct {
+	since int64
+	count uint64
+}

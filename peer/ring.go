@@ -28,9 +28,9 @@ type Ring struct {
 	spare  *chunk   // one that fell off unpinned
 }
 
-// chunk is a run of whole Batch frames. Sequence numbers below len(buf) never change.
+// chunk is a run of whole Batch frames. Bytes below len(buf) never change.
 type chunk struct {
-	buf  []byte // never grows beyond its capacity
+	buf  []byte // never grows beyond its capacity, so that it stays where it is
 	last uint64 // sequence number of its last record
 	refs []int  // offsets of frames whose value is looked up when they are sent
 	pins atomic.Int32

@@ -1,7 +1,5 @@
 package peer
 
-import "covey/codec"
-
 // root is the fingerprint of all entries as of the end of an epoch (R18).
 type root struct {
 	epoch, sum uint64
@@ -99,23 +97,4 @@ func (n *Node) allTold(epoch uint64) bool {
 		}
 	}
 	return true
-}
-
-// early counts records that came too far ahead of time; who sends many in a minute gets Bye(clock) (R8).
-func (n *Node) early(now int64, l *Link, count uint64) {
-	n.counters.ahead.Add(count)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now-l.tooEarly.since >= minute {
-		l.tooEarly = ahead{since: now}
-	}
-	if l.tooEarly.count += count; l.tooEarly.count > MaxAhead {
-		n.close(now, l, codec.ReasonClock)
-	}
-}
-
-// ahead counts the records of a link, in the minute since, that were too far ahead of time.
-type ahead struct {
-	since int64
-	count uint64
 }

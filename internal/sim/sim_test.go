@@ -55,6 +55,9 @@ func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
 	for _, h := range w.Hosts {
 		w.After(time.Duration(r.Int64N(int64(4*time.Second))), h.Start)
 	}
+	if r.IntN(4) == 0 {
+		w.split(1+r.IntN(4), time.Duration(r.Int64N(int64(12*time.Second))))
+	}
 	y := &History{
 		World: w, Keys: 20 + r.IntN(200), Writes: time.Duration(2+r.IntN(20)) * time.Millisecond,
 		Trouble: time.Duration(500+r.IntN(3000)) * time.Millisecond, Large: r.IntN(4) == 0, Crashes: true,
@@ -67,4 +70,14 @@ func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
 		y.Seen.count(h)
 	}
 	return y.Seen, w.Check()
+}
+
+// split keeps the first hosts apart from the others for a while: two groups become ready that know nothing of each other.
+func (w *World) split(first int, lasts time.Duration) {
+	for _, a := range w.Hosts[:first] {
+		for _, b := range w.Hosts[first:] {
+			w.Cut(a, b, true)
+			w.After(lasts, func() { w.Cut(a, b, false) })
+		}
+	}
 }

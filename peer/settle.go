@@ -1,0 +1,142 @@
+package peer
+
+import "covey/codec"
+
+// timeSource says whose time an unstamped node has taken (R6). A higher one is never given up for a lower one.
+type timeSource uint8
+
+const (
+	timeOwn     timeSource = iota
+	timeSeeking            // of a seeking node with a lower id
+	timeStamped            // of one that has stamped
+	timeReady              // of a ready one
+)
+
+// setReadiness changes this node's own state; the others hear of it with the next Tick.
+func (n *Node) setReadiness(s codec.State) {
+	n.state.Store(uint32(s))
+	n.beatSoon()
+}
+
+// settle looks whether the node has become ready.
+func (n *Node) settle(now int64) {
+	if now-n.join.since >= int64(SeekTime) {
+		n.settled.Store(true)
+	}
+	switch n.State() {
+	case codec.StateReady:
+	case codec.StateLoading:
+		n.load(now)
+	default:
+		if n.sought(now) {
+			n.setReadiness(codec.StateReady)
+		}
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.feed(now, m.link)
+		}
+	}
+}
+
+// sought reports whether a seeking node has found all there is (R22): its second has passed, everybody it has heard of
+// has greeted or had a second to, and what its peers, none of them ready, hold was copied.
+func (n *Node) sought(now int64) bool {
+	waited := now - n.join.since
+	if waited < int64(SeekTime) || waited < int64(SeekLimit) && n.expects(now) {
+		return false
+	}
+	for _, m := range n.members {
+		if m.link == nil {
+			continue
+		}
+		if m.link.pulls.owed || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
+			return false
+		}
+	}
+	return true
+}
+
+// expects reports whether somebody who was heard of may still greet.
+func (n *Node) expects(now int64) bool {
+	for _, l := range n.links {
+		if l.phase != phaseGreeted && !l.closing && now-l.opened < int64(SeekTime) {
+			return true
+		}
+	}
+	for _, t := range n.dialing.order {
+		if now-t.heard < int64(SeekTime) && !t.own && !n.reached(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// load looks whether loading is done (R21): every shard came from a ready donor, each of them owes nothing, and all of
+// its stream that was there when it greeted is here.
+func (n *Node) load(now int64) {
+	donors, done := 0, n.join.covered.full()
+	for _, m := range n.members {
+		if m.link == nil || m.readiness != codec.StateReady {
+			continue
+		}
+		donors++
+		if m.link.pulls.owed || m.stream.applied.Load() < m.link.greeting.Head {
+			done = false
+		}
+	}
+	switch {
+	case donors == 0:
+		n.seekAgain(now)
+	case done:
+		for _, m := range n.members {
+			if m.link == nil || m.readiness != codec.StateReady {
+				continue
+			}
+			m.stream.synced = true
+			if m.floor.Compare(n.join.floor) > 0 {
+				n.join.floor = m.floor
+			}
+		}
+		n.setReadiness(codec.StateReady)
+	}
+}
+
+// seekAgain goes back from loading: all donors are gone.
+func (n *Node) seekAgain(now int64) {
+	n.join.since = now
+	n.setReadiness(codec.StateSeeking)
+	for _, m := range n.members {
+		if m.link != nil && !m.stream.synced {
+			n.oweAll(now, m.link)
+		}
+	}
+}
+
+// settleTime steps the clock of a node that has not stamped (R6): to its first ready peer's; of two that are equally far
+// the higher id to the lower's, unless only one has stamped. With the first peer the time is settled (R8).
+func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
+	j := &n.join
+	defer n.settled.Store(true)
+	if stamped || j.time == timeReady {
+		return
+	}
+	ready := m.readiness == codec.StateReady
+	switch {
+	case n.State() == codec.StateReady && !ready:
+		return
+	case ready && n.State() != codec.StateReady:
+		j.time = timeReady
+	case theirs && j.time < timeStamped:
+		j.time = timeStamped
+	case !theirs && m.id < n.id && (j.time == timeOwn || j.time == timeSeeking && m.id < j.timeOf):
+		j.time, j.timeOf = timeSeeking, m.id
+	default:
+		return
+	}
+	step := m.offset
+	n.clock.step(step)
+	for _, o := range n.members {
+		o.offset -= step
+	}
+}
