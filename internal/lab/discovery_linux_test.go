@@ -6,6 +6,7 @@ import (
 )
 
 func TestThreeNodesFindEachOtherWithinASecond(t *testing.T) {
+	Need(t, basics...)
 	f := Figure{Name: "three nodes list each other after the last start", Limit: time.Second}
 	for range 5 {
 		t.Run("run", func(t *testing.T) {
@@ -18,6 +19,7 @@ func TestThreeNodesFindEachOtherWithinASecond(t *testing.T) {
 }
 
 func TestEightNodesAtOnceAreAFullMeshWithOneLinkAPair(t *testing.T) {
+	Need(t, basics...)
 	mesh := Figure{Name: "eight nodes started at once list each other", Limit: 3 * time.Second}
 	links := Figure{Name: "eight nodes have exactly one link per pair", Limit: 3 * time.Second}
 	ready := Figure{Name: "eight nodes started at once are ready", Limit: 4 * time.Second}

@@ -9,6 +9,9 @@ import (
 // Root is the requirement of Need that the test runs as root; any other is the name of a program.
 const Root = "root"
 
+// basics are what every network of a lab needs.
+var basics = []string{Root, "ip", "ss"}
+
 // Need skips the test with a reason when one of the requirements is not met. Where CI=true a test that cannot run is a
 // failure: .ci/run installs what is needed.
 func Need(t testing.TB, requirements ...string) {

@@ -20,7 +20,7 @@ type Network struct {
 // New makes an empty LAN that is gone when the test ends. It calls Need for what every lab test needs.
 func New(t testing.TB) *Network {
 	t.Helper()
-	Need(t, Root, "ip", "ss")
+	Need(t, basics...)
 	mine, err := self()
 	if err != nil {
 		t.Fatal(err)
