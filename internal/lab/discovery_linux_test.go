@@ -1,6 +1,9 @@
 package lab
 
 import (
+	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -151,4 +154,39 @@ func mustCovey(t *testing.T, h *Host, args ...string) string {
 		t.Fatalf("%s: covey %v: status %d: %s", h.Name, args, out.Code, out.Stderr)
 	}
 	return out.Stdout
+}
+
+func TestTheFirewallLinesOfTheREADMEOpenAllThatIsNeeded(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := New(t)
+	hosts := n.Hosts(3)
+	network := netip.PrefixFrom(n.gateway(), 24).Masked().String()
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "nft add rule inet filter input ") {
+			rule := strings.TrimPrefix(strings.TrimSpace(line), "nft ")
+			lines = append(lines, strings.Replace(rule, "10.0.0.0/24", network, 1))
+		}
+	}
+	if len(lines) != 2 {
+		t.Fatalf("the README has %d nft lines, want one for TCP and one for UDP", len(lines))
+	}
+	const closed = `table inet filter { chain input { type filter hook input priority 0; policy drop;
+		iif lo accept; ct state established,related accept; }; }`
+	for _, h := range hosts {
+		h.Rules(closed + "\n" + strings.Join(lines, "\n"))
+		withoutRaw(h) // an Ethernet frame would pass any of these rules
+	}
+	shut := n.Host()
+	shut.Rules(closed)
+	withoutRaw(shut)
+	took := waitMesh(t, hosts, time.Now())
+	waitReady(t, append(hosts, shut))
+	if states := shut.States(); len(states) != 1 {
+		t.Errorf("behind the same firewall without the lines a node lists %v: the test shows nothing", states)
+	}
+	t.Logf("behind a firewall with the README's lines: %v", took.Round(time.Millisecond))
 }
