@@ -45,6 +45,10 @@ const (
 	// without a byte for that long.
 	frameTimeout = 30 * time.Second
 
+	// keepAlive is how long an accepted connection rests before the kernel asks whether the other machine is still there:
+	// one that vanished without a word would hold its connection for ever.
+	keepAlive = time.Minute
+
 	// sweepInterval is how often each loop looks for such connections.
 	sweepInterval = time.Second
 

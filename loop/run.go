@@ -142,6 +142,7 @@ func (n *node) rotate() error {
 		gnet.WithReuseAddr(true),
 		gnet.WithReusePort(true),
 		gnet.WithReadBufferCap(readBuffer),
+		gnet.WithTCPKeepAlive(keepAlive),
 		gnet.WithLoadBalancing(gnet.LeastConnections),
 		gnet.WithLogger(engineLog{n.log}),
 	)

@@ -209,3 +209,20 @@ func TestTwoHundredSilentConnectionsDoNotKeepOthersFromBeingServed(t *testing.T)
 	served.finish(t, "200 silent connections")
 	stillWhole(t, hosts, nodes)
 }
+
+// A machine that vanishes without a word is found out by the kernel, which asks it when its connection has rested.
+func TestTheKernelAsksRestingClientsWhetherTheyAreThere(t *testing.T) {
+	hosts, _ := mesh(t, 2)
+	conn := dialFrom(t, hosts[1], hosts[0])
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	Poll(t, patience, "a keepalive timer on the client's connection", func() bool {
+		for line := range strings.Lines(hosts[0].Exec("ss", "-Htno", "state", "established").Stdout) {
+			if strings.Contains(line, conn.LocalAddr().String()) && strings.Contains(line, "timer:(keepalive") {
+				return true
+			}
+		}
+		return false
+	})
+}
