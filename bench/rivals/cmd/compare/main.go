@@ -1,0 +1,114 @@
+// Compare runs the benchmarks of bench/rivals on every cache, each in a process of its own, several times over with the
+// caches in turn, and prints benchstat's tables and how covey stands to the others, as Markdown. It is to be started in
+// the folder bench/rivals:
+//
+//		go run ./cmd/compare -o ../results/2006-01-02-store.md
+//
+//	 1. The benchmarks are built once (runs.go).
+//	 2. A run is every cache once, begun with another cache each time, so that a machine that gets slower or faster
+//	    favours none.
+//	 3. A ratio is taken within each run, between processes that ran close to each other; shown are the median of the
+//	    ratios and the least and the most of them (ratios.go).
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"covey/bench/rivals/internal/cache"
+	"covey/bench/rivals/internal/report"
+)
+
+type settings struct {
+	runs, keys                  int
+	benchtime, cpu, bench, kept string
+	caches                      []string
+}
+
+func main() {
+	var s settings
+	out := report.Path()
+	flag.IntVar(&s.runs, "runs", 6, "how often every cache is measured")
+	flag.IntVar(&s.keys, "keys", 1_000_000, "how many keys there are")
+	flag.StringVar(&s.benchtime, "benchtime", "1s", "time or count of a benchmark, as go test has it")
+	flag.StringVar(&s.cpu, "cpu", "1,2", "how many processors, a list")
+	flag.StringVar(&s.bench, "bench", "Store|HotKey|DuringWalk", "which benchmarks, a regular expression")
+	flag.StringVar(&s.kept, "raw", "", "also keep what the benchmarks printed in this `file`, for benchstat")
+	names := flag.String("caches", "covey,fastcache,freecache,bigcache,otter,ristretto,xsync,syncmap,shardedmap,nothing", "which caches; the others are held against the first")
+	flag.Parse()
+	s.caches = strings.Split(*names, ",")
+	if err := run(s, *out); err != nil {
+		report.Fail(err)
+	}
+}
+
+func run(s settings, out string) error {
+	var modules []string
+	for _, name := range s.caches {
+		if name == nothing {
+			continue
+		}
+		m, ok := cache.Named(name)
+		if !ok {
+			return fmt.Errorf("-caches: there is no cache %q here", name)
+		}
+		modules = append(modules, m.Module)
+	}
+	r, err := report.Begin(out, "The store beside other caches: time", modules)
+	if err != nil {
+		return err
+	}
+	r.Text("Zipf 0.99 over %d keys of 16 bytes, values of 64 bytes, all present; ns an operation, all processors of the column at", s.keys)
+	r.Text("work at once. %d runs with the caches in turn, each in a process of its own, %s a benchmark. Covey's store has versions,", s.runs, s.benchtime)
+	r.Text("expiry, eviction and digests on. HotKey: everybody wants one key. DuringWalk: another goroutine walks all entries meanwhile.")
+	r.Text("The cache called nothing holds nothing: it shows what the benchmark itself takes of every figure.\n")
+	printed, err := measure(s)
+	if err != nil {
+		return err
+	}
+	raw := s.kept
+	if raw == "" {
+		folder, err := os.MkdirTemp("", "covey-compare-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+		raw = filepath.Join(folder, "raw.txt")
+	}
+	if err := os.WriteFile(raw, []byte(strings.Join(printed, "")), 0o644); err != nil {
+		return err
+	}
+	measured, err := parse(printed)
+	if err != nil {
+		return err
+	}
+	r.Text("## Covey to the others, time: below 1 covey is faster\n")
+	r.Text("Median of the ratios within each run (least to most).\n")
+	measured.ratios(r, s.caches)
+	r.Text("## Medians\n")
+	measured.medians(r, s.caches)
+	r.Text("## benchstat\n")
+	tables, err := benchstat(raw, s.caches)
+	if err != nil {
+		return err
+	}
+	r.Block(tables)
+	return r.End()
+}
+
+// nothing is no cache: it shows what the benchmarks take themselves.
+const nothing = "nothing"
+
+// benchstat compares all caches to the first.
+func benchstat(raw string, caches []string) (string, error) {
+	column := "/cache@(" + strings.Join(caches, " ") + ")"
+	out, err := exec.Command("go", "tool", "benchstat", "-filter", ".unit:sec/op", "-col", column, raw).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("benchstat: %w: %s", err, out)
+	}
+	return string(out), nil
+}

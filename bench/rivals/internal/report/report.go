@@ -1,0 +1,180 @@
+// Package report writes what a comparison found, as Markdown: what is compared, in which versions, on which machine,
+// when, at which commit, how busy the machine was, and the tables.
+//
+// A figure that is kept was measured on a machine that did nothing else. So a report that goes to a file is refused while
+// others work, and every report ends with the share of the processors' time that went to others while it was made.
+package report
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// quietLoad is the load average of a minute below which a machine counts as quiet.
+const quietLoad = 1.0
+
+// Report is one. Begin makes it, Text and Table add to it, End writes the file.
+type Report struct {
+	out   bytes.Buffer
+	path  string
+	start time.Time
+	busy  busy
+	err   error
+}
+
+// Path declares the flag -o of a program, to be parsed before Begin.
+func Path() *string {
+	return flag.String("o", "", "also write the Markdown to this `file`; only on a quiet machine")
+}
+
+// Begin prints the head. title is what is compared; modules are the libraries of it. With a path it is an error to begin
+// while the machine is busy.
+func Begin(path, title string, modules []string) (*Report, error) {
+	r := &Report{path: path, start: time.Now()}
+	load, err := loadAverage()
+	if err == nil && path != "" && load >= quietLoad {
+		return nil, fmt.Errorf("the load of this machine is %.2f: wait until it is below %.1f, or leave out -o", load, quietLoad)
+	}
+	r.busy = readBusy()
+	r.Text("# %s\n", title)
+	r.Text("- date: %s", r.start.Format("2006-01-02 15:04 MST"))
+	r.Text("- commit: %s", commit())
+	r.Text("- command: `%s`", command())
+	r.Text("- machine: %s", machine())
+	r.Text("- versions: %s", versions(modules))
+	r.Text("- load before: %s", loadText(load, err))
+	r.Text("")
+	return r, nil
+}
+
+// Text prints a line.
+func (r *Report) Text(format string, args ...any) {
+	w := io.MultiWriter(os.Stdout, &r.out)
+	if _, err := fmt.Fprintf(w, format+"\n", args...); err != nil {
+		r.err = err
+	}
+}
+
+// Block prints lines as they are.
+func (r *Report) Block(text string) {
+	r.Text("```\n%s\n```\n", strings.TrimRight(text, "\n"))
+}
+
+// Table prints rows below a head; all columns but the first are set to the right.
+func (r *Report) Table(head []string, rows [][]string) {
+	width := make([]int, len(head))
+	for _, row := range append([][]string{head}, rows...) {
+		for i, cell := range row {
+			width[i] = max(width[i], len([]rune(cell)))
+		}
+	}
+	line := func(row []string) {
+		var b strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", width[i]-len([]rune(cell)))
+			if i == 0 {
+				cell += pad
+			} else {
+				cell = pad + cell
+			}
+			b.WriteString("| " + cell + " ")
+		}
+		r.Text("%s|", b.String())
+	}
+	line(head)
+	rule := make([]string, len(head))
+	for i := range rule {
+		rule[i] = strings.Repeat("-", width[i])
+		if i > 0 {
+			rule[i] = strings.Repeat("-", max(1, width[i]-1)) + ":"
+		}
+	}
+	line(rule)
+	for _, row := range rows {
+		line(row)
+	}
+	r.Text("")
+}
+
+// End prints how long it took and what others did meanwhile, and writes the file.
+func (r *Report) End() error {
+	load, err := loadAverage()
+	r.Text("- took %s; load after, with this: %s; %s", time.Since(r.start).Round(time.Second), loadText(load, err), r.busy.others())
+	if r.err == nil && r.path != "" {
+		r.err = os.WriteFile(r.path, r.out.Bytes(), 0o644)
+	}
+	return r.err
+}
+
+// Fail prints an error and ends the program.
+func Fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func loadText(load float64, err error) string {
+	switch {
+	case err != nil:
+		return "unknown"
+	case load >= quietLoad:
+		return fmt.Sprintf("%.2f", load)
+	}
+	return fmt.Sprintf("%.2f (quiet)", load)
+}
+
+// commit is that of the tree whose store is built in, and whether the store or what measures it differs from it.
+func commit() string {
+	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "covey").Output()
+	if err != nil {
+		return "unknown"
+	}
+	git := func(args ...string) (string, error) {
+		out, err := exec.Command("git", append([]string{"-C", strings.TrimSpace(string(folder))}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	head, err := git("rev-parse", "--short", "HEAD")
+	if err != nil {
+		return "unknown"
+	}
+	if changed, err := git("status", "--porcelain", "--", "store", "bench/rivals"); err != nil || changed != "" {
+		head += ", with changes that are not committed"
+	}
+	return head
+}
+
+// command is how the program was called, without the folder that it lies in.
+func command() string {
+	name := os.Args[0]
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return strings.Join(append([]string{"go run ./cmd/" + name}, os.Args[1:]...), " ")
+}
+
+func machine() string {
+	return fmt.Sprintf("%s, %d processors, %s, %s/%s, %s, huge pages %s, GOMAXPROCS %d", processor(), runtime.NumCPU(), memory(),
+		runtime.GOOS, runtime.GOARCH, kernel(), hugePages(), runtime.GOMAXPROCS(0))
+}
+
+// versions are those built into this program.
+func versions(modules []string) string {
+	out := []string{runtime.Version()}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return out[0]
+	}
+	for _, name := range modules {
+		for _, m := range build.Deps {
+			if m.Path == name && m.Path != "covey" {
+				out = append(out, name+" "+m.Version)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
