@@ -200,9 +200,30 @@ func (n *node) heard(a codec.Announce, from netip.Addr) {
 	if n.cfg.Listen.Addr().IsLoopback() && !from.IsLoopback() {
 		return // this node is for its own machine alone
 	}
+	if !welcome(*n.beacon.cards.Load(), from) {
+		return
+	}
 	now := n.clock.now()
 	n.mind.Step(now, peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})
 	n.drain(now)
+}
+
+// welcome reports whether an announce from this address counts: what came over a card that is
+// skipped does not, or --interfaces would keep a node from speaking on a network and not from
+// joining it. The card is told by its network; an address of none of them came by a router.
+func welcome(cards []ifaces.Interface, from netip.Addr) bool {
+	skipped := false
+	for _, c := range cards {
+		for _, a := range c.Addrs {
+			if !from.IsLoopback() && a.Prefix.Contains(from) {
+				if c.Usable {
+					return true
+				}
+				skipped = true
+			}
+		}
+	}
+	return !skipped
 }
 
 // tick lists the cards again when something may have changed, or now and then.
