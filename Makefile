@@ -7,12 +7,13 @@ SEEDS = 2000
 BENCHTIME = 1s
 SOAK = 10m
 SEED = 0
+TODAY = $(shell date +%F)
 
 # Packages in which goroutines meet: their tests run under the race detector too.
 RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./loop/... ./peer/... ./store/...
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s%s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/covey
 	@mkdir -p bin
@@ -65,10 +66,22 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
 
-compare: ## the store beside other caches for Go, as libraries (fetches them); BENCHTIME=1s
-	cd bench/rivals && $(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
+	cd bench/rivals && $(GO) run ./cmd/compare -o ../results/$(TODAY)-store.md
+
+compare-hitratio: ## what share of asks each cache answers, beside the optimum (15 min)
+	cd bench/rivals && $(GO) run ./cmd/hitratio -o ../results/$(TODAY)-hitratio.md
+
+compare-memory: ## bytes an entry and garbage collection, redis-server too (6 min)
+	cd bench/rivals && $(GO) run ./cmd/memory -o ../results/$(TODAY)-memory.md
+
+compare-churn: build ## memory under churn of mixed sizes, store and node (20 min)
+	cd bench/rivals && $(GO) run ./cmd/churn -o ../results/$(TODAY)-churn.md
+
+compare-growth: ## the longest Set on the way to ten million entries (6 min)
+	cd bench/rivals && $(GO) run ./cmd/growth -o ../results/$(TODAY)-growth.md
 
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race lab sim soak fuzz bench compare clean
+.PHONY: help build run demo test check race lab sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean
