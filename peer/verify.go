@@ -81,12 +81,22 @@ func (n *Node) Verify() Verdict {
 			continue
 		}
 		v.Members++
-		if sum, ok := m.roots.at(v.Epoch); m.link == nil || !ok || sum != v.Root {
+		if m.link == nil || n.differed(m, v.Epoch) && n.differed(m, v.Epoch-1) {
 			v.Differing = append(v.Differing, m.id)
 		}
 	}
 	v.Converged = v.Epoch != 0 && len(v.Differing) == 0
 	return v
+}
+
+// differed reports whether a member's root of an epoch is not this node's, or is not known.
+//
+// One epoch alone is no alarm: of two writes to one key, on two nodes and on two sides of an epoch's end, who hears of
+// the later one first never counts the earlier, so the roots of that one epoch differ although all hold the same.
+func (n *Node) differed(m *member, epoch uint64) bool {
+	own, ok := n.verdict.own.at(epoch)
+	sum, told := m.roots.at(epoch)
+	return !ok || !told || own != sum
 }
 
 // allTold reports whether all peers have told their root of this epoch.
