@@ -13,6 +13,9 @@ const epoch0 = uint64(1_790_000_000_000) &^ (1<<epochBits - 1)
 
 func newStore(t testing.TB, o Options) *Store {
 	t.Helper()
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 8 << 20
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +87,7 @@ func rootOf(s *Store, epoch, now uint64) uint64 {
 
 func entryOf(s *Store, r Record) entry {
 	e := entry{
-		hash: s.Hash(r.Key), v: r.Version(), e: r.Expiry(), at: r.ExpireAt, content: r.Content, flags: r.Flags & Keeps,
+		hash: s.Hash(r.Key), v: r.Version(), e: r.Expiry(), expireAt: r.ExpireAt, content: r.Content, flags: r.Flags & Keeps,
 		base: Version{r.BaseStamp, r.BaseNode},
 	}
 	if r.Flags&Bare == Deleted {
@@ -96,95 +99,7 @@ func entryOf(s *Store, r Record) entry {
 // check verifies what must hold of the inside of a store between any two calls.
 func check(t testing.TB, s *Store) {
 	t.Helper()
-	used := int64(0)
-	for n := range s.shards {
-		sh := &s.shards[n]
-		sh.mu.Lock()
-		if err := sh.check(n == 0); err != nil {
-			t.Errorf("shard %d: %v", n, err)
-		}
-		used += sh.bytes
-		sh.mu.Unlock()
+	if err := s.verify(); err != nil {
+		t.Fatal(err)
 	}
-	if got := s.env.used.Load(); got != used {
-		t.Errorf("the store counts %d bytes, its shards %d", got, used)
-	}
-	if used > s.env.maxBytes {
-		t.Errorf("%d bytes in a budget of %d", used, s.env.maxBytes)
-	}
-	if t.Failed() {
-		t.FailNow()
-	}
-}
-
-func (sh *shard) check(first bool) error {
-	var live, keys, tombs int
-	var tombBytes, sum uint64
-	bytes := shardBytes + int64(len(sh.chunks))*chunkBytes + sh.index.bytes()
-	onLists := 0
-	for i := range sh.high {
-		e := sh.at(i)
-		if e.flags&used == 0 {
-			continue
-		}
-		live++
-		bytes += int64(cap(e.kv))
-		if j, ok := sh.find(e.key(), e.hash); !ok || j != i {
-			return fmt.Errorf("slot %d is found as %d, %v", i, j, ok)
-		}
-		if e.flags&gone != 0 {
-			tombs++
-			tombBytes += uint64(entryBytes) + uint64(cap(e.kv))
-		} else {
-			keys++
-		}
-		sum += e.counted()
-		if e.flags&counted != 0 && e.flags&(Deleted|dead) != 0 {
-			return fmt.Errorf("slot %d is gone and in the digest", i)
-		}
-		if (e.list == listNone) != (e.flags&gone == 0 && e.expiry() == 0) {
-			return fmt.Errorf("slot %d, flags %x, expiry %d, is on list %d", i, e.flags, e.expiry(), e.list)
-		}
-		if e.list != listNone {
-			onLists++
-		}
-		if e.flags&(Deleted|dead) == 0 && timed(e.list) != (e.expiry() != 0) {
-			return fmt.Errorf("slot %d waits on list %d for %d", i, e.list, e.expiry())
-		}
-	}
-	if first {
-		sum += flushPrint(sh.flush)
-	}
-	total := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
-	if live != sh.live || live != sh.index.used || keys != sh.keys || tombs != sh.tombstones ||
-		int64(tombBytes) != sh.tombstoneBytes || bytes != sh.bytes || sum != total {
-		return fmt.Errorf("counted: live %d keys %d tombstones %d (%d bytes) bytes %d sum %x; kept: live %d cells %d keys %d tombstones %d (%d bytes) bytes %d sum %x",
-			live, keys, tombs, tombBytes, bytes, sum, sh.live, sh.index.used, sh.keys, sh.tombstones, sh.tombstoneBytes, sh.bytes, total)
-	}
-	return sh.checkLists(onLists)
-}
-
-func (sh *shard) checkLists(want int) error {
-	n, waiting := 0, 0
-	for l := range sh.lists {
-		prev := none
-		for i := sh.lists[l].first; i != none; prev, i = i, sh.at(i).next {
-			if e := sh.at(i); int(e.list) != l || e.prev != prev || e.flags&used == 0 {
-				return fmt.Errorf("slot %d on list %d: list %d prev %d flags %x", i, l, e.list, e.prev, e.flags)
-			}
-			if timed(uint16(l)) {
-				waiting++
-			}
-			if n++; n > want {
-				return fmt.Errorf("the lists hold more than the %d entries that say they are on one", want)
-			}
-		}
-		if sh.lists[l].last != prev {
-			return fmt.Errorf("list %d ends with %d, not %d", l, sh.lists[l].last, prev)
-		}
-	}
-	if n != want || waiting != sh.wheel.count {
-		return fmt.Errorf("%d entries on lists, want %d; %d wait, want %d", n, want, waiting, sh.wheel.count)
-	}
-	return nil
 }

@@ -59,9 +59,25 @@ func (e *entry) counted() uint64 {
 	return e.fingerprint()
 }
 
+// slide moves the windows of the shard's fingerprints to now.
+func (sh *shard) slide(now uint64) {
+	sh.sums.slide(EpochOf(now))
+	sh.leaves.slide(sh.sums.oldest)
+}
+
+// count changes the fingerprints of an epoch and of all later ones: the shard's and that of the leaf of a hash.
+func (sh *shard) count(hash, epoch, change uint64) {
+	sh.sums.add(epoch, change)
+	if sh.leaves.add(hash<<sh.bits, epoch, change) {
+		sh.publish()
+	}
+}
+
 // uncount takes the entry out of the digest from an epoch on; not from before it was in.
 func (sh *shard) uncount(e *entry, epoch uint64) {
-	sh.sums.add(max(epoch, e.epoch()), -e.counted())
+	if change := e.counted(); change != 0 {
+		sh.count(e.hash, max(epoch, e.epoch()), -change)
+	}
 	e.flags &^= counted
 }
 
@@ -77,10 +93,11 @@ func (s *Store) Digest(now uint64) (epoch, root uint64) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
+		sh.applyFlush(now)
 		for sh.expireDue(end, now, sweepSlice) >= sweepSlice {
 			// An expiry counts in its own epoch: all that were due before the end go first.
 		}
-		sh.sums.slide(EpochOf(now))
+		sh.slide(now)
 		root += sh.sums.at(epoch)
 		sh.publish()
 		sh.mu.Unlock()

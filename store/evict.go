@@ -1,136 +1,164 @@
 package store
 
-// evict forgets the first readable entry that the hand finds without a hit since it last came by, and takes the mark
-// off those it passes: CLOCK over the slots. New entries come unmarked, as in SIEVE, so what is read once and never
-// again goes first. Slot keep is passed over. It returns false when there is nothing to evict.
-func (sh *shard) evict(keep uint32, now uint64) bool {
-	for n := 2 * int(sh.high); n > 0 && sh.keys > 0; n-- {
-		if sh.hand >= sh.high {
-			sh.hand = 0
-		}
-		i := sh.hand
-		sh.hand++
-		e := sh.at(i)
-		if i == keep || e.flags&used == 0 || e.flags&gone != 0 {
-			continue
-		}
-		if e.visited != 0 {
-			e.visited = 0
-			continue
-		}
-		sh.forget(i, EpochOf(now))
-		sh.evictions++
-		return true
-	}
-	return false
-}
-
-// trim evicts a few entries of a shard while the store is over its budget. The caller holds the lock and has just
-// written slot keep.
-func (sh *shard) trim(keep uint32, now uint64) {
-	sh.publish()
-	for n := 0; n < ownVictims && sh.env.used.Load() > sh.env.maxBytes; n++ {
-		if !sh.evict(keep, now) {
-			return
-		}
-		sh.publish()
-	}
-}
+// Eviction is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", 2024), a segment at a time. The log has entries in the
+// order they came; the hand goes through it from old to new. An entry with a hit since the hand last came by loses the
+// mark and stays, in its order: it moves to the segment in front of the hand. One without is evicted. The segment is free
+// then. New entries come unmarked, so what is read once and never again goes first.
 
 // over tells whether the store holds more than it may.
-func (s *Store) over() bool { return s.env.used.Load() > s.env.maxBytes }
+func (s *Store) over() bool      { return s.env.over() }
+func (v *env) over() bool        { return v.memory.used.Load() > v.maxBytes }
+func (sh *shard) borrowed() bool { return sh.bytes() > sh.env.share }
 
-// reclaim brings the store back under its budget: evictions from all shards in turn, each under its own lock, then
-// tombstones. The key that was just written is spared. What is there is finite, so this ends; fits has made sure that
-// it ends below the budget.
+// evict empties the segment at the hand but for what was hit; with force all of it. The entry that lies at sh.spare stays.
+// It returns how many entries were evicted.
+func (sh *shard) evict(force bool, now uint64) int {
+	l := &sh.logs[logMain]
+	s := l.hand
+	if s == 0 || s == l.last {
+		s, l.keep = l.first, 0
+	}
+	if s == 0 {
+		return 0
+	}
+	l.hand = sh.about(s).next
+	before, why := sh.evictions, drainCold
+	if force {
+		why = drainAll
+	}
+	sh.drain(s, why, now)
+	return int(sh.evictions - before)
+}
+
+// evictEntry forgets the value of an entry.
+func (sh *shard) evictEntry(e *entry, now uint64) {
+	sh.forget(e, EpochOf(now))
+	sh.evictions++
+}
+
+// What drain does with an entry.
+const (
+	drainTidy = iota // moves it
+	drainCold        // evicts it unless it was hit
+	drainAll         // evicts it
+)
+
+// drain moves the entries of a segment that are to stay to the segment in front of it, and gives it back.
+func (sh *shard) drain(s uint32, why int, now uint64) {
+	l := &sh.logs[sh.about(s).log]
+	if l.keep == s {
+		l.keep = 0
+	}
+	sh.draining = s
+	var e entry
+	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
+		sh.visit(at, &e)
+		if why != drainTidy {
+			hot := why == drainCold && *e.cell&visited != 0
+			*e.cell &^= visited
+			if !hot && at != sh.spare && e.flags&gone == 0 {
+				sh.evictEntry(&e, now)
+				continue
+			}
+		}
+		sh.move(&e)
+	}
+	sh.draining = 0
+	sh.freeSegment(s)
+}
+
+// tidy collects left places while they take more than a quarter of a log, from the segment with the most of them among a
+// few, a few segments at a time.
+func (sh *shard) tidy(n int) {
+	l := &sh.logs[n]
+	for range tidyMost {
+		if waste := sh.wasted(l); waste <= sh.segmentBytes(2)+sh.segmentBytes(l.segments)/4 {
+			return
+		}
+		best := uint32(0)
+		s := l.hand
+		for look := 0; look < tidyLook; look++ {
+			if s == 0 {
+				s = l.first
+			}
+			if s != l.last && s != l.keep && (best == 0 || sh.about(s).live < sh.about(best).live) {
+				best = s
+			}
+			s = sh.about(s).next
+		}
+		l.hand = s
+		if best == 0 {
+			return
+		}
+		sh.drain(best, drainTidy, 0)
+	}
+}
+
+// trim ends a write: it moves on what moves in steps, and evicts a few segments while the store is over its budget and the
+// shard takes more than its share. The caller holds the lock and has just written the entry that lies at spare.
+func (sh *shard) trim(spare loc, now uint64) {
+	sh.index.step(sh.env.memory, stepCells)
+	sh.publish()
+	if !sh.grown {
+		return
+	}
+	sh.grown = false
+	sh.spare = spare
+	sh.tidy(logMain)
+	sh.tidy(logTombs)
+	for n := 0; n < ownVictims && sh.env.over() && sh.borrowed(); n++ {
+		sh.evict(n >= evictTries, now)
+	}
+	sh.spare = 0
+}
+
+// reclaim brings the store back under its budget: evictions from all shards in turn, each under its own lock, first from
+// those that take more than their share, then tombstones. The key that was just written is spared. What is there is finite,
+// so this ends; fits has made sure that it ends below the budget.
 func (s *Store) reclaim(key []byte, hash, now uint64) {
 	first := s.shardNumber(hash)
-	for tombstones := false; s.over(); {
-		progress := false
-		for n := range s.shards {
+	for pass := 0; s.over(); pass++ {
+		progress := pass <= evictTries
+		for n := 0; n < len(s.shards) && s.over(); n++ {
 			sh := &s.shards[(first+1+n)%len(s.shards)]
-			progress = sh.giveBack(key, hash, now, tombstones) || progress
-			if !s.over() {
-				return
-			}
+			progress = sh.giveBack(key, hash, pass, now) || progress
 		}
 		if !progress {
-			if tombstones {
-				return
-			}
-			tombstones = true
+			return
 		}
 	}
 }
 
-// giveBack evicts a batch, or with tombstones forgets a batch of those, and shrinks tables that emptied.
-func (sh *shard) giveBack(key []byte, hash, now uint64, tombstones bool) (progress bool) {
+// giveBack evicts a segment, or in late passes everything in one and a batch of tombstones, and shrinks what emptied.
+func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progress bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if tombstones {
-		progress = sh.purgeOldest(now, victimsPerLock) > 0
-	} else {
-		keep, _ := sh.find(key, hash)
-		for n := 0; n < victimsPerLock && sh.evict(keep, now); n++ {
-			progress = true
-		}
-	}
-	progress = sh.compact() || progress
-	sh.publish()
-	return progress
-}
-
-// compact gives back slots and index cells when less than half of them are in use. Slots get new numbers, in the same
-// order, and the round moves on, so that cursors of before start over: they may see an entry twice, never miss one.
-func (sh *shard) compact() bool {
-	if len(sh.chunks) <= 1 && sh.live > 0 || len(sh.chunks) == 0 || sh.live*2 >= len(sh.chunks)*chunkEntries {
+	if pass == 0 && !sh.borrowed() {
 		return false
 	}
-	old, high := sh.chunks, sh.high
-	number := make([]uint32, high)
-	moved := make([]*[chunkEntries]entry, (sh.live+chunkEntries-1)/chunkEntries)
-	for c := range moved {
-		moved[c] = new([chunkEntries]entry)
+	var e entry
+	if sh.find(&e, key, hash) {
+		sh.spare = e.at
 	}
-	n := uint32(0)
-	for i := range high {
-		if e := &old[i/chunkEntries][i%chunkEntries]; e.flags&used != 0 {
-			moved[n/chunkEntries][n%chunkEntries] = *e
-			number[i] = n
-			n++
-		}
+	before, late := sh.bytes(), pass > evictTries
+	progress = sh.evict(late, now) > 0
+	if late && !progress {
+		progress = sh.purgeOldest(now, victimsPerLock) > 0
 	}
-	sh.bytes -= int64(len(old)-len(moved))*chunkBytes + sh.index.bytes()
-	sh.chunks, sh.high, sh.free, sh.hand = moved, n, none, 0
-	sh.round++
-	sh.renumber(number)
-	sh.bytes += sh.index.bytes()
-	return true
+	sh.compact()
+	if late {
+		sh.index.finish(sh.env.memory)
+	}
+	sh.publish()
+	sh.spare = 0
+	return progress || sh.bytes() < before
 }
 
-// renumber mends what names slots after compact: lists and index.
-func (sh *shard) renumber(number []uint32) {
-	mend := func(i *uint32) {
-		if *i != none {
-			*i = number[*i]
-		}
-	}
-	for l := range sh.lists {
-		mend(&sh.lists[l].first)
-		mend(&sh.lists[l].last)
-	}
-	cells := 0
-	if sh.live > 0 {
-		for cells = minCells; (sh.live+1)*4 > cells*3; cells *= 2 {
-		}
-	}
-	sh.index = index{cells: make([]uint64, cells)}
-	for i := range sh.high {
-		e := sh.at(i)
-		if e.list != listNone {
-			mend(&e.next)
-			mend(&e.prev)
-		}
-		sh.index.insert(e.hash, i)
+// compact gives back what only waits to be: places that were left, and tables that emptied.
+func (sh *shard) compact() {
+	sh.index.shrink(sh.env.memory)
+	sh.index.step(sh.env.memory, sweepCells)
+	for n := range sh.logs {
+		sh.tidy(n)
 	}
 }

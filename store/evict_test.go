@@ -40,7 +40,7 @@ func TestBytesStayWithinTheBudget(t *testing.T) {
 				if v, _, ok := s.Get(nil, k, h, now); !ok || len(v) != len(value) {
 					t.Fatal("what was just written is not there")
 				}
-				if used := s.env.used.Load(); used > c.bytes {
+				if used := s.env.memory.used.Load(); used > c.bytes {
 					t.Fatalf("after call %d: %d bytes in a budget of %d", i, used, c.bytes)
 				}
 				if i%500 == 0 {

@@ -13,12 +13,12 @@ type wheel struct {
 	count int    // entries in buckets and on listFar
 }
 
-// schedule puts slot i where its expiry will be found.
-func (sh *shard) schedule(i uint32, at, now uint64) {
+// schedule puts the entry at a place where its expiry will be found.
+func (sh *shard) schedule(place loc, at, now uint64) {
 	if sh.wheel.count == 0 {
 		sh.wheel.tick = max(sh.wheel.tick, now>>wheelTickBits)
 	}
-	sh.link(i, sh.wheel.bucket(at))
+	sh.link(place, sh.wheel.bucket(at))
 }
 
 // bucket returns the list for an expiry time, seen from the tick reached.
@@ -48,6 +48,7 @@ func digit(tick uint64, level int) uint16 {
 func (sh *shard) expireDue(until, now uint64, budget int) (worked int) {
 	target := until >> wheelTickBits
 	w := &sh.wheel
+	var e entry
 	for w.tick < target {
 		if w.count == 0 {
 			w.tick = target
@@ -55,8 +56,9 @@ func (sh *shard) expireDue(until, now uint64, budget int) (worked int) {
 		}
 		worked += sh.cascade(budget - worked)
 		due := &sh.lists[w.list(0)]
-		for ; due.first != none && worked < budget; worked++ {
-			sh.expire(due.first, now)
+		for ; *due != 0 && worked < budget; worked++ {
+			sh.visit(*due, &e)
+			sh.expire(&e, now)
 		}
 		if worked >= budget {
 			return worked
@@ -78,7 +80,7 @@ func (sh *shard) nextTick(target uint64) uint64 {
 			if tick >= target {
 				return target
 			}
-			if sh.lists[listWheel+uint16(level)<<wheelSlotBits+uint16(d)].first != none {
+			if sh.lists[listWheel+uint16(level)<<wheelSlotBits+uint16(d)] != 0 {
 				return tick
 			}
 		}
@@ -99,56 +101,61 @@ func (sh *shard) cascade(budget int) (worked int) {
 			continue
 		}
 		bucket := &sh.lists[w.list(level)]
-		for ; bucket.first != none && worked < budget; worked++ {
-			sh.lower(bucket.first)
+		for ; *bucket != 0 && worked < budget; worked++ {
+			sh.lower(*bucket)
 		}
 	}
 	return worked
 }
 
-// recall looks through listFar, once in 12 days: its entries move to the wheel or stay.
+// recall looks through listFar, once in 12 days: its entries move to the wheel or stay, behind those not yet looked at.
 func (sh *shard) recall() {
-	i, last := sh.lists[listFar].first, sh.lists[listFar].last
-	for i != none {
-		next := sh.at(i).next
-		sh.lower(i)
-		if i == last {
+	at := sh.lists[listFar]
+	if at == 0 {
+		return
+	}
+	for last := getLoc(sh.links(at)[prevAt:]); ; {
+		next := sh.following(at)
+		sh.lower(at)
+		if at == last {
 			return
 		}
-		i = next
+		at = next
 	}
 }
 
-// lower puts slot i where it belongs as seen from the tick reached.
-func (sh *shard) lower(i uint32) {
-	sh.unlink(i)
-	sh.link(i, sh.wheel.bucket(sh.at(i).expiry()))
+// lower puts an entry where it belongs as seen from the tick reached.
+func (sh *shard) lower(at loc) {
+	var e entry
+	sh.load(at, &e)
+	sh.unlink(&e)
+	sh.link(at, sh.wheel.bucket(e.expiry()))
 }
 
-// expire makes the entry in slot i, whose expiry is reached, a dead record: it leaves the digest from the epoch of the
-// expiry on, wherever now is, and keeps its value for BareAfter (R3).
-func (sh *shard) expire(i uint32, now uint64) {
-	e := sh.at(i)
-	sh.detach(i)
+// expire makes an entry, whose expiry is reached, a dead record: it leaves the digest from the epoch of the expiry on,
+// wherever now is, and keeps its value for BareAfter (R3).
+func (sh *shard) expire(e *entry, now uint64) {
+	sh.detach(e)
 	sh.uncount(e, EpochOf(e.expiry()))
 	e.flags |= dead
+	e.since = uint32(now)
+	sh.put(e, true, nil, nil)
+	sh.attach(e, now)
 	sh.expired++
-	sh.attach(i, now)
 }
 
-// settle applies the expiry of slot i if now has reached it. Every write does it first, so that what it replaces has
+// settle applies the expiry of an entry if now has reached it. Every write does it first, so that what it replaces has
 // left the digest in the right epoch.
-func (sh *shard) settle(i uint32, now uint64) {
-	e := sh.at(i)
+func (sh *shard) settle(e *entry, now uint64) {
 	if at := e.expiry(); at != 0 && at <= now && e.flags&(Deleted|dead) == 0 {
-		sh.expire(i, now)
+		sh.expire(e, now)
 	}
 }
 
 // Sweep does what time asks for: applies due expiries, drops the values of records dead for BareAfter, forgets
 // tombstones past the horizon or over their budget (which raises the floor, R14), and gives back tables that emptied.
 // It handles at most budget entries, a few at each hold of a lock, and returns how many; less than budget means that
-// nothing is left to do now. Each call begins with the shard after the last one's.
+// nothing is left to do now, but to move on in steps what moves in steps. Each call begins with the shard after the last one's.
 func (s *Store) Sweep(now uint64, budget int) (worked int) {
 	for range s.shards {
 		if worked >= budget {
@@ -170,7 +177,8 @@ func (s *Store) Sweep(now uint64, budget int) (worked int) {
 func (sh *shard) sweep(now uint64, budget int) (worked int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.sums.slide(EpochOf(now))
+	sh.slide(now)
+	sh.applyFlush(now)
 	worked = sh.expireDue(now, now, budget)
 	worked += sh.stripDue(now, budget-worked)
 	worked += sh.purgeDue(now, budget-worked)

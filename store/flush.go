@@ -1,17 +1,20 @@
 package store
 
 // Flush removes every key: the flush register takes a version above all that the shards have given or seen (R4). It
-// returns the update to send. All locks are held at once, taken in index order.
+// returns the update to send. All locks are held at once, taken in index order, but only to set the register: what it
+// covers goes a whole shard at a time.
 func (s *Store) Flush(now uint64) Record {
 	s.lockAll()
-	defer s.unlockAll()
 	stamp := uint64(0)
 	for i := range s.shards {
-		stamp = max(stamp, s.shards[i].clock.next(now))
+		c := s.shards[i].clock
+		stamp = max(stamp, c.next(now))
 	}
 	s.stamped.Store(true)
 	v := Version{stamp, s.node.Load()}
 	s.raiseFlush(v, now)
+	s.unlockAll()
+	s.applyFlush(now)
 	return Record{Flags: Flush, Stamp: v.Stamp, Node: v.Node}
 }
 
@@ -26,14 +29,18 @@ func (s *Store) Flushed() Version {
 // mergeFlush raises the flush register to that of another node. Clocks go above it.
 func (s *Store) mergeFlush(v Version, now uint64) Outcome {
 	s.lockAll()
-	defer s.unlockAll()
-	switch c := v.Compare(s.shards[0].flush); {
+	c := v.Compare(s.shards[0].flush)
+	if c > 0 {
+		s.raiseFlush(v, now)
+	}
+	s.unlockAll()
+	switch {
 	case c < 0:
 		return Older
 	case c == 0:
 		return Same
 	}
-	s.raiseFlush(v, now)
+	s.applyFlush(now)
 	return Applied
 }
 
@@ -49,36 +56,112 @@ func (s *Store) unlockAll() {
 	}
 }
 
-// raiseFlush applies a higher flush. The caller holds all locks. The register is part of the root; shard 0 carries it.
+// raiseFlush sets a higher flush. The caller holds all locks. The register is part of the root; shard 0 carries it.
 func (s *Store) raiseFlush(v Version, now uint64) {
 	first := &s.shards[0]
-	first.sums.slide(EpochOf(now))
+	first.slide(now)
 	first.sums.add(v.epoch(), flushPrint(v)-flushPrint(first.flush))
 	for i := range s.shards {
-		s.shards[i].raiseFlush(v, now)
+		sh := &s.shards[i]
+		sh.flush, sh.stale, sh.whole = v, true, sh.clock < clock(v.Stamp) || sh.index.used == 0
+		sh.clock.raise(v.Stamp)
 	}
 }
 
-// raiseFlush forgets what the flush covers, each register for itself, and keeps the rest.
-func (sh *shard) raiseFlush(v Version, now uint64) {
-	sh.flush = v
-	sh.clock.raise(v.Stamp)
-	sh.sums.slide(EpochOf(now))
-	for i := range sh.high {
-		e := sh.at(i)
-		if e.flags&used == 0 {
-			continue
+// applyFlush forgets what the flush covers in all shards, one at a time.
+func (s *Store) applyFlush(now uint64) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.applyFlush(now)
+		sh.mu.Unlock()
+	}
+}
+
+// applyFlush forgets what the flush covers in a shard, each register for itself, and keeps the rest. Until it has, the
+// shard is stale: whoever comes first, reader or writer, does it.
+func (sh *shard) applyFlush(now uint64) {
+	if !sh.stale {
+		return
+	}
+	sh.stale = false
+	sh.slide(now)
+	if sh.whole {
+		sh.reset(now)
+	} else {
+		for n := range sh.logs {
+			sh.coverLog(&sh.logs[n], now)
 		}
-		noV, noE := e.v.Compare(v) <= 0, e.e.Compare(v) <= 0
-		switch {
-		case noV && noE:
-			sh.forget(i, v.epoch())
-		case noV, noE && e.e != Version{}:
-			sh.settle(i, now)
-			// What is covered is put back to where a key begins: V to a deletion, E to never, at the zero version.
-			sh.apply(i, &Record{Key: e.key(), Flags: Deleted}, noV, noE, now)
+		sh.compact()
+	}
+	sh.publish()
+}
+
+// reset forgets all entries at once: no stamp of the shard is above the flush.
+func (sh *shard) reset(now uint64) {
+	epoch := sh.flush.epoch()
+	for sh.expireDue(epoch<<epochBits, now, sweepSlice) >= sweepSlice {
+		// What expires before the flush leaves the digest in its own epoch.
+	}
+	all := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
+	if sh == sh.env.first {
+		all -= flushPrint(sh.flush)
+	}
+	sh.sums.add(epoch, -all)
+	sh.leaves.removeAll(epoch)
+	for n := range sh.logs {
+		for l := &sh.logs[n]; l.first != 0; {
+			sh.freePagesIn(l.first)
+			sh.freeSegment(l.first)
+		}
+		sh.logs[n] = log{}
+	}
+	sh.index.reset(sh.env.memory)
+	sh.lists, sh.wheel = [listCount]loc{}, wheel{tick: now >> wheelTickBits}
+	sh.keys, sh.ghosts, sh.tombstones, sh.tombstoneBytes = 0, 0, 0, 0
+}
+
+// freePagesIn gives back the pages of the large entries of a segment.
+func (sh *shard) freePagesIn(s uint32) {
+	if sh.pages == 0 {
+		return
+	}
+	var e entry
+	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
+		if sh.load(at, &e); e.page != 0 {
+			sh.freePages(&e)
 		}
 	}
-	sh.compact()
-	sh.publish()
+}
+
+// coverLog applies the flush to each entry of a log.
+func (sh *shard) coverLog(l *log, now uint64) {
+	var e entry
+	for s := l.first; s != 0; {
+		sh.draining = s
+		for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
+			sh.visit(at, &e)
+			sh.cover(&e, now)
+		}
+		sh.draining = 0
+		next := sh.about(s).next
+		if sh.about(s).live == 0 {
+			sh.freeSegment(s)
+		}
+		s = next
+	}
+}
+
+// cover applies the flush to an entry.
+func (sh *shard) cover(e *entry, now uint64) {
+	v := sh.flush
+	noV, noE := e.v.Compare(v) <= 0, e.e.Compare(v) <= 0
+	switch {
+	case noV && noE:
+		sh.forget(e, v.epoch())
+	case noV, noE && e.e != Version{}:
+		sh.settle(e, now)
+		// What is covered is put back to where a key begins: V to a deletion, E to never, at the zero version.
+		sh.apply(e, &Record{Key: sh.keyOf(e), Flags: Deleted}, noV, noE, now)
+	}
 }

@@ -1,71 +1,223 @@
 package store
 
-// index maps key hashes to slots: open addressing, linear probing, deletion by shifting back, so there are no marks
-// of what was deleted. A cell holds the low 32 bits of the hash (its tag) and the slot number plus one; 0 is empty.
-// The tag alone gives the cell's home, so growing and deleting never look at an entry. (The top bits of the hash
-// chose the shard; the low ones are still fresh.)
+import "sync/atomic"
+
+// index maps key hashes to where entries lie: open addressing with linear probing, kept in the order of the hash (Amble
+// and Knuth, "Ordered hash tables", 1974). A cell holds a tag, the top bits of what the shard's number left of the hash; a
+// bit that a hit sets; and the place of the entry. 0 is an empty cell. The home of a tag is its proportional place in the
+// table, so the cells of the whole table ascend by tag. From this follow:
+//
+//   - A probe for an absent key ends at the first higher tag, not at an empty cell: a load of 7/8 costs four or five cells.
+//   - A table grows or shrinks to any size, not only twice its own.
+//   - It does so in the order of the tags, some cells a write, and one number says how far that got: below it an entry is
+//     in the next table, from it on in the current one. No lookup looks in two.
+//   - A place in the order of hashes is a cursor that no growth or move disturbs (walk.go).
+//
+// There is no wrap around: behind the last home lie some cells more, the last of which stays empty.
 type index struct {
+	cur   table
+	next  table  // the table that cells move to, if cells is not nil
+	moved uint64 // tags below it have moved
+	hand  int    // the first cell of cur that has not
+	used  int    // cells in use
+}
+
+type table struct {
 	cells []uint64
-	used  int
+	homes uint64
 }
 
 const (
 	cellBytes = 8
-	minCells  = 16
+	tagBits   = 27
+	placeBits = 64 - tagBits - 1
+	tagShift  = 64 - tagBits
+
+	visited   = uint64(1) << placeBits // a hit since the hand of eviction last came by
+	placeMask = visited - 1
+	tagEnd    = uint64(1) << tagBits
+
+	minHomes      = 16
+	usualSlack    = 64      // cells behind the last home
+	minIndexBytes = 1 << 10 // bytes that the index of a few entries takes
+	stepCells     = 64      // cells moved by one write
 )
 
-func cell(hash uint64, slot uint32) uint64 { return hash<<32 | uint64(slot) + 1 }
+func newCell(tag, place uint64) uint64 { return tag<<tagShift | place }
 
-func (x *index) home(c uint64) int { return int(c>>32) & (len(x.cells) - 1) }
+func (t *table) home(tag uint64) int { return int(tag * t.homes >> tagBits) }
+func (t *table) load(p int) uint64   { return atomic.LoadUint64(&t.cells[p]) } // under the read lock
+func (t *table) bytes() int64        { return int64(len(t.cells)) * cellBytes }
+func (t *table) full(used int) bool  { return uint64(used)*8 > t.homes*7 }
+func (x *index) bytes() int64        { return x.cur.bytes() + x.next.bytes() }
+func (x *index) moving() bool        { return x.next.cells != nil }
 
-// full tells whether one more cell would pass a load of 3/4.
-func (x *index) full() bool { return (x.used+1)*4 > len(x.cells)*3 }
+// homesFor is a load of 0.7.
+func homesFor(used int) uint64 { return max(minHomes, uint64(used)*10/7+1) }
 
-func (x *index) insert(hash uint64, slot uint32) {
-	if x.full() {
-		x.resize(max(minCells, 2*len(x.cells)))
+// cellsFor counts the cells behind the last home, slack times the usual ones, and the last that stays empty.
+func cellsFor(homes uint64, slack int) int { return int(homes) + int(min(homes, usualSlack))*slack + 1 }
+
+// table returns the one that holds the cells of a tag.
+func (x *index) table(tag uint64) *table {
+	if tag < x.moved {
+		return &x.next
 	}
-	x.put(cell(hash, slot))
+	return &x.cur
+}
+
+// seek returns the first cell of a tag, or where it would be.
+func (t *table) seek(tag uint64) int {
+	p := t.home(tag)
+	for c := t.cells[p]; c != 0 && c>>tagShift < tag; c = t.cells[p] {
+		p++
+	}
+	return p
+}
+
+// put inserts a cell behind those of the same tag. It returns false when the end of the table has no room.
+func (t *table) put(c uint64) bool {
+	tag := c >> tagShift
+	p := t.home(tag)
+	for t.cells[p] != 0 && t.cells[p]>>tagShift <= tag {
+		p++
+	}
+	free := p
+	for t.cells[free] != 0 {
+		free++
+	}
+	if free == len(t.cells)-1 {
+		return false
+	}
+	copy(t.cells[p+1:free+1], t.cells[p:free])
+	t.cells[p] = c
+	return true
+}
+
+// take removes cell p: those behind it move up, as far as none comes before its home.
+func (t *table) take(p int) {
+	end := p + 1
+	for c := t.cells[end]; c != 0 && t.home(c>>tagShift) < end; c = t.cells[end] {
+		end++
+	}
+	copy(t.cells[p:end-1], t.cells[p+1:end])
+	t.cells[end-1] = 0
+}
+
+// insert adds a cell for an entry that has none. m maps the memory of tables.
+func (x *index) insert(m *memory, tag, place uint64) {
+	if x.cur.cells == nil {
+		x.cur = m.newTable(minHomes, 1)
+	}
+	if x.cur.full(x.used+1) && !x.moving() {
+		x.start(m, homesFor(x.used+1), 1)
+	}
+	for slack := 2; !x.table(tag).put(newCell(tag, place)); slack *= 2 {
+		// Many equal tags at the very end: a table with more cells behind its last home.
+		x.finish(m)
+		x.start(m, homesFor(x.used+1), slack)
+		x.finish(m)
+	}
 	x.used++
 }
 
-func (x *index) put(c uint64) {
-	mask := len(x.cells) - 1
-	p := x.home(c)
-	for x.cells[p] != 0 {
-		p = (p + 1) & mask
+// cell returns the cell of an entry that lies at place, nil if there is none.
+func (x *index) cell(tag, place uint64) *uint64 {
+	t := x.table(tag)
+	if t.cells == nil {
+		return nil
 	}
-	x.cells[p] = c
+	for p := t.seek(tag); t.cells[p]>>tagShift == tag && t.cells[p] != 0; p++ {
+		if t.cells[p]&placeMask == place {
+			return &t.cells[p]
+		}
+	}
+	return nil
 }
 
-// resize makes room for n cells, a power of two that holds all that are used.
-func (x *index) resize(n int) {
-	old := x.cells
-	x.cells = make([]uint64, n)
-	for _, c := range old {
+// remove takes out the cell of an entry that is there.
+func (x *index) remove(tag, place uint64) {
+	t := x.table(tag)
+	for p := t.seek(tag); t.cells[p] != 0; p++ {
+		if t.cells[p]&placeMask == place {
+			t.take(p)
+			x.used--
+			return
+		}
+	}
+}
+
+// start begins to move the cells to a table of other homes, with slack times the usual cells behind the last.
+func (x *index) start(m *memory, homes uint64, slack int) {
+	x.next = m.newTable(homes, slack)
+	x.moved, x.hand = 0, 0
+}
+
+// step moves some cells, those of equal tag together, and returns whether there was something to move. Moved cells stay
+// where they are in the old table, so that those behind them are found past them.
+func (x *index) step(m *memory, cells int) bool {
+	if !x.moving() {
+		return false
+	}
+	p, old := x.hand, x.cur.cells
+	for end := p + cells; p < len(old); p++ {
+		c := old[p]
+		if c == 0 {
+			continue
+		}
+		if tag := c >> tagShift; p >= end && tag != x.moved {
+			x.moved, x.hand = tag, p
+			return true
+		}
+		if !x.next.put(c) {
+			x.enlarge(m)
+			x.next.put(c)
+		}
+		x.moved = c >> tagShift
+	}
+	m.freeTable(x.cur)
+	x.cur, x.next, x.moved, x.hand = x.next, table{}, 0, 0
+	return true
+}
+
+// enlarge gives the next table twice the cells behind its last home: many equal tags lie at its end.
+func (x *index) enlarge(m *memory) {
+	old := x.next
+	slack := (len(old.cells) - int(old.homes)) / int(min(old.homes, usualSlack))
+	x.next = m.newTable(old.homes, 2*slack)
+	for _, c := range old.cells {
 		if c != 0 {
-			x.put(c)
+			x.next.put(c)
 		}
+	}
+	m.freeTable(old)
+}
+
+// finish moves all that is left to move.
+func (x *index) finish(m *memory) {
+	for x.moving() {
+		x.step(m, len(x.cur.cells))
 	}
 }
 
-// remove takes out the cell of an entry that is there, and moves the cells after it back over the hole as far as
-// their homes allow.
-func (x *index) remove(hash uint64, slot uint32) {
-	mask := len(x.cells) - 1
-	c := cell(hash, slot)
-	hole := x.home(c)
-	for x.cells[hole] != c {
-		hole = (hole + 1) & mask
+// shrink begins to move to a smaller table when most of this one is empty.
+func (x *index) shrink(m *memory) {
+	if !x.moving() && x.cur.homes > minHomes && uint64(x.used)*5 < x.cur.homes*2 {
+		x.start(m, homesFor(x.used), 1)
 	}
-	for p := (hole + 1) & mask; x.cells[p] != 0; p = (p + 1) & mask {
-		if (p-x.home(x.cells[p]))&mask >= (p-hole)&mask {
-			x.cells[hole] = x.cells[p]
-			hole = p
-		}
-	}
-	x.cells[hole] = 0
-	x.used--
 }
 
-func (x *index) bytes() int64 { return int64(len(x.cells)) * cellBytes }
+// reset forgets all cells.
+func (x *index) reset(m *memory) {
+	m.freeTable(x.cur)
+	m.freeTable(x.next)
+	*x = index{}
+}
+
+// hit sets the bit of a cell. Readers do it under the read lock; the bit is the only thing they write, and only when it
+// changes, and all of them write the same.
+func hit(cell *uint64) {
+	if c := atomic.LoadUint64(cell); c&visited == 0 {
+		atomic.StoreUint64(cell, c|visited)
+	}
+}

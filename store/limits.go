@@ -9,6 +9,7 @@ const (
 	MaxShards     = 256 // lock shards; the top 8 bits of a key hash name the shard of a digest (R18)
 
 	DefaultBytes  = 256 << 20 // bytes, when Options.MaxBytes is 0
+	MaxBytesLimit = 256 << 30 // bytes that Options.MaxBytes may ask for at most
 	minShardBytes = 16 << 10  // bytes of Options.MaxBytes a lock shard at least: room for its tables and some entries
 
 	MaxAhead       = 10_000    // ms that a merged stamp may be ahead of now (R8)
@@ -20,21 +21,44 @@ const (
 
 	epochsKept   = 8     // epochs whose fingerprints can still be asked for (R18)
 	epochsWindow = 32    // epochsKept and what stamps up to MaxAhead ahead need; a power of two
+	epochsBusy   = 20    // epochs of the window that stamps up to MaxAhead ahead can name at one time
 	settleTime   = 2_000 // ms after its end that an epoch is compared (R18)
 
+	maxLeafBits = 16   // bits of the key hash that name the leaf of a digest (R18)
+	leafShare   = 1024 // bytes of the budget a leaf: a smaller store adds neighbouring leaves into one
+
 	tombstoneShare  = 16     // a tombstone may take 1/16 of the budget
+	ghostShare      = 16     // so may the ghosts
 	tombstoneMinAge = 30_000 // ms that a full tombstone budget leaves a tombstone alone; must be over MaxAhead
 
-	chunkEntries = 32  // entries the slots of a shard grow by
-	slackBytes   = 128 // bytes that an entry's allocation may be larger than twice what it holds
+	// Segments. A shard's share of the budget is about segmentShare of them, so that those half full cost little.
+	minSegment   = 1 << 10  // bytes
+	maxSegment   = 32 << 10 // bytes; the size of an entry in a segment has 15 bits
+	segmentShare = 64
+	segmentPages = 4       // a page of a large entry is a quarter of a segment, and at most
+	maxPage      = 4 << 10 // bytes
+	spareShare   = 64      // units given back stay mapped up to 1/64 of the budget, to be taken again
 
-	wheelTickBits  = 6    // a tick of the expiry wheel is 64 ms: 16 to an epoch
-	wheelSlotBits  = 6    // 64 buckets a level
-	wheelLevels    = 4    // 4 s, 4 min, 4 h, 12 days; what is later waits in one list
-	ownVictims     = 16   // evictions a write does under its own lock before it turns to other shards
-	victimsPerLock = 32   // evictions in another shard at one hold of its lock
+	mapTables = 16 << 10 // bytes from which on the cells of an index are mapped
+
+	tidyLook   = 8 // segments looked at for one that is worth emptying
+	tidyMost   = 4 // segments emptied by one write
+	evictTries = 3 // segments in which a hit saves an entry, before one in which it does not
+
+	maxNodeBits = 12 // node ids with a short number: 4,096; entries of others carry them in full
+	minNodeBits = 6
+	nodeShare   = 1024 // bytes of the budget a node id
+	nodeProbes  = 16   // places a node id may have in the table
+
+	ownVictims     = 4    // segments a write evicts from under its own lock before it turns to other shards
+	victimsPerLock = 32   // tombstones forgotten in another shard at one hold of its lock
 	sweepSlice     = 64   // entries Sweep works on at one hold of a lock
-	walkSlots      = 1024 // slots Range and Scan look at under one hold of a lock
+	sweepCells     = 1024 // cells of an index moved at one hold of a lock
+	walkCells      = 1024 // cells of the index Range and Scan look at under one hold of a lock
+
+	wheelTickBits = 6 // a tick of the expiry wheel is 64 ms: 16 to an epoch
+	wheelSlotBits = 6 // 64 buckets a level
+	wheelLevels   = 4 // 4 s, 4 min, 4 h, 12 days; what is later waits in one list
 
 	DefaultScanCount = 10      // keys of a Scan that names no count
 	MaxScanCount     = 100_000 // keys of one Scan

@@ -21,7 +21,7 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 		sh.mu.Unlock()
 		return Refused
 	}
-	sh.mu.Lock()
+	sh.lock(now)
 	o := sh.merge(r, hash, now)
 	sh.mu.Unlock()
 	if s.over() {
@@ -38,13 +38,12 @@ func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
 		sh.flushed++
 		return Flushed
 	}
-	i, found := sh.find(r.Key, hash)
-	if !found {
-		return sh.mergeAbsent(r, hash, now, noV, noE)
+	var e entry
+	if !sh.find(&e, r.Key, hash) {
+		return sh.mergeAbsent(&e, r, now, noV, noE)
 	}
 	// 2. Each register moves if the record's is higher.
-	sh.settle(i, now)
-	e := sh.at(i)
+	sh.settle(&e, now)
 	byV := -1
 	if !noV {
 		byV = e.compareV(r)
@@ -53,7 +52,7 @@ func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
 		return NeedRecord
 	}
 	takeE := !noE && e.compareE(r) > 0
-	takeV := byV > 0 || byV == 0 && e.flags&bare != 0 && r.Flags&(Deleted|ExpiryOnly) == 0
+	takeV := byV > 0 || byV == 0 && (e.flags&bare != 0 || e.ghost) && r.Flags&(Deleted|ExpiryOnly) == 0
 	if !takeV && !takeE {
 		switch {
 		case noV:
@@ -64,12 +63,12 @@ func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
 		}
 		return Older
 	}
-	sh.apply(i, r, takeV, takeE, now)
-	return sh.merged(i, noV, now)
+	sh.apply(&e, r, takeV, takeE, now)
+	return sh.merged(&e, noV, now)
 }
 
 // mergeAbsent takes in a record of a key that is not here. noV and noE say which of its registers the flush covers.
-func (sh *shard) mergeAbsent(r *Record, hash, now uint64, noV, noE bool) Outcome {
+func (sh *shard) mergeAbsent(e *entry, r *Record, now uint64, noV, noE bool) Outcome {
 	floor := *sh.env.floor.Load()
 	top := r.Version()
 	if noV {
@@ -84,22 +83,23 @@ func (sh *shard) mergeAbsent(r *Record, hash, now uint64, noV, noE bool) Outcome
 	case !noV && r.expiryOnly():
 		return NeedRecord
 	}
-	i := sh.insert(r.Key, r.Value, hash, now)
-	sh.apply(i, r, !noV, !noE, now)
-	return sh.merged(i, noV, now)
+	// A key begins as a deletion at the zero version.
+	*e = entry{hash: e.hash, flags: Deleted}
+	sh.apply(e, r, !noV, !noE, now)
+	return sh.merged(e, noV, now)
 }
 
-// merged ends a merge that changed slot i. A record that came to life by its new expiry, its value gone, asks for it (R3).
-func (sh *shard) merged(i uint32, noV bool, now uint64) Outcome {
+// merged ends a merge that changed an entry. A record that came to life by its new expiry, its value gone, asks for it (R3).
+func (sh *shard) merged(e *entry, noV bool, now uint64) Outcome {
 	o := Applied
 	switch {
 	case noV:
 		sh.flushed++
 		o = Flushed
-	case sh.at(i).flags&gone == bare:
+	case e.flags&gone == bare:
 		o = NeedRecord
 	}
-	sh.trim(i, now)
+	sh.trim(e.at, now)
 	return o
 }
 
@@ -123,5 +123,5 @@ func (e *entry) compareE(r *Record) int {
 	if c := r.Expiry().Compare(e.e); c != 0 {
 		return c
 	}
-	return cmp.Compare(r.ExpireAt, e.at)
+	return cmp.Compare(r.ExpireAt, e.expireAt)
 }

@@ -24,14 +24,11 @@ type modelEntry struct {
 }
 
 func newModel(t testing.TB, o Options, collisions bool) *model {
-	m := &model{t: t, s: newStore(t, o), now: epoch0, keys: map[string]modelEntry{}, stamp: map[string]uint64{}}
-	m.hash = func(key string) uint64 {
-		h := m.s.Hash([]byte(key))
-		if collisions {
-			h &= 0xc000000000000003 // few shards, few homes, and whole hashes that are equal
-		}
-		return h
+	if collisions {
+		o.blind = ^uint64(0xc000000000000003) // few shards, equal tags, and whole hashes that are equal
 	}
+	m := &model{t: t, s: newStore(t, o), now: epoch0, keys: map[string]modelEntry{}, stamp: map[string]uint64{}}
+	m.hash = func(key string) uint64 { return m.s.Hash([]byte(key)) }
 	return m
 }
 

@@ -9,7 +9,7 @@ import (
 
 // TestManyGoroutinesAtOnce is for the race detector, and for what must hold afterwards.
 func TestManyGoroutinesAtOnce(t *testing.T) {
-	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 1 << 20})
+	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 1 << 20, heap: true})
 	rounds := 4000
 	if testing.Short() {
 		rounds = 500

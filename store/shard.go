@@ -1,211 +1,298 @@
 package store
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/zeebo/xxh3"
 )
 
 // env is what the shards of one Store share.
 type env struct {
-	maxBytes   int64
-	tombstones int64 // bytes that the tombstones of one shard may take
-	horizon    uint64
-	used       atomic.Int64            // bytes, as published by the shards
-	floor      atomic.Pointer[Version] // R14; never nil
+	memory      *memory
+	nodes       nodes
+	about       []segment // by number
+	segmentBits uint
+	seed        uint64 // of the key hash
+	budget      int64  // bytes
+	maxBytes    int64  // of what is in use; what may stay mapped besides is taken off
+	tombstones  int64  // bytes that the tombstones of one shard may take
+	ghosts      int64  // bytes that the ghosts of one shard may take
+	share       int64  // bytes of one shard when all take the same
+	horizon     uint64
+	leafBits    uint                    // bits of the key hash that name a leaf
+	mask        uint64                  // of the key hash: all bits but in tests
+	first       *shard                  // carries the flush in the root
+	floor       atomic.Pointer[Version] // R14; never nil
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
 type shard struct {
 	mu  sync.RWMutex
 	env *env
+	mem []byte // the region of segments
 
-	// Guarded by mu; readers touch only entry.visited.
+	// Guarded by mu; readers touch only the visited bits of cells.
 
-	index  index
-	chunks []*[chunkEntries]entry // the slots; a slot keeps its number until compact
-	high   uint32                 // slots ever used since the last compact
-	free   uint32                 // first free slot below high, linked by entry.next
-	live   int                    // slots in use
-	round  uint8                  // of compact: cursors of an older round start over
+	index index
+	bits  uint8 // top bits of a hash that name the lock shard
+	stale bool  // a flush came that is not applied to every entry yet
+	whole bool  // it covers all of them
 
-	lists [listCount]listEnds
-	wheel wheel
-	clock clock
-	flush Version // the store's flush register (R4)
-	sums  sums
-	hand  uint32 // of the eviction: the next slot to look at
+	flush    Version // the store's flush register (R4)
+	clock    clock
+	logs     [logCount]log
+	draining uint32 // the segment whose entries are moving
+	spare    loc    // the entry that is not to be evicted
+	grown    bool   // took a segment or a page since the last trim
+	pages    int    // in use by large entries
+	lists    [listCount]loc
+	wheel    wheel
+	sums     sums
+	leaves   leaves
 
 	keys           int // readable entries, and those whose expiry is due but not yet applied
+	ghosts         int
 	tombstones     int
 	tombstoneBytes int64
-	bytes          int64
-	published      int64 // the part of bytes that env.used knows of
+	published      int64 // the part of own that memory.used knows of
 
-	evictions, expired, purged, droppedByFloor, ahead, flushed, refused uint64
+	evictions, expired, purged, droppedByFloor, ahead, flushed, refused, forgotten uint64
 
 	_ [64]byte // keeps the lock of the next shard off this one's last cache line
 }
 
-const (
-	shardBytes = int64(unsafe.Sizeof(shard{}))
-	chunkBytes = int64(unsafe.Sizeof([chunkEntries]entry{})) + int64(unsafe.Sizeof(uintptr(0)))
-)
+const shardBytes = int64(unsafe.Sizeof(shard{}))
 
-func (sh *shard) init(v *env) {
-	sh.env = v
-	sh.free = none
-	for i := range sh.lists {
-		sh.lists[i] = listEnds{none, none}
-	}
-	sh.bytes = shardBytes
+func (sh *shard) init(v *env, bits int) {
+	sh.env, sh.mem, sh.bits = v, v.memory.segments.mem, uint8(bits)
+	sh.leaves.init(v.leafBits - uint(bits))
 	sh.publish()
 }
 
-// at returns the entry in slot i. It stays where it is until compact.
-func (sh *shard) at(i uint32) *entry { return &sh.chunks[i/chunkEntries][i%chunkEntries] }
+func (sh *shard) tag(hash uint64) uint64   { return hash << sh.bits >> tagShift }
+func (sh *shard) place(at loc) uint64      { return at >> sh.env.memory.grain }
+func (sh *shard) locOf(cell uint64) loc    { return cell & placeMask << sh.env.memory.grain }
+func (sh *shard) segmentBytes(n int) int64 { return int64(n) << sh.env.segmentBits }
 
-// find returns the slot of a key. Equal hashes are told apart by the key.
-func (sh *shard) find(key []byte, hash uint64) (uint32, bool) {
-	cells := sh.index.cells
-	if len(cells) == 0 {
-		return none, false
+// find loads the entry of a key into e and returns whether there is one; if not, e has the hash alone. Equal tags are
+// told apart by the key; a ghost has only the hash.
+func (sh *shard) find(e *entry, key []byte, hash uint64) bool {
+	tag := sh.tag(hash)
+	t := sh.index.table(tag)
+	if len(t.cells) > 0 {
+		for p := t.home(tag); ; p++ {
+			c := t.load(p)
+			if c>>tagShift != tag || c == 0 {
+				if c == 0 || c>>tagShift > tag {
+					break
+				}
+				continue
+			}
+			sh.load(sh.locOf(c), e)
+			if e.ghost && e.hash == hash || !e.ghost && sh.hasKey(e, key) {
+				e.hash, e.cell = hash, &t.cells[p]
+				return true
+			}
+		}
 	}
-	mask := len(cells) - 1
-	tag := uint32(hash)
-	for p := int(tag) & mask; ; p = (p + 1) & mask {
-		c := cells[p]
-		if c == 0 {
-			return none, false
-		}
-		if uint32(c>>32) != tag {
-			continue
-		}
-		i := uint32(c) - 1
-		if e := sh.at(i); e.hash == hash && string(e.key()) == string(key) {
-			return i, true
-		}
+	*e = entry{hash: hash}
+	return false
+}
+
+// visit loads the entry at a place that a list or a log named, with its hash and cell.
+func (sh *shard) visit(at loc, e *entry) {
+	sh.load(at, e)
+	if !e.ghost {
+		e.hash = sh.hashOf(e)
+	}
+	e.cell = sh.index.cell(sh.tag(e.hash), sh.place(at))
+}
+
+// hashOf hashes the key of an entry where it lies.
+func (sh *shard) hashOf(e *entry) uint64 {
+	if e.keyLen <= sh.inline(e) {
+		return sh.env.hash(sh.mem[int(e.at)+e.body:][:e.keyLen])
+	}
+	return sh.env.hash(sh.read(nil, e, 0, e.keyLen))
+}
+
+func (v *env) hash(key []byte) uint64 { return xxh3.HashSeed(key, v.seed) & v.mask }
+
+// rlock takes the read lock, with no flush left to apply.
+func (sh *shard) rlock(now uint64) {
+	for sh.mu.RLock(); sh.stale; sh.mu.RLock() {
+		sh.mu.RUnlock()
+		sh.mu.Lock()
+		sh.applyFlush(now)
+		sh.mu.Unlock()
 	}
 }
 
-// publish tells the store what the shard has come to take or given back.
+// lock takes the lock, with no flush left to apply.
+func (sh *shard) lock(now uint64) {
+	sh.mu.Lock()
+	sh.applyFlush(now)
+}
+
+// own returns what the shard counts besides segments and pages.
+func (sh *shard) own() int64 {
+	return shardBytes + sh.index.bytes() + sh.leaves.bytes()
+}
+
+// bytes is all that the shard takes.
+func (sh *shard) bytes() int64 {
+	n := sh.own() + int64(sh.pages)*sh.env.memory.pages.cost
+	for i := range sh.logs {
+		n += int64(sh.logs[i].segments) * sh.env.memory.segments.cost
+	}
+	return n
+}
+
+// publish tells the store what the tables of the shard have come to take or given back.
 func (sh *shard) publish() {
-	if d := sh.bytes - sh.published; d != 0 {
-		sh.env.used.Add(d)
-		sh.published = sh.bytes
+	if own := sh.own(); own != sh.published {
+		sh.env.memory.used.Add(own - sh.published)
+		sh.published = own
 	}
 }
 
-// insert gives a key that is absent a slot. The entry is a deletion at the zero version, below any other, and on no
-// list yet; it has room for value. apply follows.
-func (sh *shard) insert(key, value []byte, hash, now uint64) uint32 {
-	i := sh.slot(now)
-	e := sh.at(i)
-	*e = entry{hash: hash, flags: used | Deleted}
-	sh.bytes -= sh.index.bytes()
-	sh.index.insert(hash, i)
-	sh.bytes += sh.index.bytes()
-	sh.live++
-	e.kv = append(slices.Grow([]byte(nil), len(key)+len(value)), key...)
-	e.keyLen = uint32(len(key))
-	sh.weigh(e, 1)
-	return i
-}
-
-// slot returns a free slot: one given back, one not yet used, or one of a new chunk. Where a new chunk would break the
-// budget an entry is evicted instead, so a full store does not grow its tables at the cost of its values.
-func (sh *shard) slot(now uint64) uint32 {
-	if sh.free == none && int(sh.high) == len(sh.chunks)*chunkEntries {
-		sh.publish()
-		if sh.env.used.Load()+chunkBytes <= sh.env.maxBytes || !sh.evict(none, now) {
-			sh.chunks = append(sh.chunks, new([chunkEntries]entry))
-			sh.bytes += chunkBytes
-		}
-	}
-	if i := sh.free; i != none {
-		sh.free = sh.at(i).next
-		return i
-	}
-	sh.high++
-	return sh.high - 1
-}
-
-// apply moves registers of the entry in slot i to those of r: V with all that belongs to it, E with its expiry time,
-// or both. The entry's expiry has been settled.
-func (sh *shard) apply(i uint32, r *Record, takeV, takeE bool, now uint64) {
-	e := sh.at(i)
-	sh.detach(i)
-	sh.sums.slide(EpochOf(now))
+// apply moves registers of an entry to those of r: V with all that belongs to it, E with its expiry time, or both. The
+// entry may be new; its expiry has been settled.
+func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
+	sh.detach(e)
+	sh.slide(now)
 	old := e.counted()
+	var value []byte
 	if takeV {
 		e.take(r)
+		if e.flags&(Deleted|bare) == 0 {
+			value = r.Value
+		}
 	}
 	if takeE {
-		e.e, e.at = r.Expiry(), r.ExpireAt
+		e.e, e.expireAt = r.Expiry(), r.ExpireAt
 	}
 	e.flags &^= dead | counted
 	epoch, at := e.epoch(), e.expiry()
 	if e.flags&Deleted == 0 && (at == 0 || EpochOf(at) > epoch) {
 		e.flags |= counted
 	}
-	sh.sums.add(epoch, e.counted()-old)
+	sh.count(e.hash, epoch, e.counted()-old)
 	if e.flags&Deleted == 0 && at != 0 && at <= now {
 		sh.uncount(e, EpochOf(at))
 		e.flags |= dead
 		sh.expired++
 	}
-	sh.attach(i, now)
+	e.since = uint32(now)
+	sh.put(e, !takeV && e.at != 0, r.Key, value)
+	sh.attach(e, now)
 }
 
-// detach takes the entry in slot i off its list and out of the sizes, for a change of its registers. attach puts it
-// back where it belongs then; a tombstone counts as made at since.
-func (sh *shard) detach(i uint32) {
-	sh.unlink(i)
-	sh.weigh(sh.at(i), -1)
+// put writes an entry: where it is if it fits there, else to the end of its log. It keeps its key and value, or gets new
+// ones, which may alias its old ones. Nothing else moves.
+func (sh *shard) put(e *entry, keep bool, key, value []byte) {
+	if !keep && e.page != 0 {
+		sh.freePages(e)
+	}
+	from := int(e.at) + e.body
+	if !keep && !e.ghost {
+		e.keyLen, e.valueLen = len(key), len(value)
+	}
+	body := sh.shape(e)
+	n := sh.inline(e)
+	need := body + n
+	oldAt, oldSize := e.at, e.size
+	if log := e.log(); e.at == 0 || sh.about(sh.segmentOf(e.at)).log != log || need > e.size || e.size-need > e.size/8+8 {
+		e.size = sh.rounded(need)
+		e.at = sh.append(log, e.size)
+	}
+	b := sh.mem[e.at:][:e.size]
+	if keep {
+		copy(b[body:need], sh.mem[from:from+n])
+	} else if !e.ghost {
+		sh.writeBody(e, b[body:need], key, value)
+	}
+	e.body = body
+	sh.save(b, e, need)
+	if e.at == oldAt {
+		return
+	}
+	if oldAt == 0 {
+		sh.index.insert(sh.env.memory, sh.tag(e.hash), sh.place(e.at))
+		return
+	}
+	*e.cell = *e.cell&^placeMask | sh.place(e.at)
+	sh.leave(oldAt, oldSize)
 }
 
-func (sh *shard) attach(i uint32, since uint64) {
-	e := sh.at(i)
-	sh.weigh(e, 1)
-	switch at := e.expiry(); {
-	case e.flags&Deleted != 0, e.flags&(dead|bare) == dead|bare:
-		e.since = since
-		sh.link(i, listDead)
-	case e.flags&dead != 0:
-		e.since = since
-		sh.link(i, listDying)
-	case at != 0:
-		sh.schedule(i, at, since)
-	case e.flags&bare != 0:
-		e.since = since
-		sh.link(i, listDead)
+// log returns the log that the entry belongs in.
+func (e *entry) log() uint8 {
+	switch {
+	case e.ghost:
+		return logGhosts
+	case e.tombstone():
+		return logTombs
+	}
+	return logMain
+}
+
+// tombstone tells a deletion, or a dead record without value, for which nothing is left to wait but the horizon. A record
+// that came without its value, and whose expiry is ahead, waits for that.
+func (e *entry) tombstone() bool {
+	return e.flags&Deleted != 0 || e.flags&bare != 0 && (e.flags&dead != 0 || e.expiry() == 0)
+}
+
+// detach takes an entry off its list and out of the sizes, for a change of its registers. attach puts it back where it
+// belongs then.
+func (sh *shard) detach(e *entry) {
+	if e.at != 0 {
+		sh.unlink(e)
+		sh.weigh(e, -1)
 	}
 }
 
-// weigh adds the entry to the sizes, or with sign -1 takes it out.
+func (sh *shard) attach(e *entry, now uint64) {
+	sh.weigh(e, 1)
+	switch at := e.expiry(); {
+	case e.tombstone(), e.ghost && e.flags&dead != 0:
+		// Its log has it in order.
+	case e.flags&dead != 0:
+		sh.link(e.at, listDying)
+	case at != 0:
+		sh.schedule(e.at, at, now)
+	}
+}
+
+// weigh adds an entry to the sizes, or with sign -1 takes it out.
 func (sh *shard) weigh(e *entry, sign int) {
-	cost := e.cost() * int64(sign)
-	sh.bytes += cost
-	if e.flags&gone != 0 {
+	switch {
+	case e.ghost:
+		sh.ghosts += sign
+	case e.flags&gone != 0:
 		sh.tombstones += sign
-		sh.tombstoneBytes += cost + entryBytes*int64(sign)
-	} else {
+		n := int64(e.size) + cellBytes
+		if e.page != 0 {
+			n += int64(sh.pageCount(e)) * sh.env.memory.pages.cost
+		}
+		sh.tombstoneBytes += n * int64(sign)
+	default:
 		sh.keys += sign
 	}
 }
 
-// forget removes the entry in slot i with all that it knows; from the digest as of an epoch, or as of that of its
-// expiry if it was due before.
-func (sh *shard) forget(i uint32, epoch uint64) {
-	e := sh.at(i)
+// forget removes an entry with all that it knows; from the digest as of an epoch, or as of that of its expiry if it was
+// due before.
+func (sh *shard) forget(e *entry, epoch uint64) {
 	if at := e.expiry(); at != 0 {
 		epoch = min(epoch, EpochOf(at))
 	}
-	sh.detach(i)
+	sh.detach(e)
 	sh.uncount(e, epoch)
-	sh.index.remove(e.hash, i)
-	*e = entry{next: sh.free}
-	sh.free = i
-	sh.live--
+	if e.page != 0 {
+		sh.freePages(e)
+	}
+	sh.index.remove(sh.tag(e.hash), sh.place(e.at))
+	sh.leave(e.at, e.size)
 }

@@ -4,14 +4,11 @@ import (
 	"fmt"
 	"math/bits"
 	"sync/atomic"
-
-	"github.com/zeebo/xxh3"
 )
 
 // Store is the map of one node. All methods may be called from any goroutine.
 type Store struct {
-	env    env
-	seed   uint64
+	env    *env
 	shift  int // hash >> shift is the number of a lock shard
 	limit  int // bytes of key and value that can always be made to fit
 	shards []shard
@@ -21,7 +18,7 @@ type Store struct {
 	sweepHand atomic.Uint32
 }
 
-// New makes an empty store. The errors say which option is wrong.
+// New makes an empty store. The errors say which option is wrong, or that the system does not give the addresses.
 func New(o Options) (*Store, error) {
 	if o.Shards == 0 {
 		o.Shards = DefaultShards
@@ -35,24 +32,62 @@ func New(o Options) (*Store, error) {
 	if o.Shards < 1 || o.Shards > MaxShards || o.Shards&(o.Shards-1) != 0 {
 		return nil, fmt.Errorf("%d lock shards: give a power of two from 1 to %d", o.Shards, MaxShards)
 	}
-	if least := int64(o.Shards) * minShardBytes; o.MaxBytes < least {
-		return nil, fmt.Errorf("a memory budget of %d bytes is too small for a store of %d shards: give %d or more", o.MaxBytes, o.Shards, least)
+	if least := int64(o.Shards) * minShardBytes; o.MaxBytes < least || o.MaxBytes > MaxBytesLimit {
+		return nil, fmt.Errorf("a memory budget of %d bytes does not suit a store of %d shards: give %d to %d", o.MaxBytes, o.Shards, least, int64(MaxBytesLimit))
 	}
-	s := &Store{seed: o.Seed, shift: 64 - bits.TrailingZeros(uint(o.Shards)), shards: make([]shard, o.Shards)}
-	tables := int64(o.Shards) * (shardBytes + chunkBytes + minCells*cellBytes)
-	s.limit = int((o.MaxBytes - tables) / 8 * 7) // an allocation is rounded up by at most 1/8
-	s.env.maxBytes, s.env.horizon = o.MaxBytes, o.Horizon
-	s.env.tombstones = o.MaxBytes / tombstoneShare / int64(o.Shards)
-	s.env.floor.Store(&Version{})
-	s.node.Store(o.Node)
+	v, err := newEnv(&o)
+	if err != nil {
+		return nil, err
+	}
+	n := bits.TrailingZeros(uint(o.Shards))
+	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards)}
+	v.first = &s.shards[0]
 	for i := range s.shards {
-		s.shards[i].init(&s.env)
+		s.shards[i].init(v, n)
 	}
+	s.limit = s.most()
+	s.node.Store(o.Node)
 	return s, nil
 }
 
+// newEnv makes what the shards share, memory included.
+func newEnv(o *Options) (*env, error) {
+	shards := int64(o.Shards)
+	m, err := newMemory(o.MaxBytes, o.Shards, o.heap)
+	if err != nil {
+		return nil, err
+	}
+	segments := &m.segments
+	v := &env{
+		memory: m, seed: o.Seed, mask: ^o.blind, horizon: o.Horizon, budget: o.MaxBytes,
+		about:       make([]segment, len(segments.mem)/segments.unit),
+		segmentBits: uint(bits.TrailingZeros(uint(segments.unit))),
+		maxBytes:    o.MaxBytes - int64(segments.most)*segments.cost - int64(m.pages.most)*m.pages.cost,
+		tombstones:  o.MaxBytes / tombstoneShare / shards,
+		ghosts:      o.MaxBytes / ghostShare / shards,
+		share:       o.MaxBytes / shards,
+	}
+	v.nodes.init(o.MaxBytes)
+	m.used.Add(int64(len(v.nodes.ids)) * 8)
+	v.leafBits = uint(min(bits.Len64(uint64(o.MaxBytes/leafShare))-1, maxLeafBits))
+	v.leafBits = max(v.leafBits, uint(bits.TrailingZeros(uint(o.Shards))))
+	v.floor.Store(&Version{})
+	return v, nil
+}
+
+// most returns the bytes of key and value that fit when all else is evicted, every shard has the most tables for its
+// leaves, and a segment of each log is in use in each.
+func (s *Store) most() int {
+	v := s.env
+	left := v.maxBytes - v.memory.used.Load()
+	left -= int64(len(s.shards)) * (minIndexBytes + 2*v.memory.segments.cost)
+	left -= 8 * epochsBusy << v.leafBits
+	pages := &v.memory.pages
+	return int(left / pages.cost * int64(pages.unit-pageHead))
+}
+
 // Hash returns the key hash that the other methods take: 64 bits of xxh3 under the store's seed.
-func (s *Store) Hash(key []byte) uint64 { return xxh3.HashSeed(key, s.seed) }
+func (s *Store) Hash(key []byte) uint64 { return s.env.hash(key) }
 
 func (s *Store) shardNumber(hash uint64) int { return int(hash >> s.shift) }
 func (s *Store) shardOf(hash uint64) *shard  { return &s.shards[s.shardNumber(hash)] }
@@ -69,7 +104,9 @@ func (s *Store) Len() int {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
-		n += sh.keys
+		if !sh.stale || !sh.whole {
+			n += sh.keys
+		}
 		sh.mu.RUnlock()
 	}
 	return n
@@ -77,12 +114,11 @@ func (s *Store) Len() int {
 
 // Counts adds up the shards, one at a time.
 func (s *Store) Counts() Counts {
-	c := Counts{MaxBytes: s.env.maxBytes}
+	c := Counts{MaxBytes: s.env.budget, Bytes: s.env.memory.used.Load()}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
 		c.Keys += sh.keys
-		c.Bytes += sh.bytes
 		c.Tombstones += sh.tombstones
 		c.TombstoneBytes += sh.tombstoneBytes
 		c.Evictions += sh.evictions

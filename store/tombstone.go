@@ -2,34 +2,48 @@ package store
 
 // stripDue drops the values of records that have been dead for BareAfter (R3).
 func (sh *shard) stripDue(now uint64, budget int) (worked int) {
+	var e entry
 	for ; worked < budget; worked++ {
-		i := sh.lists[listDying].first
-		if i == none || sh.at(i).since+BareAfter > now {
+		at := sh.lists[listDying]
+		if at == 0 {
 			break
 		}
-		e := sh.at(i)
-		sh.detach(i)
-		e.strip()
-		e.flags |= bare
-		sh.attach(i, e.since)
+		sh.visit(at, &e)
+		if e.age(now) < BareAfter {
+			break
+		}
+		sh.detach(&e)
+		sh.strip(&e)
+		sh.attach(&e, now)
 	}
 	return worked
+}
+
+// strip drops the value of an entry: it becomes a tombstone.
+func (sh *shard) strip(e *entry) {
+	e.flags |= bare
+	sh.put(e, false, sh.keyOf(e), nil)
+}
+
+// keyOf returns the key where it lies, good until the next change; that of a large entry in a copy.
+func (sh *shard) keyOf(e *entry) []byte {
+	if e.page != 0 {
+		return sh.read(nil, e, 0, e.keyLen)
+	}
+	return sh.mem[int(e.at)+e.body:][:e.keyLen:e.keyLen]
 }
 
 // purgeDue forgets tombstones past the horizon, and the oldest ones while the tombstone budget is exceeded and they
 // are older than tombstoneMinAge (R13).
 func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 	var floor Version
-	for ; worked < budget; worked++ {
-		i := sh.lists[listDead].first
-		if i == none {
+	var e entry
+	for ; worked < budget && sh.oldest(logTombs, &e); worked++ {
+		age, over := e.age(now), sh.tombstoneBytes > sh.env.tombstones
+		if age < sh.env.horizon && !(over && age >= tombstoneMinAge) {
 			break
 		}
-		since, over := sh.at(i).since, sh.tombstoneBytes > sh.env.tombstones
-		if since+sh.env.horizon > now && !(over && since+tombstoneMinAge <= now) {
-			break
-		}
-		floor = maxVersion(floor, sh.purge(i, now))
+		floor = maxVersion(floor, sh.purge(&e, now))
 	}
 	sh.env.raiseFloor(floor)
 	return worked
@@ -38,24 +52,36 @@ func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 // purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left to give back memory.
 func (sh *shard) purgeOldest(now uint64, n int) (purged int) {
 	var floor Version
+	var e entry
 	for ; purged < n; purged++ {
-		i := sh.lists[listDead].first
-		if i == none {
-			if i = sh.lists[listDying].first; i == none {
+		if !sh.oldest(logTombs, &e) {
+			at := sh.lists[listDying]
+			if at == 0 {
 				break
 			}
+			sh.visit(at, &e)
 		}
-		floor = maxVersion(floor, sh.purge(i, now))
+		floor = maxVersion(floor, sh.purge(&e, now))
 	}
 	sh.env.raiseFloor(floor)
 	return purged
 }
 
+// oldest loads the first entry of a log.
+func (sh *shard) oldest(n int, e *entry) bool {
+	for s := sh.logs[n].first; s != 0; s = sh.about(s).next {
+		if at, size := sh.nextIn(s, 0); size != 0 {
+			sh.visit(at, e)
+			return true
+		}
+	}
+	return false
+}
+
 // purge forgets a tombstone and returns what the floor must cover: the higher of V and E (R14).
-func (sh *shard) purge(i uint32, now uint64) Version {
-	e := sh.at(i)
+func (sh *shard) purge(e *entry, now uint64) Version {
 	top := maxVersion(e.v, e.e)
-	sh.forget(i, EpochOf(now))
+	sh.forget(e, EpochOf(now))
 	sh.purged++
 	return top
 }

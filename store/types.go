@@ -75,6 +75,9 @@ type Options struct {
 	MaxBytes int64  // memory budget in bytes; 0: DefaultBytes
 	Seed     uint64 // of the key hash; the same on all nodes of a cluster (R18)
 	Horizon  uint64 // ms that a tombstone is kept (R13); 0: DefaultHorizon
+
+	blind uint64 // for tests: bits that every key hash lacks
+	heap  bool   // for tests: no mapped memory, so that the race detector sees it
 }
 
 // Meta is what Get tells about an entry beside its value.

@@ -10,16 +10,16 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	}
 	content := Content(KindString, false, value)
 	sh := s.shardOf(hash)
-	sh.mu.Lock()
-	i, found := sh.findLive(key, hash, now)
-	res.Existed = found && sh.at(i).readable(now)
-	if res.Existed && o.Get {
-		dst = append(dst, sh.at(i).value()...)
+	var e entry
+	sh.lock(now)
+	res.Existed = sh.findLive(&e, key, hash, now) && e.readable(now)
+	if res.Existed {
+		hit(e.cell)
+		if o.Get {
+			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
+		}
 	}
 	if res.Existed && o.NX || !res.Existed && o.XX {
-		if found {
-			sh.at(i).touch()
-		}
 		sh.mu.Unlock()
 		return dst, res
 	}
@@ -30,13 +30,10 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 		ExpireAt: o.ExpireAt, ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
 	if res.Existed && o.KeepTTL {
-		sh.at(i).keep(&res.Record)
+		e.keep(&res.Record)
 	}
-	if !found {
-		i = sh.insert(key, value, hash, now)
-	}
-	sh.apply(i, &res.Record, true, true, now)
-	sh.trim(i, now)
+	sh.apply(&e, &res.Record, true, true, now)
+	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(key, hash, now)
@@ -45,12 +42,12 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 }
 
 // findLive finds a key for a write and settles its expiry.
-func (sh *shard) findLive(key []byte, hash, now uint64) (uint32, bool) {
-	i, found := sh.find(key, hash)
-	if found {
-		sh.settle(i, now)
+func (sh *shard) findLive(e *entry, key []byte, hash, now uint64) bool {
+	if !sh.find(e, key, hash) {
+		return false
 	}
-	return i, found
+	sh.settle(e, now)
+	return true
 }
 
 // keep makes r a write over the entry that keeps its time to live: the expiry register goes along as it is, and base
@@ -62,7 +59,7 @@ func (e *entry) keep(r *Record) {
 	}
 	r.Flags |= Keeps
 	r.BaseStamp, r.BaseNode = base.Stamp, base.Node
-	r.ExpireAt, r.ExpireStamp, r.ExpireNode = e.at, e.e.Stamp, e.e.Node
+	r.ExpireAt, r.ExpireStamp, r.ExpireNode = e.expireAt, e.e.Stamp, e.e.Node
 }
 
 // Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless blind: for a node that cannot
@@ -72,9 +69,9 @@ func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, exis
 		return r, false, false
 	}
 	sh := s.shardOf(hash)
-	sh.mu.Lock()
-	i, found := sh.findLive(key, hash, now)
-	existed = found && sh.at(i).readable(now)
+	var e entry
+	sh.lock(now)
+	existed = sh.findLive(&e, key, hash, now) && e.readable(now)
 	if !existed && !blind {
 		sh.mu.Unlock()
 		return r, false, false
@@ -84,11 +81,8 @@ func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, exis
 		Key: key, Kind: KindString, Flags: Deleted, Content: tombstoneContent, Stamp: v.Stamp, Node: v.Node,
 		ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
-	if !found {
-		i = sh.insert(key, nil, hash, now)
-	}
-	sh.apply(i, &r, true, true, now)
-	sh.trim(i, now)
+	sh.apply(&e, &r, true, true, now)
+	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(key, hash, now)
@@ -128,18 +122,24 @@ func (s *Store) Persist(key []byte, hash, now uint64) (r Record, ok bool) {
 // expiry writes the expiry register alone (R2) if may allows it, given the expiry that counts now.
 func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bool) (r Record, ok bool) {
 	sh := s.shardOf(hash)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	i, found := sh.findLive(key, hash, now)
-	if !found || !sh.at(i).readable(now) || !may(sh.at(i).expiry()) {
+	var e entry
+	sh.lock(now)
+	if !sh.findLive(&e, key, hash, now) || !e.readable(now) || !may(e.expiry()) {
+		sh.mu.Unlock()
 		return r, false
 	}
-	e, v := sh.at(i), s.version(sh, now)
+	v := s.version(sh, now)
 	r = Record{
 		Key: key, Kind: e.kind, Flags: ExpiryOnly, Content: e.content, Stamp: e.v.Stamp, Node: e.v.Node,
 		ExpireAt: at, ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
-	sh.apply(i, &r, false, true, now)
+	hit(e.cell)
+	sh.apply(&e, &r, false, true, now)
+	sh.trim(e.at, now)
+	sh.mu.Unlock()
+	if s.over() {
+		s.reclaim(key, hash, now)
+	}
 	return r, true
 }
 
@@ -150,11 +150,11 @@ func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64) (out [
 		return dst, 0, r, ErrTooLarge
 	}
 	sh := s.shardOf(hash)
-	sh.mu.Lock()
-	i, found := sh.findLive(key, hash, now)
-	existed := found && sh.at(i).readable(now)
+	var e entry
+	sh.lock(now)
+	existed := sh.findLive(&e, key, hash, now) && e.readable(now)
 	if existed {
-		n, err = parseInt(sh.at(i).value())
+		n, err = sh.number(&e)
 	}
 	if err == nil {
 		n, err = add(n, delta)
@@ -171,16 +171,23 @@ func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64) (out [
 		ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
 	if existed {
-		sh.at(i).keep(&r)
+		hit(e.cell)
+		e.keep(&r)
 	}
-	if !found {
-		i = sh.insert(key, value, hash, now)
-	}
-	sh.apply(i, &r, true, true, now)
-	sh.trim(i, now)
+	sh.apply(&e, &r, true, true, now)
+	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(key, hash, now)
 	}
 	return out, n, r, nil
+}
+
+// number reads the value of an entry as a decimal number.
+func (sh *shard) number(e *entry) (int64, error) {
+	var digits [maxNumberBytes]byte
+	if e.valueLen > maxNumberBytes {
+		return 0, ErrNotInteger
+	}
+	return parseInt(sh.read(digits[:0], e, e.keyLen, e.keyLen+e.valueLen))
 }

@@ -18,6 +18,9 @@ var impure = []string{
 	"golang.org/x/sys/unix", "golang.org/x/net",
 }
 
+// mapped is the one file of a pure package that asks the system for something: memory that the collector does not walk.
+var mapped = map[string]string{"store/pages_unix.go": "golang.org/x/sys/unix"}
+
 // clocks are the functions of package time that read a clock, wait for one or start a timer.
 var clocks = []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Now", "Since", "Sleep", "Tick", "Until"}
 
@@ -30,7 +33,7 @@ func TestPurePackagesImportNoSocketNoFileNoLog(t *testing.T) {
 			continue
 		}
 		for _, path := range s.imports() {
-			if slices.Contains(impure, path) {
+			if slices.Contains(impure, path) && mapped[s.path] != path {
 				t.Errorf("%s imports %s: %s takes bytes, time and randomness as arguments", s.path, path, s.folder)
 			}
 		}

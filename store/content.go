@@ -1,0 +1,106 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Key and value of an entry are one string of bytes. The first of them lie in the entry, the rest, of a large one, in a
+// chain of pages, each of them full. So a large value costs no more than its bytes, and needs no room in a row.
+
+// read appends bytes from to to of an entry's key and value to dst.
+func (sh *shard) read(dst []byte, e *entry, from, to int) []byte {
+	b := sh.mem[e.at:]
+	if e.page == 0 {
+		return append(dst, b[e.body+from:e.body+to]...)
+	}
+	n := sh.inline(e)
+	if from < n {
+		dst = append(dst, b[e.body+from:e.body+min(to, n)]...)
+	}
+	pages := &sh.env.memory.pages
+	for page := e.page; n < to; {
+		b := pages.at(page)
+		rest := b[pageHead:]
+		if skip := from - n; skip < len(rest) {
+			dst = append(dst, rest[max(skip, 0):min(to-n, len(rest))]...)
+		}
+		n += len(rest)
+		page = binary.LittleEndian.Uint32(b)
+	}
+	return dst
+}
+
+// hasKey tells whether the key of an entry is key.
+func (sh *shard) hasKey(e *entry, key []byte) bool {
+	if len(key) != e.keyLen {
+		return false
+	}
+	n := sh.inline(e)
+	b := sh.mem[int(e.at)+e.body:]
+	if e.page == 0 || len(key) <= n {
+		return bytes.Equal(b[:len(key)], key)
+	}
+	if !bytes.Equal(b[:n], key[:n]) {
+		return false
+	}
+	pages := &sh.env.memory.pages
+	for page, rest := e.page, key[n:]; len(rest) > 0; {
+		b := pages.at(page)
+		k := min(len(rest), len(b)-pageHead)
+		if !bytes.Equal(b[pageHead:pageHead+k], rest[:k]) {
+			return false
+		}
+		rest = rest[k:]
+		page = binary.LittleEndian.Uint32(b)
+	}
+	return true
+}
+
+// writeBody writes key and value: to body as much as is not whole pages, the rest to pages new to the entry.
+func (sh *shard) writeBody(e *entry, body, key, value []byte) {
+	n := sh.inline(e)
+	k := copy(body[:n], key)
+	v := copy(body[k:n], value)
+	key, value = key[k:], value[v:]
+	e.page = 0
+	if len(key)+len(value) == 0 {
+		return
+	}
+	pages := &sh.env.memory.pages
+	var last []byte
+	for len(key)+len(value) > 0 {
+		page := pages.take()
+		sh.pages++
+		sh.grown = true
+		if last == nil {
+			e.page = page
+		} else {
+			binary.LittleEndian.PutUint32(last, page)
+		}
+		last = pages.at(page)
+		k := copy(last[pageHead:], key)
+		v := copy(last[pageHead+k:], value)
+		key, value = key[k:], value[v:]
+	}
+	binary.LittleEndian.PutUint32(last, 0)
+}
+
+// freePages gives the pages of a large entry back, those in a row together.
+func (sh *shard) freePages(e *entry) {
+	pages := &sh.env.memory.pages
+	first, n := e.page, 0
+	for page := e.page; page != 0; {
+		if page != first+uint32(n) {
+			pages.give(first, n)
+			first, n = page, 0
+		}
+		n++
+		sh.pages--
+		page = binary.LittleEndian.Uint32(pages.at(page))
+	}
+	if n > 0 {
+		pages.give(first, n)
+	}
+	e.page = 0
+}

@@ -1,0 +1,111 @@
+package store
+
+import "math/bits"
+
+// leaves keeps the fingerprints of a shard's leaves as sums keeps the shard's (R18): what each epoch added to each leaf. An
+// epoch in which nothing changed has no table; the table of one that left the window is added to base and used again.
+type leaves struct {
+	bits   uint                // bits of what the shard's number left of a hash that name the leaf
+	oldest uint64              // the epoch of the first table
+	base   []uint64            // by leaf, of all epochs before oldest
+	tables [][]uint64          // by number of the table and leaf
+	table  [epochsWindow]uint8 // number of the table plus one, by epoch mod epochsWindow; 0: none
+	busy   uint64              // a bit for each table in use
+}
+
+func (l *leaves) init(bits uint) {
+	l.bits = bits
+	l.base = make([]uint64, 1<<bits)
+}
+
+func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * 8 << l.bits }
+
+// leaf returns the number of the leaf for a hash without the bits of the shard's number.
+func (l *leaves) leaf(rest uint64) int { return int(rest >> (64 - l.bits)) }
+
+// of returns the table of an epoch, nil if it has none.
+func (l *leaves) of(epoch uint64) []uint64 {
+	n := int(l.table[epoch%epochsWindow])
+	if n == 0 {
+		return nil
+	}
+	return l.tables[n-1]
+}
+
+// add is that of sums for one leaf. It tells whether that took a table.
+func (l *leaves) add(rest, epoch, change uint64) (opened bool) {
+	if epoch < l.oldest {
+		l.base[l.leaf(rest)] += change
+		return false
+	}
+	epoch = min(epoch, l.oldest+epochsWindow-1)
+	t := l.of(epoch)
+	if opened = t == nil; opened {
+		t = l.open(epoch)
+	}
+	t[l.leaf(rest)] += change
+	return opened
+}
+
+// open gives an epoch a table of zeros.
+func (l *leaves) open(epoch uint64) []uint64 {
+	n := bits.TrailingZeros64(^l.busy)
+	if n == len(l.tables) {
+		l.tables = append(l.tables, make([]uint64, 1<<l.bits))
+	}
+	l.busy |= 1 << n
+	l.table[epoch%epochsWindow] = uint8(n + 1)
+	return l.of(epoch)
+}
+
+// removeAll takes from every leaf, as of an epoch, all that it has.
+func (l *leaves) removeAll(epoch uint64) {
+	epoch = max(min(epoch, l.oldest+epochsWindow-1), l.oldest)
+	t := l.of(epoch)
+	if t == nil {
+		t = l.open(epoch)
+	}
+	for i, v := range l.base {
+		t[i] = -v
+	}
+	for e := l.oldest; e < l.oldest+epochsWindow; e++ {
+		if o := l.of(e); o != nil && e != epoch {
+			for i, v := range o {
+				t[i] -= v
+			}
+		}
+	}
+}
+
+// slide follows the window of sums.
+func (l *leaves) slide(oldest uint64) {
+	for n := 0; l.oldest < oldest && n < epochsWindow; n++ {
+		if t := l.of(l.oldest); t != nil {
+			for i, change := range t {
+				l.base[i] += change
+			}
+			clear(t)
+			slot := &l.table[l.oldest%epochsWindow]
+			l.busy &^= 1 << (*slot - 1)
+			*slot = 0
+		}
+		l.oldest++
+	}
+	l.oldest = max(l.oldest, oldest)
+}
+
+// at adds the fingerprints of the leaves as of the end of an epoch of the window to sum, which has one for each 1<<shift
+// leaves.
+func (l *leaves) at(sum []uint64, shift uint, from int, epoch uint64) {
+	n := len(sum) << shift
+	for i, v := range l.base[from : from+n] {
+		sum[i>>shift] += v
+	}
+	for e := l.oldest; e <= epoch && e < l.oldest+epochsWindow; e++ {
+		if t := l.of(e); t != nil {
+			for i, v := range t[from : from+n] {
+				sum[i>>shift] += v
+			}
+		}
+	}
+}
