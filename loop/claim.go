@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 func claim(addr netip.AddrPort) (release func(), err error) {
 	release, err = claimName(addr.Port())
 	if err != nil {
-		return nil, err
+		return nil, &nameTaken{addr.Port(), err}
 	}
 	ln, err := net.Listen("tcp4", addr.String())
 	if err != nil {
@@ -24,6 +25,17 @@ func claim(addr netip.AddrPort) (release func(), err error) {
 	_ = ln.Close()
 	return release, nil
 }
+
+// nameTaken says that another covey node of this machine holds a port, on whatever address.
+type nameTaken struct {
+	port uint16
+	err  error
+}
+
+func (e *nameTaken) Error() string {
+	return fmt.Sprintf("port %d is held by another covey node", e.port)
+}
+func (e *nameTaken) Unwrap() error { return e.err }
 
 // claimFrom claims addr or, unless it was asked for by name, the next free port after it.
 func claimFrom(addr netip.AddrPort, exact bool) (netip.AddrPort, func(), error) {
@@ -39,6 +51,10 @@ func claimFrom(addr netip.AddrPort, exact bool) (netip.AddrPort, func(), error) 
 		}
 		if !inUse(err) {
 			return addr, nil, fmt.Errorf("cannot listen on %s: %w; give --listen an address and port this machine may use", try, err)
+		}
+		var held *nameTaken
+		if exact && errors.As(err, &held) {
+			return addr, nil, fmt.Errorf("port %d is taken by another covey node of this machine; give --listen another port, or leave --listen out to take the next free one", port)
 		}
 		if exact {
 			return addr, nil, fmt.Errorf("%s is taken by another process; stop it, or give --listen another port, or leave --listen out to take the next free one", try)

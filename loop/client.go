@@ -1,8 +1,6 @@
 package loop
 
 import (
-	"errors"
-
 	"github.com/panjf2000/gnet/v2"
 
 	"covey/codec"
@@ -12,6 +10,9 @@ import (
 // client is a turn of a client's connection: everything that has arrived is carried out, in
 // order, or waits.
 func (l *eventLoop) client(c *conn, now int64) gnet.Action {
+	if l.n.leaving.Load() {
+		return gnet.Close // what was answered is on its way to the peers; nothing is added
+	}
 	if c.waiting {
 		return c.pileUp()
 	}
@@ -48,8 +49,10 @@ func (c *conn) pileUp() gnet.Action {
 	return c.bounded()
 }
 
+// bounded closes a client that has piled up too much, by itself or with all the others together.
 func (c *conn) bounded() gnet.Action {
-	if len(c.in) > maxWaitingInput+max(c.need, codec.MaxFrame) {
+	crowd := len(c.in) > keepBuffer && c.l.n.piled.Load() > max(minWaitingTotal, c.l.n.cfg.MaxMemory/waitingShare)
+	if crowd || len(c.in) > maxWaitingInput+max(c.need, codec.MaxFrame) {
 		c.l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}
@@ -163,19 +166,25 @@ func frame(buf []byte) (h codec.Header, body []byte, n int, err error) {
 // wait parks the connection: its command stays in c.in and is tried again when a bell rings.
 func (l *eventLoop) wait(c *conn) {
 	c.waiting = true
-	l.parked[c] = struct{}{}
-	l.setWaiters()
+	l.park(c)
 	if c.client.Dirty {
 		// It waits for this turn's own writes to reach the ring, which is about to happen.
 		l.bell.ring(c)
 	}
 }
 
-// unpark is wait undone, also when the connection closes.
-func (l *eventLoop) unpark(c *conn) {
-	c.waiting = false
-	delete(l.parked, c)
+// park has a connection looked at whenever the loop's bell rings, at every tick at the latest.
+func (l *eventLoop) park(c *conn) {
+	l.parked[c] = struct{}{}
 	l.setWaiters()
+}
+
+// unpark is park undone, also when the connection closes.
+func (l *eventLoop) unpark(c *conn) {
+	if _, parked := l.parked[c]; parked {
+		delete(l.parked, c)
+		l.setWaiters()
+	}
 }
 
 // setWaiters publishes how many clients of this loop wait.
@@ -189,10 +198,9 @@ func (l *eventLoop) resume(c *conn, now int64) {
 	if c.g.OutboundBuffered() > maxQueuedReply {
 		return
 	}
+	c.waiting = false
 	l.unpark(c)
 	if l.client(c, now) == gnet.Close {
 		c.close()
 	}
 }
-
-var errPeerFrame = errors.New("a frame of peers on a client's connection")

@@ -33,6 +33,7 @@ type conn struct {
 	closed   bool // gnet has closed it: the descriptor may be someone else's by now
 	waiting  bool // its next command waits, for peers, for time or for its own replies to drain
 	lastByte int64
+	closeBy  int64 // a link that is to close and has bytes to send: ns, 0 when none is
 
 	client command.Client
 	parser codec.Parser
@@ -74,7 +75,14 @@ func (c *conn) grow(n int) {
 	}
 	in := make([]byte, len(c.in), size)
 	copy(in, c.in)
+	c.l.n.piled.Add(int64(cap(in) - cap(c.in)))
 	c.in = in
+}
+
+// release gives the assembly buffer back.
+func (c *conn) release() {
+	c.l.n.piled.Add(-int64(cap(c.in)))
+	c.in = nil
 }
 
 // keep stores the unconsumed rest of what source returned and takes everything from gnet.
@@ -93,7 +101,7 @@ func (c *conn) keep(buf []byte, used int) {
 	}
 	c.in = c.in[:copy(c.in, rest)]
 	if len(c.in) == 0 && cap(c.in) > keepBuffer {
-		c.in = nil
+		c.release()
 	}
 }
 

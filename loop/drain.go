@@ -2,10 +2,12 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -47,7 +49,11 @@ func (n *node) drain(now int64) {
 
 // logChange writes the one line of a membership change.
 func (n *node) logChange(ch *peer.Change) {
-	n.log.Info("member changed", "id", codec.FormatID(ch.ID), "addr", ch.Addr.String(),
+	addr := "" // a re-key concerns this node itself
+	if ch.Addr.IsValid() {
+		addr = ch.Addr.String()
+	}
+	n.log.Info("member changed", "id", codec.FormatID(ch.ID), "addr", addr,
 		"state", ch.New.String(), "was", ch.Old.String(), "reason", ch.Reason)
 }
 
@@ -61,13 +67,25 @@ func (n *node) dial(d peer.Dial) {
 	n.dials.Add(1)
 	go func() {
 		defer n.dials.Done()
+		n.dialSlots <- struct{}{}
+		defer func() { <-n.dialSlots }()
 		if err := n.connect(d); err != nil {
-			n.log.Debug("dial failed", "addr", d.Addr.String(), "reason", err.Error())
+			n.logDial(d.Addr, err)
 			now := n.clock.now()
 			n.mind.Step(now, peer.Event{Kind: peer.EventDialFailed, Addr: d.Addr, Number: d.Number})
 			n.drain(now)
 		}
 	}()
+}
+
+// logDial says once of an address that the user gave that it cannot be reached; of others, which
+// are hints, only who debugs wants to know.
+func (n *node) logDial(addr netip.AddrPort, err error) {
+	if said, given := n.static[addr]; given && !said.Swap(true) {
+		n.log.Warn("--peer cannot be reached, it is tried on", "addr", addr.String(), "reason", err.Error())
+		return
+	}
+	n.log.Debug("dial failed", "addr", addr.String(), "reason", err.Error())
 }
 
 func (n *node) connect(d peer.Dial) error {
@@ -82,11 +100,19 @@ func (n *node) connect(d peer.Dial) error {
 	if err != nil {
 		return err
 	}
+	if said, given := n.static[d.Addr]; given {
+		said.Store(false)
+	}
 	ctx := gnet.NewContext(context.Background(), &dialed{number: d.Number})
 	done, err := n.engine.Register(gnet.NewNetConnContext(ctx, side))
 	if err != nil {
 		_ = side.Close()
 		return err
 	}
-	return (<-done).Err
+	select {
+	case res := <-done:
+		return res.Err
+	case <-time.After(peer.DialTimeout):
+		return errors.New("the engine did not take the connection")
+	}
 }

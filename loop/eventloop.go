@@ -104,11 +104,17 @@ func (l *eventLoop) answer() {
 	l.shrink()
 }
 
-// attend looks at one connection that somebody rang for.
+// attend looks at one connection that somebody rang for. A panic costs that connection.
 func (l *eventLoop) attend(c *conn, now int64) {
 	if c.closed {
 		return
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			l.n.panicked(r)
+			c.close()
+		}
+	}()
 	switch {
 	case c.link != nil:
 		l.flush(c, now)

@@ -40,7 +40,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	d, ours := g.Context().(*dialed)
 	g.SetContext(c)
 	l.conns[c] = struct{}{}
-	if !ours && open > n.connLimit {
+	if !ours && open > int64(n.share.conns) {
 		n.counters.refused.Add(1)
 		c.protocol = protocolRESP
 		return []byte("-ERR this node serves as many connections as it may; close some, or raise the descriptor limit (ulimit -n) and restart it\r\n"), gnet.Close
@@ -64,7 +64,7 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	n.counters.connections.Add(-1)
 	delete(l.conns, c)
 	l.unpark(c)
-	c.in = nil
+	c.release()
 	if c.link != nil {
 		now := n.clock.now()
 		n.linkClosed(c, now)
@@ -81,18 +81,25 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 		_, _ = g.Discard(-1)
 		c.l.answer()
 	default:
+		defer h.survive(nil, &act)
 		h.n.datagram(g)
 	}
 	return gnet.None
 }
 
-// survive turns a panic in a handler into the loss of one connection.
+// survive turns a panic in a handler into the loss of one connection, or of one datagram.
 func (h *handler) survive(c *conn, act *gnet.Action) {
 	if r := recover(); r != nil {
-		h.n.counters.panics.Add(1)
-		h.n.log.Error("handler panicked, connection closed", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-		*act = gnet.Close
+		h.n.panicked(r)
+		if c != nil {
+			*act = gnet.Close
+		}
 	}
+}
+
+func (n *node) panicked(r any) {
+	n.counters.panics.Add(1)
+	n.log.Error("handler panicked, what it worked on is dropped", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
 
 // traffic dispatches by protocol; the first byte decides (DESIGN: one TCP port).

@@ -28,7 +28,7 @@ func (n *node) Facts() command.Facts {
 	return command.Facts{
 		ID: n.mind.ID(), Release: n.cfg.Version, Cluster: n.cfg.Cluster, Port: n.cfg.Listen.Port(),
 		PID: os.Getpid(), Loops: n.cfg.loops(), Now: n.clock.now(), Uptime: int64(n.uptime().Seconds()),
-		Connections: int(c.connections.Load()), MaxConnections: int(n.connLimit),
+		Connections: int(c.connections.Load()), MaxConnections: n.share.conns,
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Commands: c.commands.Load(),
 		Tally:     command.Tally{Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.errors.Load()},
 		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Linked: len(n.mind.Links()), Head: n.ring.Head(),

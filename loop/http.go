@@ -2,9 +2,12 @@ package loop
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+
+	"golang.org/x/net/netutil"
 
 	"covey/codec"
 	"covey/internal/status"
@@ -42,7 +45,8 @@ func (n *node) serveHTTP() (*webServer, error) {
 		return nil, fmt.Errorf("cannot serve HTTP on %s: %w; give --http another address, or off", addr, err)
 	}
 	srv := status.Server(func() bool { return n.mind.State() == codec.StateReady })
-	go func() { _ = srv.Serve(ln) }()
+	srv.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
+	go func() { _ = srv.Serve(netutil.LimitListener(ln, n.share.probes)) }()
 	return &webServer{srv: srv, addr: addr}, nil
 }
 

@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"time"
+
+	"covey/peer"
+)
 
 // Every bound of this package, with its unit and the reason for it.
 const (
@@ -9,10 +13,17 @@ const (
 	// accept runs out of descriptors, so the node must refuse before that.
 	maxConns = 10_000
 
-	// reservedDescriptors are kept for listeners, pollers, doorbells, beacons, logs and dials.
-	reservedDescriptors = 64
+	// baseDescriptors are kept for the standard streams, the name of the port, beacons, netlink, the
+	// HTTP listener, resolvers and logs; loopDescriptors for each loop: two listeners, a poller and
+	// its wake-up, a doorbell's two ends (measured: 6).
+	baseDescriptors = 24
+	loopDescriptors = 6
 
-	// minConns keeps at least this many connections even under a tiny limit.
+	// What is left is shared: dials and probes take a part each, within bounds; the rest serves connections.
+	dialShare, minDials, maxDials    = 8, 2, peer.MaxDialing
+	probeShare, minProbes, maxProbes = 16, 2, 16
+
+	// minConns is the least that a node is of any use with.
 	minConns = 8
 
 	// readBuffer is what one read of a socket takes at most, in bytes: the bound of a turn.
@@ -28,6 +39,15 @@ const (
 	// maxWaitingInput is how many unparsed bytes a client may pile up, in bytes beyond the one
 	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
 	maxWaitingInput = 32 << 20
+
+	// waitingShare: all clients together may pile up max-memory / waitingShare of input, in bytes, and
+	// minWaitingTotal at least. Who wants more while it has more than its share (keepBuffer) is closed.
+	waitingShare    = 8
+	minWaitingTotal = 64 << 20
+
+	// maxQueuedPeer is how many unsent bytes a link may have before it is written to again: the
+	// window is the peer's promise, this is what it cannot break.
+	maxQueuedPeer = peer.Window
 
 	// minGrow is the smallest step by which an assembly buffer grows, in bytes.
 	minGrow = 16 << 10
@@ -62,8 +82,18 @@ const (
 	// sweepBudget is how many records a tick may look at for expiry.
 	sweepBudget = 20_000
 
-	// leaveTimeout bounds the good-bye at SIGTERM.
-	leaveTimeout = 500 * time.Millisecond
+	// drainTimeout bounds the wait at SIGTERM for peers to acknowledge what was written here, and
+	// leaveTimeout that for the good-byes to be sent. With dialGrace they stay below the 2 s in
+	// which a node is to be gone.
+	drainTimeout = 1000 * time.Millisecond
+	leaveTimeout = 600 * time.Millisecond
+	dialGrace    = 200 * time.Millisecond
+
+	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent.
+	closeTimeout = time.Second
+
+	// warnInterval is the least between two warnings about peers' breaches; the others are counted.
+	warnInterval = time.Second
 
 	// bootTimeout bounds the wait for gnet's first tick.
 	bootTimeout = 5 * time.Second

@@ -65,7 +65,11 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 // node goes on.
 func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 	l.n.counters.badInput.Add(1)
-	l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error())
+	if now-l.n.warned.Load() >= int64(warnInterval) {
+		l.n.warned.Store(now)
+		l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error(),
+			"bad_input", l.n.counters.badInput.Load())
+	}
 	l.n.drain(now)
 	c.write(c.link.Control(now, l.out[:0]))
 	return gnet.Close
@@ -73,11 +77,20 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 
 // flush writes what a link has to say: control frames first, then its share of the ring within
 // the window. What does not fit into one flush rings the bell again, so that others get a turn.
+// A peer that does not read is not written to: what it is owed stays where it has its bound.
 func (l *eventLoop) flush(c *conn, now int64) {
 	if c.closed {
 		return
 	}
 	closing := c.closing.Load() // before Control: the Bye was queued before the wish to close
+	switch full := c.g.OutboundBuffered() > maxQueuedPeer; {
+	case c.closeBy != 0:
+		l.finish(c, now)
+		return
+	case full && !closing:
+		l.park(c)
+		return
+	}
 	l.out = c.link.Control(now, l.out[:0])
 	if !c.write(l.out) {
 		return
@@ -94,13 +107,27 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		}
 		written += len(frames)
 	}
-	if closing {
+	switch {
+	case closing:
+		l.finish(c, now)
+	case c.link.More():
+		l.bell.ring(c)
+	default:
+		l.unpark(c)
+	}
+}
+
+// finish closes a link when its last bytes are with the kernel: gnet drops what a full socket
+// does not take, and with it the Bye.
+func (l *eventLoop) finish(c *conn, now int64) {
+	if c.closeBy == 0 {
+		c.closeBy = now + int64(closeTimeout)
+	}
+	if c.g.OutboundBuffered() == 0 || now >= c.closeBy {
 		c.close()
 		return
 	}
-	if c.link.More() {
-		l.bell.ring(c)
-	}
+	l.park(c)
 }
 
 // notifyLinks tells every link that the ring has grown.

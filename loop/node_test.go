@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/peer"
 )
 
 func TestALoneNodeBecomesReadyAndServesBothProtocols(t *testing.T) {
@@ -308,7 +310,7 @@ func TestATakenPortIsAnErrorOnlyWhenItWasAskedFor(t *testing.T) {
 	defer cancel()
 	testHook = nil
 	cfg.Out, cfg.Logger = a.out, a.n.log
-	if err := Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "taken by another process") {
+	if err := Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "taken by another covey node") {
 		t.Errorf("Run on a taken port returned %v", err)
 	}
 	cfg.ListenSet = false
@@ -328,4 +330,87 @@ func TestSIGTERMSaysLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "left", func() bool { return strings.Contains(a.log.String(), "state=left") })
+}
+
+func TestSIGTERMFlushesWhatWasWritten(t *testing.T) {
+	discovery := freePort(t)
+	a := startNode(t, testConfig(t, discovery))
+	b := startNode(t, testConfig(t, discovery))
+	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
+	c := dialRaw(t, a.addr)
+	const count = 20
+	for i := range count {
+		if got := c.do("SET", fmt.Sprintf("k%d", i), strings.Repeat("x", 1<<20)); got != "+OK" {
+			t.Fatal(got)
+		}
+	}
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := dialRaw(t, b.addr).do("DBSIZE"); got != fmt.Sprintf(":%d", count) {
+		t.Errorf("the peer has %s keys of %d", got, count)
+	}
+	eventually(t, "left", func() bool { return strings.Contains(b.log.String(), "state=left") })
+}
+
+// greetByHand makes a connection a link of a node that does not exist otherwise.
+func greetByHand(t *testing.T, addr string) *rawClient {
+	t.Helper()
+	c := dialRaw(t, addr)
+	g := codec.Greeting{Dialed: true, Cluster: peer.ClusterTag("test"), Node: codec.NodeID([6]byte{2, 9, 9, 9, 9, 9}, 1), Incarnation: 1, Stream: 99,
+		ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: 1, State: codec.StateSeeking, Dial: 1}
+	if _, err := c.Write(codec.AppendGreeting(nil, g)); err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, codec.HeaderLen)
+	if _, err := io.ReadFull(c.r, head); err != nil {
+		t.Fatalf("no greeting in answer: %v", err)
+	}
+	h, _, err := codec.DecodeHeader(head)
+	if err != nil || h.Kind != codec.KindGreeting {
+		t.Fatalf("%v, %v in answer to a greeting", h.Kind, err)
+	}
+	if _, err := io.CopyN(io.Discard, c.r, int64(h.Length)); err != nil {
+		t.Fatal(err)
+	}
+	g.Full = true
+	if _, err := c.Write(codec.AppendGreeting(nil, g)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAPeerThatDoesNotReadIsClosedBeforeItCostsMemory(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	c := greetByHand(t, tn.addr)
+	eventually(t, "linked", func() bool { return len(tn.n.mind.Links()) == 1 })
+	var flood []byte
+	for range 1000 {
+		flood = codec.AppendHeartbeat(flood, codec.Heartbeat{State: codec.StateSeeking})
+	}
+	const limit = 1 << 30
+	sent := 0
+	for sent < limit {
+		n, err := c.Write(flood)
+		sent += n
+		if err != nil {
+			break
+		}
+	}
+	if sent >= limit {
+		t.Errorf("%d MiB of heartbeats were taken and their answers kept", sent>>20)
+	}
+	eventually(t, "closed", func() bool { return len(tn.n.mind.Links()) == 0 })
+}
+
+func TestAPeerThatTheUserNamedAndNobodyFindsIsLoggedOnce(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	nobody := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	cfg.Peers = []string{nobody}
+	tn := startNode(t, cfg)
+	eventually(t, "tried often", func() bool { return tn.n.mind.Counters().DialsFailed >= 4 })
+	if got := strings.Count(tn.log.String(), "level=WARN msg=\"--peer cannot be reached"); got != 1 {
+		t.Errorf("%d warnings, want one:\n%s", got, tn.log)
+	}
 }

@@ -7,10 +7,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 
 	"covey/codec"
 	"covey/ifaces"
@@ -60,9 +60,16 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	n := &node{
 		cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(),
 		running: make(chan struct{}), failed: make(chan error, 1),
-		connLimit: connLimit(),
 	}
 	var err error
+	if n.share, err = shareDescriptors(descriptorLimit(), cfg.loops()); err != nil {
+		return nil, err
+	}
+	n.static = make(map[netip.AddrPort]*atomic.Bool, len(static))
+	for _, addr := range static {
+		n.static[addr] = new(atomic.Bool)
+	}
+	n.dialSlots = make(chan struct{}, n.share.dials)
 	if n.beacon, err = newBeacon(n, pattern); err != nil {
 		return nil, err
 	}
@@ -73,7 +80,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	n.ring = peer.NewRing(stream, int(cfg.MaxMemory/ringShare))
 	n.store, err = store.New(store.Options{
 		Node: id, MaxBytes: cfg.MaxMemory - cfg.MaxMemory/ringShare,
-		Seed: peer.ClusterTag(cfg.Cluster), Horizon: uint64(cfg.Horizon.Milliseconds()),
+		Seed: peer.HashSeed(cfg.Cluster), Horizon: uint64(cfg.Horizon.Milliseconds()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
@@ -156,17 +163,30 @@ func engineError(err error) error {
 	return errors.New("the engine stopped by itself, most likely out of file descriptors; raise the limit (ulimit -n) and start the node again")
 }
 
-// leave tells everybody that this node goes, and waits until the good-byes are with the kernel
-// or leaveTimeout has passed.
+// leave stops serving clients, lets the peers have what was written here, and says goodbye.
 func (n *node) leave() {
+	n.leaving.Store(true)
+	within(drainTimeout, func() bool {
+		for _, link := range n.mind.Links() {
+			if link.Backlog() > 0 {
+				return false
+			}
+		}
+		return true
+	})
 	now := n.clock.now()
 	n.mind.Leave(now)
 	n.drain(now)
-	deadline := time.NewTimer(leaveTimeout)
+	within(leaveTimeout, func() bool { return n.mind.Linked() == 0 })
+}
+
+// within waits for a condition, but not longer than limit.
+func within(limit time.Duration, cond func() bool) {
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	beat := time.NewTicker(5 * time.Millisecond)
+	beat := time.NewTicker(tickBusy)
 	defer beat.Stop()
-	for n.mind.Linked() > 0 {
+	for !cond() {
 		select {
 		case <-beat.C:
 		case <-deadline.C:
@@ -182,7 +202,12 @@ func (n *node) stop(stopped <-chan error) error {
 	cancel()
 	_ = n.engine.Stop(done)
 	err := <-stopped
-	n.dials.Wait()
+	dialed := make(chan struct{})
+	go func() { n.dials.Wait(); close(dialed) }()
+	select {
+	case <-dialed: // canceled by the context of Run
+	case <-time.After(dialGrace): // gnet may never answer for a connection that it did not take
+	}
 	return err
 }
 
@@ -205,16 +230,4 @@ func resolve(ctx context.Context, peers []string) ([]netip.AddrPort, error) {
 		out = append(out, netip.AddrPortFrom(ips[0].Unmap(), uint16(number)))
 	}
 	return out, nil
-}
-
-// connLimit is how many connections the descriptor limit leaves room for.
-func connLimit() int64 {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return minConns
-	}
-	if lim.Cur > maxConns+reservedDescriptors {
-		return maxConns
-	}
-	return max(int64(lim.Cur)-reservedDescriptors, minConns)
 }

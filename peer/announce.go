@@ -87,10 +87,13 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 	}
 	n.beacon.heard[from] = a.Sequence
 	n.counters.heard.Add(1)
+	m := n.known(a.Node)
+	if a.Lifetime == 0 && m != nil && m.incarnation == a.Incarnation {
+		m.leaves = true
+	}
 	if a.Lifetime == 0 || n.leaving || !addr.Addr().Unmap().Is4() || addr.Port() == 0 {
 		return
 	}
-	m := n.known(a.Node)
 	if m != nil && m.link != nil && m.incarnation == a.Incarnation {
 		return
 	}

@@ -201,6 +201,9 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	case reason == codec.ReasonSilent && l.said != 0:
 		m.lostAt, m.lostWhy = now-int64(VouchAge), "silent for "+DeadAfter.String()
 		n.judge(now, m)
+	case reason == 0 && m.leaves:
+		m.lostAt = 0
+		n.setState(now, m, Left, "announced that it leaves")
 	case reason == 0:
 		m.lostWhy = "connection closed without a goodbye"
 		n.judge(now, m)

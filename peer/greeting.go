@@ -223,7 +223,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
-	m.seen = now
+	m.seen, m.leaves = now, false
 	if again {
 		n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: Alive, Reason: "was started again"})
 		m.state, m.since = Alive, now

@@ -403,3 +403,23 @@ func TestAfterAQuarrelTheNextDialWaits(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoAnnouncesThatItLeavesHasLeftWithoutABye(t *testing.T) {
+	for _, announced := range []bool{true, false} {
+		b, x, y, c := pair(t)
+		if announced {
+			a := y.Announce(codec.FormAnnounce)
+			a.Lifetime = 0
+			b.hears(x, a, 2)
+		}
+		b.crash(c.sides[1].node)
+		b.settle()
+		want := Dead
+		if announced {
+			want = Left
+		}
+		if m := x.Members(nil)[1]; m.State != want {
+			t.Errorf("announced %v: the member is %v, want %v", announced, m.State, want)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package loop
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// share is how a node divides the descriptors it may open: whoever runs out of them inside accept
+// takes the whole engine down, so each use has its bound.
+type share struct {
+	conns  int // clients and peers
+	dials  int // under way at one time
+	probes int // HTTP connections
+}
+
+// shareDescriptors divides limit among the uses of a node with that many loops. The error says how
+// many descriptors are needed.
+func shareDescriptors(limit uint64, loops int) (share, error) {
+	base := baseDescriptors + loopDescriptors*loops
+	rest := int(min(limit, 4*maxConns)) - base
+	s := share{
+		dials:  min(max(rest/dialShare, minDials), maxDials),
+		probes: min(max(rest/probeShare, minProbes), maxProbes),
+	}
+	s.conns = min(rest-s.dials-s.probes, maxConns)
+	if s.conns < minConns {
+		return s, fmt.Errorf("%w: %d file descriptors are too few for %d loops; raise the limit to %d (ulimit -n), or give fewer --loops",
+			ErrConfig, limit, loops, base+minDials+minProbes+minConns)
+	}
+	return s, nil
+}
+
+// descriptorLimit is how many descriptors this process may open.
+func descriptorLimit() uint64 {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return baseDescriptors
+	}
+	return uint64(lim.Cur)
+}
