@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"unicode/utf8"
 
 	"covey/client"
 )
@@ -16,12 +14,13 @@ type getVerb struct {
 	Key string `arg:"" help:"The key."`
 }
 
-// valueReport is what covey get -o json prints; one of Value and Base64 is there when the key is.
+// valueReport is what covey get -o json prints; one of Value and Base64 is there when the key was found.
 type valueReport struct {
-	Key    string  `json:"key"`
-	Found  bool    `json:"found"`
-	Value  *string `json:"value,omitempty"`        // a value that is UTF-8
-	Base64 *string `json:"value_base64,omitempty"` // any other
+	Key       *string `json:"key,omitempty"`        // a key that is UTF-8
+	KeyBase64 *string `json:"key_base64,omitempty"` // any other
+	Found     bool    `json:"found"`
+	Value     *string `json:"value,omitempty"`        // a value that is UTF-8
+	Base64    *string `json:"value_base64,omitempty"` // any other
 }
 
 // Help is the second part of `covey get --help`.
@@ -45,7 +44,7 @@ func (v *getVerb) Run(ctx context.Context, p *process) error {
 	})
 	if errors.Is(err, client.ErrNotFound) {
 		if v.json() {
-			if err := printJSON(p.Stdout, valueReport{Key: v.Key}); err != nil {
+			if err := printJSON(p.Stdout, newValueReport(v.Key, nil, false)); err != nil {
 				return err
 			}
 		}
@@ -55,7 +54,7 @@ func (v *getVerb) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	if v.json() {
-		return printJSON(p.Stdout, newValueReport(v.Key, value))
+		return printJSON(p.Stdout, newValueReport(v.Key, value, true))
 	}
 	if !v.Raw {
 		value = append(value, '\n')
@@ -64,14 +63,11 @@ func (v *getVerb) Run(ctx context.Context, p *process) error {
 	return err
 }
 
-func newValueReport(key string, value []byte) valueReport {
-	r := valueReport{Key: key, Found: true}
-	if utf8.Valid(value) {
-		text := string(value)
-		r.Value = &text
-		return r
+func newValueReport(key string, value []byte, found bool) valueReport {
+	r := valueReport{Found: found}
+	r.Key, r.KeyBase64 = inJSON(key)
+	if found {
+		r.Value, r.Base64 = inJSON(value)
 	}
-	text := base64.StdEncoding.EncodeToString(value)
-	r.Base64 = &text
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -54,19 +55,24 @@ func run(ctx context.Context, args []string, p *process) int {
 }
 
 func execute(ctx context.Context, args []string, p *process) error {
-	line, err := parse(args, p, new(grammar))
+	variables := &environment{lookup: p.LookupEnv}
+	line, err := parse(args, variables, p, new(grammar))
 	if line == nil || err != nil {
 		return err
 	}
 	line.BindTo(ctx, (*context.Context)(nil))
 	line.Bind(p)
-	return line.Run()
+	err = line.Run()
+	var f *failure
+	if errors.As(err, &f) && f.status == exitUsage {
+		return failf(exitUsage, "%s", variables.explain(f.sentence))
+	}
+	return err
 }
 
 // parse reads the arguments and the environment into g. It returns nil and no error when all there was to do was to
 // show help.
-func parse(args []string, p *process, g *grammar) (*kong.Context, error) {
-	variables := &environment{lookup: p.LookupEnv}
+func parse(args []string, variables *environment, p *process, g *grammar) (*kong.Context, error) {
 	helped := false
 	parser, err := kong.New(g,
 		kong.Name("covey"),
@@ -74,6 +80,7 @@ func parse(args []string, p *process, g *grammar) (*kong.Context, error) {
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(int) { helped = true }), // kong shows help, asks to leave, and then goes on parsing
 		kong.Resolvers(variables),
+		kong.KindMapper(reflect.String, kong.MapperFunc(anyBytes)),
 		kong.ValueFormatter(describe),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 	)
@@ -90,6 +97,9 @@ func parse(args []string, p *process, g *grammar) (*kong.Context, error) {
 	if flag := strayFlag(line); flag != "" {
 		return nil, failf(exitUsage, "--%s is a flag of `covey run`, not of `covey %s`; `covey %[2]s --help` shows what there is", flag, line.Selected().Name)
 	}
+	if flag := emptyFlag(line); flag != nil {
+		return nil, failf(exitUsage, "%s", variables.explain(fmt.Sprintf("--%s has an empty value; give %s, or leave it out", flag.Name, flag.FormatPlaceHolder())))
+	}
 	return line, nil
 }
 
@@ -103,16 +113,22 @@ func usage(err error, args []string, variables *environment) string {
 	text := err.Error()
 	argument, unexpected := strings.CutPrefix(text, "unexpected argument ")
 	missing, expected := strings.CutPrefix(text, `expected "`)
+	flag, _, ends := strings.Cut(text, ": expected ")
 	switch {
 	case unexpected && verb == "run" && !slices.Contains(args, verb):
 		// run takes no argument, and was chosen for want of a verb.
 		return fmt.Sprintf("there is no verb %q; `covey --help` shows what there is", argument)
 	case expected:
 		text = strings.TrimSuffix(missing, `"`) + " is missing"
+	case ends && strings.HasSuffix(text, `but got "EOL" (<EOL>)`):
+		text = flag + ": the value is missing"
 	case strings.HasPrefix(text, "unknown flag -") && slices.Contains([]string{"get", "set", "del"}, verb):
 		text += "; put -- before a key or value that begins with a hyphen"
 	}
-	return fmt.Sprintf("%s; `covey %s --help` shows what there is", variables.explain(text), verb)
+	if verb == "" && strings.HasPrefix(text, "--") {
+		verb = "run" // whose flag it is
+	}
+	return fmt.Sprintf("%s; `%s --help` shows what there is", variables.explain(text), strings.TrimSpace("covey "+verb))
 }
 
 // strayFlag names a flag given before a verb that does not have it. kong takes those of the default verb, run, there.

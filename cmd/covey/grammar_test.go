@@ -13,7 +13,8 @@ func parsed(t *testing.T, c invocation) (string, *grammar) {
 	t.Helper()
 	var out bytes.Buffer
 	g := new(grammar)
-	line, err := parse(c.args, c.process(&out, &out), g)
+	p := c.process(&out, &out)
+	line, err := parse(c.args, &environment{lookup: p.LookupEnv}, p, g)
 	if err != nil {
 		t.Fatalf("covey %s: %v", strings.Join(c.args, " "), err)
 	}
@@ -65,11 +66,19 @@ func TestTheCommandLineIsReadAsContracted(t *testing.T) {
 		{"an empty variable is none", invocation{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": ""}}, "info",
 			func(g *grammar) any { return g.Info.Addr }, "127.0.0.1:9000"},
 		{"covey alone reads the environment too", invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m"}}, "run",
-			func(g *grammar) any { return g.Run.MaxMemory }, size(64 << 20)},
+			func(g *grammar) any { return *g.Run.MaxMemory }, size(64 << 20)},
 		{"peers may be repeated", invocation{args: []string{"run", "--peer", "a:1", "--peer", "b:2"}}, "run",
-			func(g *grammar) any { return g.Run.Peer }, []string{"a:1", "b:2"}},
+			func(g *grammar) any { return []string(g.Run.Peer) }, []string{"a:1", "b:2"}},
+		{"a list holds several peers", invocation{args: []string{"--peer", "a:1,b:2", "--peer=c:3"}}, "run",
+			func(g *grammar) any { return []string(g.Run.Peer) }, []string{"a:1", "b:2", "c:3"}},
+		{"a flag comes before all that a variable lists", invocation{args: []string{"run", "--peer", "f:1"}, env: map[string]string{"COVEY_PEER": "a:1,b:2"}}, "run",
+			func(g *grammar) any { return []string(g.Run.Peer) }, []string{"f:1"}},
+		{"a value is any bytes", invocation{args: []string{"set", "K\xff", "\xfe\xff", "--addr", "h\xfd:1"}}, "set",
+			func(g *grammar) any { return []string{g.Set.Key, g.Set.Value, g.Set.Addr} }, []string{"K\xff", "\xfe\xff", "h\xfd:1"}},
+		{"a variable is any bytes", invocation{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": "h\xfd:1"}}, "info",
+			func(g *grammar) any { return g.Info.Addr }, "h\xfd:1"},
 		{"a variable holds several peers", invocation{args: []string{"run"}, env: map[string]string{"COVEY_PEER": "a:1,b:2"}}, "run",
-			func(g *grammar) any { return g.Run.Peer }, []string{"a:1", "b:2"}},
+			func(g *grammar) any { return []string(g.Run.Peer) }, []string{"a:1", "b:2"}},
 		{"a variable switches a flag on", invocation{args: []string{"get", "k"}, env: map[string]string{"COVEY_RAW": "1"}}, "get",
 			func(g *grammar) any { return g.Get.Raw }, true},
 		{"a variable switches a flag off", invocation{args: []string{"bench"}, env: map[string]string{"COVEY_FILL": "false"}}, "bench",
@@ -115,6 +124,28 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"run", "--max-memory", "64q"}, stderr: `"64q" is not a size`},
 		{args: []string{"run", "--listen", "nine"}, stderr: `--listen "nine" is not an IPv4 address and a port`},
 		{args: []string{"run", "--log-level", "loud"}, stderr: "--log-level"},
+		{args: []string{"-v"}, stderr: "; `covey --help` shows what there is\n"},
+		{args: []string{"--max-memory", "64q"}, stderr: "; `covey run --help` shows what there is\n"},
+		{args: []string{"--cluster"}, stderr: "covey: --cluster: the value is missing; `covey run --help` shows what there is\n"},
+		{args: []string{"run", "--peer"}, stderr: "covey: --peer: the value is missing; `covey run --help` shows what there is\n"},
+		{args: []string{"run", "--peer", ""}, stderr: "covey: --peer has an empty value; give HOST:PORT, or leave it out\n"},
+		{args: []string{"--peer="}, stderr: "--peer has an empty value"},
+		{args: []string{"run", "--peer", "a:1,,b:2"}, stderr: "--peer has an empty value"},
+		{args: []string{"run", "--peer", "a:1,"}, stderr: "--peer has an empty value"},
+		{args: []string{"run", "--peer", "a:1", "--peer", "", "--peer", "b:2"}, stderr: "--peer has an empty value"},
+		{args: []string{"run"}, env: map[string]string{"COVEY_PEER": "a:1,,b:2"}, stderr: "--peer has an empty value; give HOST:PORT, or leave it out (the value is that of $COVEY_PEER)"},
+		{args: []string{"run", "--secret-file", ""}, stderr: "--secret-file has an empty value"},
+		{args: []string{"run", "--listen", ""}, stderr: "--listen has an empty value"},
+		{args: []string{"run", "--http", ""}, stderr: "--http has an empty value"},
+		{args: []string{"run", "--interfaces", ""}, stderr: "--interfaces has an empty value"},
+		{args: []string{"get", "k", "--addr", ""}, stderr: "--addr has an empty value"},
+		{args: []string{"run", "--max-memory", "0"}, stderr: "--max-memory 0"},
+		{env: map[string]string{"COVEY_LISTEN": "nine"}, stderr: "the value is that of $COVEY_LISTEN"},
+		{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": "nowhere"}, stderr: "the value is that of $COVEY_ADDR"},
+		{args: []string{"info", "-a", "127.0.0.1:"}, stderr: `--addr "127.0.0.1:" is not a host and a port`},
+		{args: []string{"info", "-a", "127.0.0.1:0"}, stderr: `--addr "127.0.0.1:0" is not a host and a port`},
+		{args: []string{"info", "-a", "127.0.0.1:65536"}, stderr: `--addr "127.0.0.1:65536" is not a host and a port`},
+		{args: []string{"info", "-a", "127.0.0.1:no"}, stderr: `--addr "127.0.0.1:no" is not a host and a port`},
 		{args: []string{"doctor", "--interfaces", "!"}, stderr: "--interfaces"},
 		{args: []string{"bench", "-c", "0"}, stderr: "connections: 0 is out of bounds; it must be from 1 to 10000"},
 		{args: []string{"bench", "-d", "1g"}, stderr: "value bytes"},

@@ -60,7 +60,12 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 
 // check refuses an address that cannot be one.
 func (n *nodeFlag) check() error {
-	if _, _, err := net.SplitHostPort(n.Addr); err != nil {
+	_, port, err := net.SplitHostPort(n.Addr)
+	number := 0
+	if err == nil {
+		number, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || number == 0 {
 		return failf(exitUsage, "--addr %q is not a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000", n.Addr)
 	}
 	return nil

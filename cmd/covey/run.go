@@ -25,10 +25,10 @@ type runVerb struct {
 	Listen        string        `placeholder:"ADDR:PORT" help:"TCP address for peers and clients; the default is 0.0.0.0:9000, or the next free port."`
 	DiscoveryPort uint16        `default:"9000" placeholder:"PORT" help:"UDP port on which nodes find each other (default ${default})."`
 	Interfaces    string        `placeholder:"PATTERN" help:"Cards to use: names and globs, ! leaves one out, as in eth0,!docker0."`
-	Peer          []string      `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
+	Peer          peers         `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
 	Cluster       string        `default:"default" placeholder:"NAME" help:"Only nodes of the same cluster link up (default ${default})."`
 	SecretFile    string        `placeholder:"FILE" help:"Not there yet: links are open to hosts of the same network."`
-	MaxMemory     size          `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
+	MaxMemory     *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
 	Horizon       time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
 	Loops         int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for each processor."`
 	HTTP          string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz and /readyz are served, or off; the default is 127.0.0.1:9080."`
@@ -76,7 +76,6 @@ func (v *runVerb) config(p *process) (loop.Config, error) {
 		Interfaces:    v.Interfaces,
 		Peers:         v.Peer,
 		Cluster:       v.Cluster,
-		MaxMemory:     int64(v.MaxMemory),
 		Horizon:       v.Horizon,
 		Loops:         v.Loops,
 		HTTP:          v.HTTP,
@@ -88,8 +87,10 @@ func (v *runVerb) config(p *process) (loop.Config, error) {
 	if cfg.HTTP == "" {
 		cfg.HTTP = defaultHTTP
 	}
-	if cfg.MaxMemory == 0 {
+	if v.MaxMemory == nil {
 		cfg.MaxMemory = defaultMaxMemory(cfg.Logger)
+	} else {
+		cfg.MaxMemory = int64(*v.MaxMemory)
 	}
 	if !cfg.ListenSet {
 		return cfg, nil

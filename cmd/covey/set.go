@@ -20,8 +20,9 @@ type setVerb struct {
 
 // setReport is what covey set -o json prints.
 type setReport struct {
-	Key   string `json:"key"`
-	Bytes int    `json:"bytes"` // of the value
+	Key       *string `json:"key,omitempty"`        // a key that is UTF-8
+	KeyBase64 *string `json:"key_base64,omitempty"` // any other
+	Bytes     int     `json:"bytes"`                // of the value
 }
 
 // Help is the second part of `covey set --help`.
@@ -55,7 +56,9 @@ func (v *setVerb) Run(ctx context.Context, p *process) error {
 		return c.Set(ctx, []byte(v.Key), value, options)
 	})
 	if err == nil && v.json() {
-		err = printJSON(p.Stdout, setReport{Key: v.Key, Bytes: len(value)})
+		r := setReport{Bytes: len(value)}
+		r.Key, r.KeyBase64 = inJSON(v.Key)
+		err = printJSON(p.Stdout, r)
 	}
 	return err
 }

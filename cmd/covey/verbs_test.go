@@ -72,6 +72,31 @@ func TestSetStoresTheValueOfItsArgumentOrOfStandardInput(t *testing.T) {
 	}
 }
 
+// TestKeysAndValuesAreAnyBytes uses bytes that are no UTF-8, which are no JSON either.
+func TestKeysAndValuesAreAnyBytes(t *testing.T) {
+	f := startFake(t)
+	f.with(func() { f.values["K\ufffd"], f.values["K\xfe"] = "another key", "another key" })
+	at := func(args ...string) outcome { return call(t, append([]string{args[0], "-a", f.addr}, args[1:]...)...) }
+	at("set", "K\xff", "\xfe\xff").expect(t, outcome{})
+	f.with(func() {
+		if got := f.values["K\xff"]; got != "\xfe\xff" || len(f.values) != 3 {
+			t.Errorf("the node holds %q under the key, and %d keys, want %q and 3", got, len(f.values), "\xfe\xff")
+		}
+	})
+	at("get", "K\xff", "--raw").expect(t, outcome{stdout: "\xfe\xff"})
+	at("get", "--", "K\xff").expect(t, outcome{stdout: "\xfe\xff\n"})
+	at("get", "K\xff", "-o", "json").expect(t, outcome{stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"found\": true,\n  \"value_base64\": \"/v8=\"\n}\n"})
+	at("set", "K\xff", "\xf0\x9f", "-o", "json").expect(t, outcome{stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"bytes\": 2\n}\n"})
+	at("del", "none", "-o", "text", "K\xff").expect(t, outcome{stdout: "1\n"})
+	at("get", "K\xff").expect(t, outcome{status: exitAbsent, stderr: `there is no key "K\xff"`})
+	at("get", "K\xff", "-o", "json").expect(t, outcome{status: exitAbsent, stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"found\": false\n}\n", stderr: "there is no key"})
+	f.with(func() {
+		if len(f.values) != 2 {
+			t.Errorf("the node holds %d keys, want the two that were there before", len(f.values))
+		}
+	})
+}
+
 func TestDelPrintsHowManyKeysThereWere(t *testing.T) {
 	f := startFake(t)
 	for _, c := range []struct {

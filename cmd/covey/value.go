@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/base64"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
+)
+
+// anyBytes gives a string the bytes of its argument or variable. kong's own way to a string leads through JSON, which
+// puts U+FFFD in the place of what is not UTF-8.
+func anyBytes(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	target.SetString(token.String())
+	return nil
+}
+
+// peers is the value of a flag that may be repeated, and may list several with commas. kong's own lists lose an element
+// that is empty.
+type peers []string
+
+// Decode is part of kong.MapperValue.
+func (l *peers) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	*l = append(*l, strings.Split(token.String(), ",")...)
+	return nil
+}
+
+// emptyFlag gives a flag whose value, or an element of it, is empty: most likely that of a shell's variable which is not
+// set. No flag has a use for that, and to take it for a flag left out could run a node that is open to more than meant.
+func emptyFlag(line *kong.Context) *kong.Flag {
+	for _, part := range line.Path {
+		if part.Flag == nil {
+			continue
+		}
+		switch value := part.Flag.Target.Interface().(type) {
+		case string:
+			if value == "" {
+				return part.Flag
+			}
+		case peers:
+			if slices.Contains(value, "") {
+				return part.Flag
+			}
+		}
+	}
+	return nil
+}
+
+// inJSON gives bytes as JSON can carry them, in one of two fields: as they are where they are UTF-8, else in base64.
+func inJSON[T string | []byte](raw T) (text, encoded *string) {
+	s := string(raw)
+	if utf8.ValidString(s) {
+		return &s, nil
+	}
+	s = base64.StdEncoding.EncodeToString([]byte(s))
+	return nil, &s
+}
