@@ -26,6 +26,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	static, err := resolve(ctx, cfg.Peers)
+	if ctx.Err() != nil {
+		return nil // told to end before it began
+	}
 	if err != nil {
 		return err
 	}
@@ -224,6 +227,9 @@ func resolve(ctx context.Context, peers []string) ([]netip.AddrPort, error) {
 			return nil, fmt.Errorf("%w: --peer %s: give host:port, such as 10.0.0.5:9000", ErrConfig, p)
 		}
 		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil || len(ips) == 0 {
 			return nil, fmt.Errorf("%w: --peer %s: no IPv4 address is known for that name", ErrConfig, p)
 		}
