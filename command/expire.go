@@ -144,7 +144,7 @@ func pttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 // left is how long a key has to live, in ms; -1: for ever, -2: it is not there.
 func (t *Turn) left(key []byte) int64 {
-	m, ok := t.has(key)
+	m, _, ok := t.has(key)
 	switch {
 	case !ok:
 		return -2

@@ -22,7 +22,7 @@ func del(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 func exists(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	n := int64(0)
 	for _, key := range args[1:] {
-		if _, ok := t.has(key); ok {
+		if _, _, ok := t.has(key); ok {
 			n++
 		}
 	}
@@ -30,7 +30,7 @@ func exists(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func typeOf(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	if _, ok := t.has(args[1]); ok {
+	if _, _, ok := t.has(args[1]); ok {
 		return codec.AppendSimple(out, "string"), Done
 	}
 	return codec.AppendSimple(out, "none"), Done

@@ -24,15 +24,15 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 	return codec.FinishBulk(out, start, guess)
 }
 
-// has reports whether a key is there. A value that is read to know it goes to scratch.
-func (t *Turn) has(key []byte) (m store.Meta, ok bool) {
-	t.buf, m, ok = t.Store.Get(t.buf[:0], key, t.Store.Hash(key), t.Now)
+// has reports whether a key is there, and how long its value is, without reading it.
+func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
+	m, length, ok = t.Store.Meta(key, t.Store.Hash(key), t.Now)
 	if ok {
 		t.Tally.Hits++
 	} else {
 		t.Tally.Misses++
 	}
-	return m, ok
+	return m, length, ok
 }
 
 func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -52,10 +52,7 @@ func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func strlen(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	n := 0
-	if _, ok := t.has(args[1]); ok {
-		n = len(t.buf)
-	}
+	_, n, _ := t.has(args[1])
 	return codec.AppendInt(out, int64(n)), Done
 }
 

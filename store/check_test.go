@@ -82,7 +82,28 @@ func rootOf(s *Store, epoch, now uint64) uint64 {
 			sum += e.fingerprint()
 		}
 	}
+	for _, e := range ghosts(s) {
+		if at := e.expiry(); at == 0 || at >= end {
+			sum += e.fingerprint()
+		}
+	}
 	return sum
+}
+
+// ghosts returns what is kept of evicted entries.
+func ghosts(s *Store) (all []entry) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		sh.walk(uint64(i)<<s.shift, 1<<30, func(e entry, _ bool) bool {
+			if e.ghost {
+				all = append(all, e)
+			}
+			return true
+		})
+		sh.mu.RUnlock()
+	}
+	return all
 }
 
 func entryOf(s *Store, r Record) entry {

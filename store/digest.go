@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 )
@@ -89,20 +90,65 @@ func (s *Store) Digest(now uint64) (epoch, root uint64) {
 		return 0, 0
 	}
 	epoch = EpochOf(now-settleTime) - 1
-	end := (epoch + 1) << epochBits
+	root, _ = s.Root(epoch, now)
+	return epoch, root
+}
+
+// Root returns the fingerprint of the whole store as of the end of an epoch: the sum of all leaves and of the flush
+// register. It is known for epochs that ended two seconds ago and are among the last epochsKept.
+func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
+	if !closed(epoch, now) {
+		return 0, false
+	}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		sh.applyFlush(now)
-		for sh.expireDue(end, now, sweepSlice) >= sweepSlice {
-			// An expiry counts in its own epoch: all that were due before the end go first.
-		}
-		sh.slide(now)
+		sh.close(epoch, now)
 		root += sh.sums.at(epoch)
 		sh.publish()
 		sh.mu.Unlock()
 	}
-	return epoch, root
+	s.settleBudget(now)
+	return root, true
+}
+
+// LeafCount returns how many leaves a digest shard has: 256, or a smaller power of two where the budget is under 64 MiB.
+// The sums of two stores compare after those of the finer one are added up, neighbours first.
+func (s *Store) LeafCount() int { return 1 << s.env.leafBits / MaxShards }
+
+// Leaves appends the fingerprints of the leaves of a digest shard (0 to 255) as of the end of an epoch to dst, LeafCount of
+// them. ok is false for an epoch that Root does not know either. They are those of Root: summed over all shards, with the
+// print of the flush register, they give it.
+func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, ok bool) {
+	n := s.LeafCount()
+	if shard < 0 || shard >= MaxShards || n == 0 || !closed(epoch, now) {
+		return dst, false
+	}
+	defer s.settleBudget(now)
+	sh, rest := s.leaf(shard, 0)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.close(epoch, now)
+	start := len(dst)
+	dst = slices.Grow(dst, n)[:start+n]
+	clear(dst[start:])
+	sh.leaves.at(dst[start:], sh.leaves.leaf(rest), epoch)
+	sh.publish()
+	return dst, true
+}
+
+// closed tells whether an epoch ended two seconds ago and is kept.
+func closed(epoch, now uint64) bool {
+	return now >= settleTime && epoch < EpochOf(now-settleTime) && epoch+epochsKept >= EpochOf(now)
+}
+
+// close applies all that was due before the end of an epoch: an expiry counts in its own.
+func (sh *shard) close(epoch, now uint64) {
+	sh.applyFlush(now)
+	for end := (epoch + 1) << epochBits; sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
+		// Each round a slice, under the lock: sweeps have left little.
+	}
+	sh.slide(now)
 }
 
 // flushPrint is the summand of a flush register; the register of a store that saw no flush adds nothing.

@@ -27,13 +27,8 @@ func (sh *shard) evict(force bool, now uint64) int {
 		why = drainAll
 	}
 	sh.drain(s, why, now)
+	sh.limitGhosts(now)
 	return int(sh.evictions - before)
-}
-
-// evictEntry forgets the value of an entry.
-func (sh *shard) evictEntry(e *entry, now uint64) {
-	sh.forget(e, EpochOf(now))
-	sh.evictions++
 }
 
 // What drain does with an entry.
@@ -99,6 +94,7 @@ func (sh *shard) tidy(n int) {
 func (sh *shard) trim(spare loc, now uint64) {
 	sh.index.step(sh.env.memory, stepCells)
 	sh.publish()
+	defer sh.hold()
 	if !sh.grown {
 		return
 	}
@@ -106,19 +102,24 @@ func (sh *shard) trim(spare loc, now uint64) {
 	sh.spare = spare
 	sh.tidy(logMain)
 	sh.tidy(logTombs)
-	for n := 0; n < ownVictims && sh.env.over() && sh.borrowed(); n++ {
+	for n := 0; n < ownVictims && sh.env.over() && sh.borrowed(); {
+		if sh.index.step(sh.env.memory, sweepCells) { // two tables at a time are the first to go
+			sh.publish()
+			continue
+		}
 		sh.evict(n >= evictTries, now)
+		n++
 	}
 	sh.spare = 0
 }
 
 // reclaim brings the store back under its budget: evictions from all shards in turn, each under its own lock, first from
-// those that take more than their share, then tombstones. The key that was just written is spared. What is there is finite,
+// those that take more than their share, then ghosts, then tombstones. The key that was just written is spared. What is there is finite,
 // so this ends; fits has made sure that it ends below the budget.
 func (s *Store) reclaim(key []byte, hash, now uint64) {
 	first := s.shardNumber(hash)
 	for pass := 0; s.over(); pass++ {
-		progress := pass <= evictTries
+		progress := pass < gentlePasses
 		for n := 0; n < len(s.shards) && s.over(); n++ {
 			sh := &s.shards[(first+1+n)%len(s.shards)]
 			progress = sh.giveBack(key, hash, pass, now) || progress
@@ -129,7 +130,15 @@ func (s *Store) reclaim(key []byte, hash, now uint64) {
 	}
 }
 
-// giveBack evicts a segment, or in late passes everything in one and a batch of tombstones, and shrinks what emptied.
+// settleBudget ends what is no write but may take memory: a table for the leaves of another epoch.
+func (s *Store) settleBudget(now uint64) {
+	if s.over() {
+		s.reclaim(nil, 0, now)
+	}
+}
+
+// giveBack evicts a segment, in late passes everything in it; if there is nothing, it forgets a segment of ghosts, or a
+// batch of tombstones. It shrinks what emptied.
 func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progress bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -140,10 +149,15 @@ func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progre
 	if sh.find(&e, key, hash) {
 		sh.spare = e.at
 	}
-	before, late := sh.bytes(), pass > evictTries
+	before, late := sh.bytes(), pass >= gentlePasses
+	if sh.index.moving() {
+		sh.index.finish(sh.env.memory)
+		sh.publish()
+		return true
+	}
 	progress = sh.evict(late, now) > 0
 	if late && !progress {
-		progress = sh.purgeOldest(now, victimsPerLock) > 0
+		progress = sh.dropGhosts(now) || sh.purgeOldest(now, victimsPerLock) > 0
 	}
 	sh.compact()
 	if late {
@@ -151,6 +165,7 @@ func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progre
 	}
 	sh.publish()
 	sh.spare = 0
+	sh.hold()
 	return progress || sh.bytes() < before
 }
 

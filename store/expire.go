@@ -171,6 +171,7 @@ func (s *Store) Sweep(now uint64, budget int) (worked int) {
 			}
 		}
 	}
+	s.settleBudget(now)
 	return worked
 }
 
@@ -184,5 +185,6 @@ func (sh *shard) sweep(now uint64, budget int) (worked int) {
 	worked += sh.purgeDue(now, budget-worked)
 	sh.compact()
 	sh.publish()
+	sh.hold()
 	return worked
 }

@@ -95,6 +95,7 @@ func (sh *shard) applyFlush(now uint64) {
 		sh.compact()
 	}
 	sh.publish()
+	sh.hold()
 }
 
 // reset forgets all entries at once: no stamp of the shard is above the flush.
@@ -157,7 +158,7 @@ func (sh *shard) cover(e *entry, now uint64) {
 	v := sh.flush
 	noV, noE := e.v.Compare(v) <= 0, e.e.Compare(v) <= 0
 	switch {
-	case noV && noE:
+	case noV && (noE || e.ghost):
 		sh.forget(e, v.epoch())
 	case noV, noE && e.e != Version{}:
 		sh.settle(e, now)

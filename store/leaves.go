@@ -11,6 +11,8 @@ type leaves struct {
 	tables [][]uint64          // by number of the table and leaf
 	table  [epochsWindow]uint8 // number of the table plus one, by epoch mod epochsWindow; 0: none
 	busy   uint64              // a bit for each table in use
+
+	partial []uint64 // a bit for each leaf; nil: none is partial (R16)
 }
 
 func (l *leaves) init(bits uint) {
@@ -19,6 +21,24 @@ func (l *leaves) init(bits uint) {
 }
 
 func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * 8 << l.bits }
+
+func (l *leaves) isPartial(rest uint64) bool {
+	n := l.leaf(rest)
+	return l.partial != nil && l.partial[n/64]>>(n%64)&1 != 0
+}
+
+func (l *leaves) setPartial(rest uint64, partial bool) {
+	if l.partial == nil {
+		if !partial {
+			return
+		}
+		l.partial = make([]uint64, max(1, 1<<l.bits/64))
+	}
+	n := l.leaf(rest)
+	if l.partial[n/64] &^= 1 << (n % 64); partial {
+		l.partial[n/64] |= 1 << (n % 64)
+	}
+}
 
 // leaf returns the number of the leaf for a hash without the bits of the shard's number.
 func (l *leaves) leaf(rest uint64) int { return int(rest >> (64 - l.bits)) }
@@ -94,17 +114,15 @@ func (l *leaves) slide(oldest uint64) {
 	l.oldest = max(l.oldest, oldest)
 }
 
-// at adds the fingerprints of the leaves as of the end of an epoch of the window to sum, which has one for each 1<<shift
-// leaves.
-func (l *leaves) at(sum []uint64, shift uint, from int, epoch uint64) {
-	n := len(sum) << shift
-	for i, v := range l.base[from : from+n] {
-		sum[i>>shift] += v
+// at adds the fingerprints of the leaves from one on, as of the end of an epoch of the window, to sum.
+func (l *leaves) at(sum []uint64, from int, epoch uint64) {
+	for i, v := range l.base[from : from+len(sum)] {
+		sum[i] += v
 	}
 	for e := l.oldest; e <= epoch && e < l.oldest+epochsWindow; e++ {
 		if t := l.of(e); t != nil {
-			for i, v := range t[from : from+n] {
-				sum[i>>shift] += v
+			for i, v := range t[from : from+len(sum)] {
+				sum[i] += v
 			}
 		}
 	}

@@ -41,16 +41,17 @@ const (
 
 	mapTables = 16 << 10 // bytes from which on the cells of an index are mapped
 
-	tidyLook   = 8 // segments looked at for one that is worth emptying
-	tidyMost   = 4 // segments emptied by one write
-	evictTries = 3 // segments in which a hit saves an entry, before one in which it does not
+	tidyLook   = 8  // segments looked at for one that is worth emptying
+	tidyMost   = 4  // segments emptied by one write
+	evictTries = 12 // segments in a row in which a hit saves an entry, before one in which it does not
 
 	maxNodeBits = 12 // node ids with a short number: 4,096; entries of others carry them in full
 	minNodeBits = 6
 	nodeShare   = 1024 // bytes of the budget a node id
 	nodeProbes  = 16   // places a node id may have in the table
 
-	ownVictims     = 4    // segments a write evicts from under its own lock before it turns to other shards
+	ownVictims     = 13   // segments a write empties under its own lock before it turns to other shards
+	gentlePasses   = 12   // rounds through all shards in which a hit saves an entry
 	victimsPerLock = 32   // tombstones forgotten in another shard at one hold of its lock
 	sweepSlice     = 64   // entries Sweep works on at one hold of a lock
 	sweepCells     = 1024 // cells of an index moved at one hold of a lock

@@ -184,3 +184,15 @@ func (p *pool) give(first uint32, n int) {
 	}
 	p.mu.Unlock()
 }
+
+// free returns how many units are free but were in use before.
+func (p *pool) free() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range [...]uint32{p.warm, p.cold} {
+		for ; u != 0; u = p.next[u] {
+			n++
+		}
+	}
+	return n
+}

@@ -75,7 +75,7 @@ func (sh *shard) mergeAbsent(e *entry, r *Record, now uint64, noV, noE bool) Out
 		top = r.Expiry()
 	}
 	switch {
-	case top.Compare(floor) <= 0:
+	case top.Compare(floor) <= 0 && sh.certain(e):
 		if r.Flags&Deleted == 0 { // of a tombstone nothing is lost
 			sh.droppedByFloor++
 		}

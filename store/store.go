@@ -65,8 +65,8 @@ func newEnv(o *Options) (*env, error) {
 		maxBytes:    o.MaxBytes - int64(segments.most)*segments.cost - int64(m.pages.most)*m.pages.cost,
 		tombstones:  o.MaxBytes / tombstoneShare / shards,
 		ghosts:      o.MaxBytes / ghostShare / shards,
-		share:       o.MaxBytes / shards,
 	}
+	v.share = v.maxBytes / shards
 	v.nodes.init(o.MaxBytes)
 	m.used.Add(int64(len(v.nodes.ids)) * 8)
 	v.leafBits = uint(min(bits.Len64(uint64(o.MaxBytes/leafShare))-1, maxLeafBits))
@@ -121,7 +121,9 @@ func (s *Store) Counts() Counts {
 		c.Keys += sh.keys
 		c.Tombstones += sh.tombstones
 		c.TombstoneBytes += sh.tombstoneBytes
+		c.Ghosts += sh.ghosts
 		c.Evictions += sh.evictions
+		c.Forgotten += sh.forgotten
 		c.Expired += sh.expired
 		c.Purged += sh.purged
 		c.DroppedByFloor += sh.droppedByFloor

@@ -5,7 +5,9 @@ import (
 	"errors"
 )
 
-// Kinds of value.
+// Kinds of value. To the store a kind is a byte that goes with V and into the content hash: it is kept, merged and told,
+// never interpreted, so a new one is a new constant here. Kinds whose entries lie under a key and something more (a field)
+// compose both into the key of the entry.
 const (
 	KindString  uint8 = 1
 	KindCounter uint8 = 2 // for the mergeable counters of R27; not yet produced here
@@ -142,8 +144,10 @@ type Counts struct {
 	MaxBytes       int64
 	Tombstones     int   // deleted and dead records
 	TombstoneBytes int64 // part of Bytes
+	Ghosts         int   // versions of evicted entries
 
-	Evictions      uint64 // entries forgotten for memory
+	Evictions      uint64 // entries that lost their value for memory
+	Forgotten      uint64 // ghosts forgotten: their leaves are partial since (R16)
 	Expired        uint64 // entries that passed their expiry
 	Purged         uint64 // tombstones forgotten
 	DroppedByFloor uint64 // merged records refused by R14

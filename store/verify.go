@@ -1,8 +1,6 @@
 package store
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // verify checks the structure of the whole store: all that is kept about entries against the entries themselves. It is
 // for tests, and for the build tag invariants.
@@ -28,6 +26,20 @@ func (s *Store) verify() error {
 	return nil
 }
 
+// holdEntries is how large a shard is checked at every write; a larger one is checked more seldom, for the same cost.
+const holdEntries = 64
+
+// hold stops the process when the structure of a shard is broken, in a build with the tag invariants. The caller holds the
+// lock and is done with its work.
+func (sh *shard) hold() {
+	if !invariants || uint64(sh.clock)%uint64(1+sh.index.used/holdEntries) != 0 {
+		return
+	}
+	if err := sh.verify(); err != nil {
+		panic("store: " + err.Error())
+	}
+}
+
 // tally is what verify adds up of a shard.
 type tally struct {
 	keys, ghosts, tombstones, pages, entries, listed int
@@ -51,7 +63,7 @@ func (sh *shard) verify() error {
 		sh.keys, sh.ghosts, sh.tombstones, sh.pages, sh.index.used, 0, sh.tombstoneBytes, total, nil,
 	}
 	leaves := make([]uint64, 1<<sh.leaves.bits)
-	sh.leaves.at(leaves, 0, 0, sh.leaves.oldest+epochsWindow-1)
+	sh.leaves.at(leaves, 0, sh.leaves.oldest+epochsWindow-1)
 	for i := range leaves {
 		if leaves[i] != t.leaves[i] {
 			return fmt.Errorf("leaf %d is %x, of its entries %x", i, leaves[i], t.leaves[i])

@@ -62,8 +62,8 @@ func (e *entry) keep(r *Record) {
 	r.ExpireAt, r.ExpireStamp, r.ExpireNode = e.expireAt, e.e.Stamp, e.e.Node
 }
 
-// Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless blind: for a node that cannot
-// be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
+// Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless it is not certain to be absent or
+// blind is set: for a node that cannot be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
 func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
 	if !s.fits(key, nil) {
 		return r, false, false
@@ -72,7 +72,7 @@ func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, exis
 	var e entry
 	sh.lock(now)
 	existed = sh.findLive(&e, key, hash, now) && e.readable(now)
-	if !existed && !blind {
+	if !existed && !blind && sh.certain(&e) {
 		sh.mu.Unlock()
 		return r, false, false
 	}

@@ -1,0 +1,98 @@
+package store
+
+// An evicted entry leaves a ghost (R16): its place in the index with key hash, V, E, expiry time and content hash, without
+// key and value. It stays in the digest and refuses what is older; the same version fills it again. Ghosts lie in a log of
+// their own, oldest first. When they exceed their budget the oldest segment goes, and its leaves become partial: of a key
+// there it is no longer known that it was never written.
+
+// evictEntry makes an entry a ghost.
+func (sh *shard) evictEntry(e *entry, now uint64) {
+	sh.detach(e)
+	if e.page != 0 {
+		sh.freePages(e)
+	}
+	e.ghost, e.keyLen, e.valueLen = true, 0, 0
+	sh.put(e, false, nil, nil)
+	*e.cell &^= visited
+	sh.attach(e, now)
+	sh.evictions++
+}
+
+// limitGhosts forgets the oldest ghosts while they take more than their budget.
+func (sh *shard) limitGhosts(now uint64) {
+	for l := &sh.logs[logGhosts]; sh.segmentBytes(l.segments) > sh.env.ghosts; {
+		sh.dropGhosts(now)
+	}
+}
+
+// dropGhosts forgets the ghosts of the oldest segment; false if there is none.
+func (sh *shard) dropGhosts(now uint64) bool {
+	s := sh.logs[logGhosts].first
+	if s == 0 {
+		return false
+	}
+	sh.draining = s
+	var e entry
+	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
+		sh.visit(at, &e)
+		sh.forget(&e, EpochOf(now))
+		sh.leaves.setPartial(e.hash<<sh.bits, true)
+		sh.forgotten++
+	}
+	sh.draining = 0
+	sh.freeSegment(s)
+	return true
+}
+
+// certain tells of a key for which there is no entry, or only a ghost, whether it is sure to be absent here.
+func (sh *shard) certain(e *entry) bool {
+	return !e.ghost && !sh.leaves.isPartial(e.hash<<sh.bits)
+}
+
+// Certain tells whether what Get and Delete say of a key can be relied on: not when it was evicted here, or may have been
+// (R16, R17). Of a key that is there it is always certain.
+func (s *Store) Certain(key []byte, hash, now uint64) bool {
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	defer sh.mu.RUnlock()
+	var e entry
+	return sh.find(&e, key, hash) && !e.ghost || sh.certain(&e)
+}
+
+// Partial appends to dst the bitmap of the partial leaves of a digest shard, the first leaf lowest: LeafCount bits, in words
+// of 64.
+func (s *Store) Partial(dst []uint64, shard int) []uint64 {
+	n := s.LeafCount()
+	for i := 0; i < n; i += 64 {
+		word := uint64(0)
+		for k := 0; k < min(n-i, 64); k++ {
+			sh, rest := s.leaf(shard, i+k)
+			sh.mu.RLock()
+			if sh.leaves.isPartial(rest) {
+				word |= 1 << k
+			}
+			sh.mu.RUnlock()
+		}
+		dst = append(dst, word)
+	}
+	return dst
+}
+
+// SetPartial notes that a leaf of a digest shard is partial, because no donor's was complete, or complete, after a full
+// exchange with a complete one (R16).
+func (s *Store) SetPartial(shard, leaf int, partial bool) {
+	if shard < 0 || shard >= MaxShards || leaf < 0 || leaf >= s.LeafCount() {
+		return
+	}
+	sh, rest := s.leaf(shard, leaf)
+	sh.mu.Lock()
+	sh.leaves.setPartial(rest, partial)
+	sh.mu.Unlock()
+}
+
+// leaf returns the lock shard of a leaf and the lowest hash of the leaf without the bits of the lock shard's number.
+func (s *Store) leaf(shard, leaf int) (*shard, uint64) {
+	hash := uint64(shard)<<56 | uint64(leaf)<<(64-s.env.leafBits)
+	sh := s.shardOf(hash)
+	return sh, hash << sh.bits
+}

@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package store
+
+// invariants is set by the build tag of that name.
+const invariants = false
