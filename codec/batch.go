@@ -9,6 +9,7 @@ const (
 	batchFixed = 24
 	ackLen     = 24
 	gapLen     = 24
+	offerLen   = 32
 )
 
 // BatchHeadLen is the length, in bytes, of what precedes the records in the frame of a Batch.
@@ -110,6 +111,32 @@ func DecodeGap(body []byte) (Gap, error) {
 	}
 	x, y, z := get3(body)
 	return Gap{Stream: x, Head: y, Stamp: z}, nil
+}
+
+// Offer says how much the sender has of a stream of another node, which it is about to pass on (R12). A receiver that
+// has less says so by an Ack of that stream.
+type Offer struct {
+	Stream      uint64
+	Node        uint64 // id of the node whose stream it is
+	Incarnation uint64 // of that node
+	Head        uint64 // the sender's applied of the stream
+}
+
+// AppendOffer appends the frame of m.
+func AppendOffer(dst []byte, m Offer) []byte {
+	dst, b := beginFrame(dst, KindOffer, 0, offerLen)
+	put3(b, m.Stream, m.Node, m.Incarnation)
+	binary.LittleEndian.PutUint64(b[24:], m.Head)
+	return dst
+}
+
+// DecodeOffer reads the body of an Offer.
+func DecodeOffer(body []byte) (Offer, error) {
+	if len(body) != offerLen {
+		return Offer{}, ErrLength
+	}
+	x, y, z := get3(body)
+	return Offer{Stream: x, Node: y, Incarnation: z, Head: binary.LittleEndian.Uint64(body[24:])}, nil
 }
 
 func put3(b []byte, x, y, z uint64) {

@@ -97,7 +97,13 @@ func linkCases() []frameCase {
 func streamCases() []frameCase {
 	batch := Batch{Stream: 0x11, First: 0x21, Count: 1, Step: 0x31, Records: flushRun(0x41)}
 	ack, gap := Ack{Stream: 0x11, Applied: 0x21, Received: 0x31}, Gap{Stream: 0x11, Head: 0x21, Stamp: 0x31}
+	offer := Offer{Stream: 0x11, Node: 0x21, Incarnation: 0x31, Head: 0x41}
 	return []frameCase{
+		{
+			name: "Offer", kind: KindOffer, msg: offer, frame: AppendOffer(nil, offer),
+			decode: func(b []byte) (any, error) { return DecodeOffer(b) },
+			fields: map[string][]byte{"stream": u64(0x11), "node": u64(0x21), "incarnation": u64(0x31), "head": u64(0x41)},
+		},
 		{
 			name: "Batch", kind: KindBatch, msg: batch, frame: AppendBatch(nil, batch), decode: decodeBatchWhole,
 			fields: map[string][]byte{"stream": u64(0x11), "first": u64(0x21), "count": u32(1), "step": u32(0x31)},

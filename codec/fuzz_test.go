@@ -64,6 +64,8 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendAck(nil, m)
 	case Gap:
 		return AppendGap(nil, m)
+	case Offer:
+		return AppendOffer(nil, m)
 	case Pull:
 		return AppendPull(nil, m)
 	case Records:

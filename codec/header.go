@@ -30,6 +30,7 @@ const (
 	KindRecords           Kind = 0x09
 	KindFetch             Kind = 0x0A
 	KindListing           Kind = 0x0B
+	KindOffer             Kind = 0x0C
 )
 
 // Frames between a client and a node.
@@ -45,7 +46,7 @@ const (
 var kindNames = [256]string{
 	KindGreeting: "Greeting", KindBye: "Bye", KindHeartbeat: "Heartbeat", KindHeartbeatResponse: "HeartbeatResponse",
 	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch",
-	KindListing: "Listing", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
+	KindListing: "Listing", KindOffer: "Offer", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
 	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse",
 }
 

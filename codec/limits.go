@@ -49,6 +49,7 @@ var kindBounds = [256]bounds{
 	KindRecords:           {recordsFixed, MaxFrame - HeaderLen},
 	KindFetch:             {fetchFixed + keyPrefix, fetchFixed + MaxFetchBytes},
 	KindListing:           {listingFixed, listingFixed + MaxListingEntries*ListingEntryLen},
+	KindOffer:             {offerLen, offerLen},
 	KindGetValue:          {0, MaxKey},
 	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
 	KindDelete:            {0, MaxKey},

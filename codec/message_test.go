@@ -221,6 +221,9 @@ func TestAnyMessageComesThrough(t *testing.T) {
 		"Gap": func(m Gap) bool {
 			return same(AppendGap(dst(), m), m, func(b []byte) (any, error) { return DecodeGap(b) })
 		},
+		"Offer": func(m Offer) bool {
+			return same(AppendOffer(dst(), m), m, func(b []byte) (any, error) { return DecodeOffer(b) })
+		},
 		"Pull": func(m Pull) bool {
 			m.Shard &= 255
 			return same(AppendPull(dst(), m), m, func(b []byte) (any, error) { return DecodePull(b) })

@@ -20,6 +20,8 @@ type Counters struct {
 	Pulls             uint64 // sent
 	Fetched           uint64 // records asked for by key (R3)
 	Rekeys            uint64 // R26
+	Relayed           uint64 // records received that are passed on (R12)
+	Offers            uint64 // heard
 }
 
 // counters are the live ones. Each stands alone; a snapshot is no cut.
@@ -27,7 +29,7 @@ type counters struct {
 	heard, own, repeated, foreign             atomic.Uint64
 	dials, dialsFailed, linksOpened, refused  atomic.Uint64
 	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
-	pulls, fetched, rekeys                    atomic.Uint64
+	pulls, fetched, rekeys, relayed, offers   atomic.Uint64
 }
 
 // Counters returns what the node has counted.
@@ -38,5 +40,6 @@ func (n *Node) Counters() Counters {
 		Dials: c.dials.Load(), DialsFailed: c.dialsFailed.Load(), LinksOpened: c.linksOpened.Load(), LinksRefused: c.refused.Load(),
 		Breaches: c.breaches.Load(), Merged: c.merged.Load(), Ahead: c.ahead.Load(), GapsSent: c.gapsSent.Load(), GapsHeard: c.gapsIn.Load(),
 		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
+		Relayed: c.relayed.Load(), Offers: c.offers.Load(),
 	}
 }

@@ -10,6 +10,7 @@
 //  3. Of all links with one node one is chosen, the same on both sides; the others get Bye(duplicate) (choose.go; R23).
 //  4. The own stream flows from the ring, from where the other is, or from a Gap on (ring.go, cursor.go, sender.go; R9,
 //     R10). Batches are merged, and acknowledged once a turn (receiver.go).
+//     Peers that do not hear another node get its batches from here (relay.go, pass.go; R12).
 //  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go, settle.go;
 //     R21, R22). An update whose version is not here is fetched (receiver.go; R3).
 //  6. Heartbeats measure, tell roots and vouch; silence makes a member suspect and dead; a close without a Bye makes it
@@ -19,11 +20,10 @@
 // -> socket -> Link.Frame -> store.Merge. Node never sees it: no lock of its own, no map, no clock read, no allocation.
 //
 // Rules kept here, beside those named above: R4 (a flush register travels in greeting, heartbeat and join), R8 (a record
-// ahead of time is dropped; many cost the link), R11 (Acked), R12 (heartbeats list links; relaying is not built yet), R14
-// (a newcomer takes its donors' floor). R10 closes a gap by pulling all that the other holds, where a comparison of
+// ahead of time is dropped; many cost the link), R11 (Acked), R14 (a newcomer takes its donors' floor). R10 closes a gap by pulling all that the other holds, where a comparison of
 // closed epochs will do for less once there are digests by leaf.
 //
-// Who guards what: Node.mu all of Node but its atomics, and of Link what stands under that heading; Ring.mu the ring; the
-// loop of a connection the sender and the receiver of its Link. Node.mu may be held when Ring.mu is taken, never the other
-// way round; the store is asked with neither held.
+// Who guards what: Node.mu all of Node but its atomics, and of Link what stands under that heading; Ring.mu the ring;
+// relay.mu the log of what is passed on; the loop of a connection the sender and the receiver of its Link. Node.mu may be held when one of the others is taken, never
+// the other way round; the store is asked with neither held.
 package peer

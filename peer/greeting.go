@@ -125,10 +125,8 @@ func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 	}
 	if full {
 		g.AppliedStream = l.greeting.Stream
-		for _, s := range n.streams {
-			if s.id == g.AppliedStream {
-				g.Applied = s.applied.Load()
-			}
+		if s := n.streamBy(g.AppliedStream); s != nil {
+			g.Applied = s.applied.Load()
 		}
 		g.Held, g.HeldDialer = n.held(l, l.greeting.Node)
 	}
@@ -198,7 +196,8 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 	}
 	rtt := now - l.greeted
 	offset := int64(g.Clock) + rtt/2e6 - int64(n.clock.Cluster(now))
-	l.in.stream = n.streamOf(now, g.Stream, g.Node)
+	l.in.stream = n.streamOf(now, g.Stream, g.Node, g.Incarnation)
+	l.in.own.stream = l.in.stream
 	if old := m.link; old != nil {
 		if !n.prefers(l, old) {
 			n.close(now, l, codec.ReasonDuplicate)
@@ -215,7 +214,7 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 func (n *Node) adopt(now int64, l *Link, m *member) {
 	g := &l.greeting
 	n.events++
-	l.choice, l.member = n.events, m
+	l.choice, l.chosenAt, l.member = n.events, now, m
 	again := m.stream != nil && m.stream.id != g.Stream
 	if again {
 		m.roots, m.linked, m.linkedAt = roots{}, nil, 0 // of its life before
@@ -248,6 +247,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	n.pend(l)
 	n.beatSoon()
 	n.joinLinked(now, l)
+	n.relayTo(now, l)
 }
 
 // sameID settles that another node has this node's id: the younger start takes another (R26).

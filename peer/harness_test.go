@@ -312,6 +312,9 @@ func (b *bench) describe(f bframe) string {
 	case codec.KindGap:
 		m, _ := codec.DecodeGap(f.body)
 		return fmt.Sprintf("Gap up to %d", m.Head)
+	case codec.KindOffer:
+		m, _ := codec.DecodeOffer(f.body)
+		return fmt.Sprintf("Offer of %s's stream up to %d", b.who(m.Node), m.Head)
 	case codec.KindPull:
 		m, _ := codec.DecodePull(f.body)
 		return fmt.Sprintf("Pull %d of shard %d", m.ID, m.Shard)

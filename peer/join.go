@@ -235,7 +235,7 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 	if l.pulls.owed && l.pulls.had.full() {
 		l.pulls.owed = false
 		l.member.stream.synced = true
-		l.in.closeGap()
+		n.closeGaps(now, l)
 		n.pend(l)
 	}
 	n.feed(now, l)
@@ -249,11 +249,17 @@ func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.Stream != l.in.stream.id {
+	s := l.in.subscribed(m.Stream)
+	if s == nil {
 		return nil
 	}
 	n.counters.gapsIn.Add(1)
-	l.in.gapped, l.in.gapTo = true, max(m.Head, l.in.gapTo)
+	s.asked = false
+	if s != &l.in.own && s.stream.applied.Load() >= m.Head {
+		return nil // another way was faster
+	}
+	s.stream.raise(m.Stamp)
+	s.gapped, s.gapTo = true, max(m.Head, s.gapTo)
 	n.owe(now, l)
 	return nil
 }

@@ -25,12 +25,13 @@ const (
 	MaxAnswers  = 16        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
 
-	chunkBytes    = 256 << 10 // bytes of a chunk of the ring
-	chunkBytesMin = 4 << 10   // bytes of a chunk of a small ring
-	chunkShare    = 8         // a small ring has this many chunks
-	valueKeep     = 128 << 10 // bytes of the buffer for large values that a link keeps
-	rootsKept     = 8         // (epoch, root) pairs remembered of each member (R18)
-	epochBits     = 10        // an epoch is 1,024 ms of cluster time (R18)
+	chunkBytes     = 256 << 10 // bytes of a chunk of the ring
+	chunkBytesMin  = 4 << 10   // bytes of a chunk of a small ring
+	chunkShare     = 8         // a small ring has this many chunks
+	passedOverhead = 64        // bytes that a batch in the relay log counts beside its own
+	valueKeep      = 128 << 10 // bytes of the buffer for large values that a link keeps
+	rootsKept      = 8         // (epoch, root) pairs remembered of each member (R18)
+	epochBits      = 10        // an epoch is 1,024 ms of cluster time (R18)
 )
 
 const minute = int64(time.Minute)
@@ -46,6 +47,8 @@ const (
 	HandshakeGap     = time.Second // at least, between two handshakes
 
 	HeartbeatInterval = 500 * time.Millisecond
+	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
+	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)
 	DeadAfter         = 3 * time.Second         // of silence
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts

@@ -23,12 +23,13 @@ type Link struct {
 	user     any
 
 	// Touched by anyone.
-	scheduled atomic.Bool   // the doorbell rang, the flush has not begun
-	stalled   atomic.Bool   // the window is full: only an Ack lets data flow again
-	muted     atomic.Bool   // said Bye: no more data
-	waiting   atomic.Bool   // control is not empty
-	touched   atomic.Int64  // boot-time ns of the last byte received
-	acked     atomic.Uint64 // what the other has applied of our stream
+	scheduled atomic.Bool                // the doorbell rang, the flush has not begun
+	stalled   atomic.Bool                // the window is full: only an Ack lets data flow again
+	muted     atomic.Bool                // said Bye: no more data
+	waiting   atomic.Bool                // control is not empty
+	touched   atomic.Int64               // boot-time ns of the last byte received
+	acked     atomic.Uint64              // what the other has applied of our stream
+	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
 
 	// Guarded by Node.mu.
 	number    uint32 // dial number: of our dial, or as the dialer's greeting says
@@ -36,6 +37,7 @@ type Link struct {
 	opened    int64
 	openOrder uint64 // counts openings and choices in their order here (R23)
 	choice    uint64 // the same, of the choice; 0: not chosen
+	chosenAt  int64  // when that was
 	greeted   int64  // when our last greeting was made, for the round trip
 	greeting  codec.Greeting
 	member    *member // while this is its link
@@ -105,7 +107,7 @@ func (l *Link) Frame(now int64, h codec.Header, body []byte) error {
 
 func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	switch h.Kind {
-	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap:
+	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap, codec.KindOffer:
 		return l.node.frame(now, l, h.Kind, body)
 	}
 	if !h.Kind.Known() {
@@ -125,7 +127,7 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	case codec.KindPull, codec.KindFetch:
 		return l.out.ask(h.Kind, body)
 	case codec.KindAck:
-		return l.ack(body)
+		return l.ack(now, body)
 	}
 	return nil // a Listing: nothing asks for one yet
 }
@@ -163,7 +165,7 @@ func (l *Link) More() bool {
 	if l.in.stream == nil || l.muted.Load() {
 		return false
 	}
-	return l.in.ackOwed || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayFlow(l)
+	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayFlow(l)
 }
 
 // Notify tells the link that the ring has grown. Safe for concurrent use.

@@ -76,20 +76,41 @@ type member struct {
 type stream struct {
 	id      uint64
 	applied atomic.Uint64
-	member  uint64 // its node; guarded by Node.mu, as are the fields below
-	synced  bool   // everything that the node held was copied once: from here on its stream is enough
-	used    int64
+	stamp   atomic.Uint64 // the highest of its records that came here
+	relayed atomic.Int32  // links to which it is passed on (R12)
+
+	// Guarded by Node.mu.
+	member      uint64 // its node
+	incarnation uint64 // of that node
+	over        bool   // that start has ended: there is a younger one
+	synced      bool   // everything that the node held was copied once: from here on its stream is enough
+	seen        uint64 // applied at the last look
+	used        int64  // when it was last offered, or had moved
+	lingers     int64  // until then it counts as passed on once more; 0: it does not
 }
 
-// advance notes that first..last was merged. It reports false when records before first are missing: a gap.
-func (s *stream) advance(first, last uint64) bool {
+// advance notes that first..last was merged, and whether that moved applied. ok is false when records before first are
+// missing: a gap.
+func (s *stream) advance(first, last uint64) (ok, moved bool) {
 	for {
 		applied := s.applied.Load()
-		if first > applied+1 {
-			return false
+		switch {
+		case first > applied+1:
+			return false, false
+		case last <= applied:
+			return true, false
+		case s.applied.CompareAndSwap(applied, last):
+			return true, true
 		}
-		if last <= applied || s.applied.CompareAndSwap(applied, last) {
-			return true
+	}
+}
+
+// raise notes a stamp of the stream.
+func (s *stream) raise(stamp uint64) {
+	for {
+		highest := s.stamp.Load()
+		if stamp <= highest || s.stamp.CompareAndSwap(highest, stamp) {
+			return
 		}
 	}
 }
@@ -166,16 +187,20 @@ func (n *Node) forget(m *member) {
 	n.ring.SetLive(len(n.members) > 0)
 }
 
-// streamOf returns the entry of a stream and gives it to member id; the streams of its earlier starts are dropped (R10).
-func (n *Node) streamOf(now int64, id, node uint64) *stream {
-	var found *stream
-	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool {
+// streamBy returns the entry of a stream, or nil.
+func (n *Node) streamBy(id uint64) *stream {
+	for _, s := range n.streams {
 		if s.id == id {
-			found = s
-			return false
+			return s
 		}
-		return s.member == node
-	})
+	}
+	return nil
+}
+
+// streamOf returns the entry of a stream and gives it to a start of a node. The streams of its other starts are over, but
+// for the youngest; what has come of them is passed on until they are forgotten (R10, R12).
+func (n *Node) streamOf(now int64, id, node, incarnation uint64) *stream {
+	found := n.streamBy(id)
 	if found == nil {
 		if len(n.streams) >= MaxStreams {
 			n.dropOldestStream()
@@ -183,18 +208,30 @@ func (n *Node) streamOf(now int64, id, node uint64) *stream {
 		found = &stream{id: id}
 		n.streams = append(n.streams, found)
 	}
-	found.member, found.used = node, now
+	found.member, found.incarnation, found.used, found.over = node, incarnation, now, node == n.id
+	for _, s := range n.streams {
+		if s != found && s.member == node {
+			s.over = s.over || s.incarnation <= incarnation
+			found.over = found.over || s.incarnation > incarnation
+		}
+	}
 	return found
 }
 
+// dropOldestStream makes room: of the streams that come on no link of their own, the one longest out of use goes.
 func (n *Node) dropOldestStream() {
-	oldest := 0
+	oldest := -1
 	for i, s := range n.streams {
-		if s.used < n.streams[oldest].used {
+		if m := n.known(s.member); m != nil && m.stream == s && m.link != nil {
+			continue
+		}
+		if oldest < 0 || s.used < n.streams[oldest].used {
 			oldest = i
 		}
 	}
-	n.streams = slices.Delete(n.streams, oldest, oldest+1)
+	if oldest >= 0 {
+		n.streams = slices.Delete(n.streams, oldest, oldest+1)
+	}
 }
 
 // setState changes what the node thinks of a member and wishes for one log line.

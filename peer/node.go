@@ -45,6 +45,7 @@ type Node struct {
 	horizon                      int64
 	store                        *store.Store
 	ring                         *Ring
+	relay                        relay
 	clock                        *Clock
 
 	// Read by anyone.
@@ -73,6 +74,8 @@ type Node struct {
 	join     join
 	beat     beat
 	verdict  verdict
+	offers   uint64           // counts offers
+	scratch  []handover       // scratch
 	peers    []codec.PeerAddr // scratch
 	greeting codec.Greeting   // scratch
 }
@@ -83,6 +86,7 @@ func NewNode(cfg Config) *Node {
 		cluster: ClusterTag(cfg.Cluster), incarnation: cfg.Incarnation, stream: cfg.Stream, port: cfg.Port,
 		horizon: int64(cfg.Horizon), store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, rand: cfg.Rand, id: cfg.ID,
 	}
+	n.relay.limit = n.ring.limit
 	if n.horizon == 0 {
 		n.horizon = int64(DefaultHorizon)
 	}
@@ -144,10 +148,8 @@ func (n *Node) Acked(seq uint64) int {
 func (n *Node) Applied(stream uint64) uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, s := range n.streams {
-		if s.id == stream {
-			return s.applied.Load()
-		}
+	if s := n.streamBy(stream); s != nil {
+		return s.applied.Load()
 	}
 	return 0
 }
@@ -230,6 +232,8 @@ func (n *Node) frame(now int64, l *Link, kind codec.Kind, body []byte) error {
 		return n.heartbeat(now, l, body)
 	case codec.KindHeartbeatResponse:
 		return n.heartbeatResponse(now, l, body)
+	case codec.KindOffer:
+		return n.offerHeard(now, l, body)
 	}
 	return n.gapHeard(now, l, body)
 }

@@ -206,22 +206,29 @@ func TestMembersAreBounded(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBoundedAndThoseOfEarlierStartsDropped(t *testing.T) {
+func TestStreamsAreBoundedAndThoseOfEarlierStartsAreOver(t *testing.T) {
 	b := newBench(t)
 	n := b.add("n", 1<<16|9000, 5000, 0)
-	first := n.streamOf(1, 10, 77)
+	first := n.streamOf(1, 10, 77, 1)
 	first.advance(1, 5)
-	if again := n.streamOf(2, 10, 77); again != first {
+	if again := n.streamOf(2, 10, 77, 1); again != first || first.over {
 		t.Fatal("the stream is not remembered")
 	}
-	n.streamOf(3, 11, 77)
-	if n.Applied(10) != 0 || len(n.streams) != 1 {
-		t.Fatal("the stream of an earlier start is kept (R10)")
+	if second := n.streamOf(3, 11, 77, 2); second.over || !first.over || n.Applied(10) != 5 {
+		t.Fatal("not the stream of the earlier start is over (R10)")
+	}
+	if late := n.streamOf(4, 9, 77, 0); !late.over || n.streamBy(11).over {
+		t.Fatal("an earlier start that was heard of late is not over")
+	}
+	n.dropStreams(4)
+	n.dropStreams(4 + n.horizon)
+	if len(n.streams) != 0 {
+		t.Fatal("streams that nobody has are not forgotten after the horizon")
 	}
 	for i := range uint64(MaxStreams + 100) {
-		n.streamOf(int64(i), 100+i, 1000+i)
+		n.streamOf(int64(i), 100+i, 1000+i, 1)
 	}
-	if len(n.streams) != MaxStreams {
+	if len(n.streams) != MaxStreams || n.streams[0].id != 200 {
 		t.Fatalf("%d streams", len(n.streams))
 	}
 }

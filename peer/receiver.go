@@ -12,14 +12,57 @@ type receiver struct {
 	received uint64  // bytes of Batch and Records frames taken since the link opened
 	ackOwed  bool
 
-	gapped bool   // records before gapTo may be missing: applied waits until all that the other has was pulled (R10)
-	gapTo  uint64 // where applied goes then
+	own    subscription   // to the other's stream
+	others []subscription // to those that it passes on (R12)
+	asking bool           // one of them is to be asked for
 
 	record  codec.Record
+	stamp   uint64 // the highest of the run merged last
 	wanted  []byte // a run of keys to fetch (R3)
 	keys    uint32 // in wanted
 	fetchID uint32
 	fetches int // outstanding
+}
+
+// subscription is what is known of one stream on this link.
+type subscription struct {
+	stream *stream
+	gapped bool   // records before gapTo may be missing: applied waits until all that the other has was pulled (R10)
+	gapTo  uint64 // where applied goes then
+	ask    bool   // passed on: an Ack is to say where we are
+	asked  bool   // it has, and no batch has followed yet
+}
+
+// subscribe returns the subscription to a stream that is passed on, and makes it; nil when there are too many.
+func (r *receiver) subscribe(s *stream) *subscription {
+	for i := range r.others {
+		if r.others[i].stream == s {
+			return &r.others[i]
+		}
+	}
+	if len(r.others) >= MaxStreams {
+		return nil
+	}
+	r.others = append(r.others, subscription{stream: s})
+	return &r.others[len(r.others)-1]
+}
+
+// subscribed returns the subscription to the stream with this id, or nil.
+func (r *receiver) subscribed(id uint64) *subscription {
+	if r.stream.id == id {
+		return &r.own
+	}
+	for i := len(r.others) - 1; i >= 0; i-- { // the newest first: a stream that was forgotten may have come again
+		if r.others[i].stream.id == id {
+			return &r.others[i]
+		}
+	}
+	return nil
+}
+
+// ask has the next flush say where we are in a stream that is passed on.
+func (r *receiver) ask(s *subscription) {
+	s.ask, s.asked, r.asking = true, true, true
 }
 
 // fetchBit marks the ids of Fetches; those of Pulls are below it.
@@ -36,16 +79,23 @@ func (l *Link) batch(now int64, body []byte) error {
 	}
 	r := &l.in
 	r.took(len(body))
-	if m.Stream != r.stream.id {
-		return nil // a stream that is relayed; merged, and no more
+	sub := r.subscribed(m.Stream)
+	if sub == nil {
+		return nil // a stream that was not offered; merged, and no more
 	}
+	sub.stream.raise(r.stamp)
 	last := m.First + uint64(m.Count) - 1
 	switch {
-	case r.gapped && m.First <= r.gapTo+1:
-		r.gapTo = max(r.gapTo, last)
-	case !r.gapped && r.stream.advance(m.First, last):
+	case sub.gapped && m.First <= sub.gapTo+1:
+		sub.gapTo = max(sub.gapTo, last)
+	case !sub.gapped && l.node.advance(sub.stream, &m):
+		sub.asked = false
+	case sub != &r.own && !sub.gapped:
+		if !sub.asked {
+			r.ask(sub)
+		}
 	default:
-		r.gapped, r.gapTo = true, last // something is missing that nobody said was (R9)
+		sub.gapped, sub.gapTo = true, last // something is missing that nobody said was (R9)
 		l.node.owe(now, l)
 	}
 	return nil
@@ -57,11 +107,20 @@ func (r *receiver) took(body int) {
 	r.ackOwed = true
 }
 
-// closeGap ends a gap: all that the other had when it said so is here.
-func (r *receiver) closeGap() {
-	if r.gapped {
-		r.gapped, r.ackOwed = false, true
-		r.stream.jump(r.gapTo)
+// closeGaps ends all gaps: all that the other had when it said so is here. On the loop of l, with the node's lock.
+func (n *Node) closeGaps(now int64, l *Link) {
+	r := &l.in
+	n.closeGap(now, r, &r.own)
+	for i := range r.others {
+		n.closeGap(now, r, &r.others[i])
+	}
+}
+
+func (n *Node) closeGap(now int64, r *receiver, s *subscription) {
+	if s.gapped {
+		s.gapped, r.ackOwed = false, true
+		s.stream.jump(s.gapTo)
+		n.jumped(now, s.stream)
 	}
 }
 
@@ -98,13 +157,14 @@ func (l *Link) merge(now int64, run []byte, count uint32) error {
 	}
 	n, r := l.node, &l.in.record
 	cluster := n.clock.Cluster(now)
-	var early uint64
+	var early, stamp uint64
 	for len(run) > 0 {
 		used, err := codec.DecodeRecord(run, r)
 		if err != nil {
 			return err
 		}
 		run = run[used:]
+		stamp = max(stamp, r.Stamp, r.ExpireStamp)
 		switch n.store.Merge((*store.Record)(r), n.store.Hash(r.Key), cluster) {
 		case store.NeedRecord:
 			l.want(now, r.Key)
@@ -113,6 +173,7 @@ func (l *Link) merge(now int64, run []byte, count uint32) error {
 		}
 	}
 	*r = codec.Record{}
+	l.in.stamp = stamp
 	n.counters.merged.Add(uint64(count))
 	if early > 0 {
 		n.early(now, l, early)
@@ -147,8 +208,17 @@ func (r *receiver) appendFetch(dst []byte) []byte {
 	return dst
 }
 
-// appendAck appends the acknowledgement that is owed: one a turn, whatever came.
+// appendAck appends the acknowledgement that is owed, one a turn, whatever came; and those that ask for what is passed on.
 func (r *receiver) appendAck(dst []byte) []byte {
+	if r.asking {
+		r.asking = false
+		for i := range r.others {
+			if s := &r.others[i]; s.ask {
+				s.ask = false
+				dst = codec.AppendAck(dst, codec.Ack{Stream: s.stream.id, Applied: s.stream.applied.Load(), Received: r.received})
+			}
+		}
+	}
 	if !r.ackOwed {
 		return dst
 	}

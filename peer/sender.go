@@ -17,6 +17,11 @@ type sender struct {
 	frame []byte // the frames to write: of the piece's chunk, or built in value
 	value []byte // for frames that are built when they are sent
 
+	seen    *[]handover // what passing was made of
+	passing []passing   // streams of other nodes that are passed on (relay.go)
+	at      uint64      // place in the log of the next batch of theirs
+	turn    bool        // theirs go first this time
+
 	asked  []ask // Pulls and Fetches that wait for their answer (donor.go)
 	recs   []store.Record
 	buf    []byte // keys and values of recs
@@ -28,7 +33,7 @@ func (s *sender) window() int { return int(Window - min(Window, s.sent-s.taken))
 
 // mayFlow reports whether Data would give something.
 func (s *sender) mayFlow(l *Link) bool {
-	return s.chosen && !l.stalled.Load() && (s.frame != nil || s.cur.seq < l.node.ring.Head())
+	return s.chosen && !l.stalled.Load() && (s.frame != nil || s.cur.seq < l.node.ring.Head() || l.mayPass())
 }
 
 // Data returns the next frames of this node's stream: whole ones, within the window. They stay as they are until Sent,
@@ -48,8 +53,15 @@ func (l *Link) Data(now int64) (frames []byte, ok bool) {
 	return s.frame, true
 }
 
-// next takes the next piece of the ring into s.frame; false when there is none, or none that fits the window.
+// next takes the next frames into s.frame, by turns of the own stream and of those passed on; false when there are none.
 func (l *Link) next(now int64) bool {
+	s := &l.out
+	s.turn = !s.turn
+	return s.turn && l.nextPassed(now) || l.nextOwn(now) || !s.turn && l.nextPassed(now)
+}
+
+// nextOwn takes the next piece of the ring into s.frame; false when there is none, or none that fits the window.
+func (l *Link) nextOwn(now int64) bool {
 	s, ring := &l.out, l.node.ring
 	p, ok := ring.take(s.cur, s.window(), s.sent == s.taken)
 	switch {
@@ -90,7 +102,7 @@ func (l *Link) Sent(n int) {
 }
 
 // ack takes the other's acknowledgement: it opens the window, and WAIT counts by it (R11).
-func (l *Link) ack(body []byte) error {
+func (l *Link) ack(now int64, body []byte) error {
 	m, err := codec.DecodeAck(body)
 	if err != nil {
 		return err
@@ -101,7 +113,10 @@ func (l *Link) ack(body []byte) error {
 	}
 	s.taken = m.Received
 	l.stalled.Store(false)
-	if m.Stream == l.node.ring.stream && m.Applied > l.acked.Load() {
+	switch {
+	case m.Stream != l.node.ring.stream:
+		l.resume(now, m.Stream, m.Applied)
+	case m.Applied > l.acked.Load():
 		l.acked.Store(min(m.Applied, l.node.ring.Head()))
 	}
 	return nil

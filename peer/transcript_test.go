@@ -114,6 +114,8 @@ func play(b *bench, args []string) {
 		b.summarise()
 	case "crash": // crash NAME: its connections end without a goodbye
 		b.crash(node(1))
+	case "drop": // drop A B: the connection between two nodes breaks
+		b.drop(node(1), node(2))
 	case "cut": // cut A B: nothing passes between them any more, and nobody is told
 		b.cut(node(1), node(2))
 	case "leave":
@@ -184,6 +186,16 @@ func (b *bench) crash(n *bnode) {
 				other := c.sides[1-s.i]
 				other.in = append(other.in, bframe{end: true})
 			}
+		}
+	}
+}
+
+// drop breaks the connections between two nodes: both sides hear of it at once.
+func (b *bench) drop(x, y *bnode) {
+	for _, c := range b.conns {
+		if s, o := c.sides[0].node, c.sides[1].node; s == x && o == y || s == y && o == x {
+			b.closed(c.sides[0])
+			b.closed(c.sides[1])
 		}
 	}
 }

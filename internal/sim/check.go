@@ -42,21 +42,22 @@ func (h *Host) members() []string {
 	for _, m := range h.Node.Members(nil) {
 		seen[m.ID] = m
 	}
-	if len(h.ends) != len(h.world.Hosts)-1 {
+	if len(h.ends) != h.world.neighbours(h, h.world.Hosts) {
 		wrong = append(wrong, fmt.Sprintf("%s has %d connections", h.name, len(h.ends)))
 	}
 	for _, o := range h.world.Hosts {
 		m, ok := seen[o.Node.ID()]
 		switch {
 		case o == h:
+		case h.Node.Applied(o.Ring.Stream()) != o.Ring.Head():
+			wrong = append(wrong, fmt.Sprintf("%s has applied %d of %s's %d", h.name, h.Node.Applied(o.Ring.Stream()), o.name, o.Ring.Head()))
+		case !h.world.near(h, o):
 		case !ok:
 			wrong = append(wrong, fmt.Sprintf("%s does not know %s", h.name, o.name))
 		case m.State != peer.Alive || !m.Linked || m.Incarnation != o.incarnation:
 			wrong = append(wrong, fmt.Sprintf("%s sees %s %s, linked %v", h.name, o.name, m.State, m.Linked))
 		case m.Lag != 0 || !m.Synced:
 			wrong = append(wrong, fmt.Sprintf("%s sees %s lag by %d, synced %v", h.name, o.name, m.Lag, m.Synced))
-		case h.Node.Applied(o.Ring.Stream()) != o.Ring.Head():
-			wrong = append(wrong, fmt.Sprintf("%s has applied %d of %s's %d", h.name, h.Node.Applied(o.Ring.Stream()), o.name, o.Ring.Head()))
 		}
 	}
 	return wrong

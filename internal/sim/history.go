@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"covey/codec"
@@ -25,18 +27,23 @@ type History struct {
 type Seen struct {
 	Writes, Cuts, Sleeps, Breaks, Crashes        uint64
 	Gaps, Pulls, Fetches, Merged, Repeats, Dials uint64
+	Partial                                      uint64 // crashes of hosts whose last writes only some had
+	Relayed, Offers                              uint64
 }
 
 // Add adds what another history has seen.
 func (s *Seen) Add(o Seen) {
-	s.Writes, s.Cuts, s.Sleeps, s.Breaks, s.Crashes = s.Writes+o.Writes, s.Cuts+o.Cuts, s.Sleeps+o.Sleeps, s.Breaks+o.Breaks, s.Crashes+o.Crashes
-	s.Gaps, s.Pulls, s.Fetches, s.Merged, s.Repeats, s.Dials = s.Gaps+o.Gaps, s.Pulls+o.Pulls, s.Fetches+o.Fetches, s.Merged+o.Merged, s.Repeats+o.Repeats, s.Dials+o.Dials
+	sum, more := reflect.ValueOf(s).Elem(), reflect.ValueOf(o)
+	for i := range sum.NumField() {
+		sum.Field(i).SetUint(sum.Field(i).Uint() + more.Field(i).Uint())
+	}
 }
 
 // count adds what the node of a host has counted.
 func (s *Seen) count(h *Host) {
 	c := h.Node.Counters()
-	s.Add(Seen{Gaps: c.GapsHeard, Pulls: c.Pulls, Fetches: c.Fetched, Merged: c.Merged, Repeats: c.AnnouncesRepeated, Dials: c.Dials})
+	s.Add(Seen{Gaps: c.GapsHeard, Pulls: c.Pulls, Fetches: c.Fetched, Merged: c.Merged, Repeats: c.AnnouncesRepeated, Dials: c.Dials,
+		Relayed: c.Relayed, Offers: c.Offers})
 }
 
 // Start begins to write and to make trouble.
@@ -171,6 +178,9 @@ func (y *History) fault() {
 	default:
 		if y.Crashes && y.safe(a) {
 			y.Seen.Crashes++
+			if y.partial(a) {
+				y.Seen.Partial++
+			}
 			y.Seen.count(a)
 			a.Crash()
 			w.After(lasts, func() {
@@ -182,23 +192,22 @@ func (y *History) fault() {
 	}
 }
 
-// safe reports whether a host may crash and nothing is lost or known to some only: all others that run have applied all
-// that it wrote. (Relays and repair, which heal the other case, are not built yet.) The last ready host stays.
+// safe reports whether a host may crash and not all is lost: another one is ready.
 func (y *History) safe(h *Host) bool {
 	if h.Node == nil || h.asleep {
 		return false
 	}
-	others := 0
 	for _, o := range y.World.Hosts {
-		if o == h || o.Node == nil {
-			continue
-		}
-		if o.Node.Applied(h.Ring.Stream()) < h.Ring.Head() {
-			return false
-		}
-		if o.Node.State() == codec.StateReady {
-			others++
+		if o != h && o.Node != nil && o.Node.State() == codec.StateReady {
+			return true
 		}
 	}
-	return others > 0
+	return false
+}
+
+// partial reports whether somebody lacks what this host has written last.
+func (y *History) partial(h *Host) bool {
+	return slices.ContainsFunc(y.World.running(), func(o *Host) bool {
+		return o != h && o.Node.Applied(h.Ring.Stream()) < h.Ring.Head()
+	})
 }

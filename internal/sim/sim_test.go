@@ -52,6 +52,9 @@ func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
 	for range 5 {
 		w.AddHost(int64(r.IntN(1500))-750, ring)
 	}
+	if r.IntN(3) == 0 {
+		w.form(random(r, len(w.Hosts)))
+	}
 	for _, h := range w.Hosts {
 		w.After(time.Duration(r.Int64N(int64(4*time.Second))), h.Start)
 	}
@@ -80,4 +83,17 @@ func (w *World) split(first int, lasts time.Duration) {
 			w.After(lasts, func() { w.Cut(a, b, false) })
 		}
 	}
+}
+
+// random returns a shape in which every host can reach every other over some: a tree, and some links more.
+func random(r *rand.Rand, hosts int) func(a, b int) bool {
+	near := make(map[[2]int]bool)
+	for b := 1; b < hosts; b++ {
+		near[[2]int{r.IntN(b), b}] = true
+	}
+	for range r.IntN(4) {
+		a, b := r.IntN(hosts), r.IntN(hosts)
+		near[[2]int{min(a, b), max(a, b)}] = true
+	}
+	return func(a, b int) bool { return near[[2]int{a, b}] }
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"covey/codec"
@@ -28,6 +29,7 @@ type World struct {
 	queue  queue
 	serial uint64
 	cut    map[[2]int]bool
+	apart  map[[2]int]bool                  // of hosts that never reach each other: the mesh is not full
 	Trace  func(format string, args ...any) // nil: silent
 }
 
@@ -56,7 +58,7 @@ func (q *queue) Pop() any {
 
 // NewWorld returns an empty world. The same seed and the same calls give the same run.
 func NewWorld(seed uint64, f Faults) *World {
-	return &World{Rand: rand.New(rand.NewPCG(seed, 1)), Now: int64(time.Hour), Faults: f, cut: make(map[[2]int]bool)}
+	return &World{Rand: rand.New(rand.NewPCG(seed, 1)), Now: int64(time.Hour), Faults: f, cut: make(map[[2]int]bool), apart: make(map[[2]int]bool)}
 }
 
 // After runs f when d has passed.
@@ -99,10 +101,32 @@ func (w *World) Cut(a, b *Host, cut bool) {
 // CutOneWay loses all that goes from one host to another.
 func (w *World) CutOneWay(from, to *Host, cut bool) { w.cut[[2]int{from.index, to.index}] = cut }
 
-// Heal joins all hosts.
+// Apart has two hosts on networks that do not reach each other, for ever.
+func (w *World) Apart(a, b *Host) {
+	w.apart[[2]int{a.index, b.index}], w.apart[[2]int{b.index, a.index}] = true, true
+}
+
+// near reports whether two hosts may ever be linked.
+func (w *World) near(a, b *Host) bool { return a != b && !w.apart[[2]int{a.index, b.index}] }
+
+// neighbours returns how many hosts of these a host may be linked with.
+func (w *World) neighbours(h *Host, of []*Host) int {
+	count := 0
+	for _, o := range of {
+		if w.near(h, o) {
+			count++
+		}
+	}
+	return count
+}
+
+// Heal joins all hosts that may ever be.
 func (w *World) Heal() { clear(w.cut) }
 
-func (w *World) isCut(from, to *Host) bool { return w.cut[[2]int{from.index, to.index}] }
+func (w *World) isCut(from, to *Host) bool {
+	pair := [2]int{from.index, to.index}
+	return w.cut[pair] || w.apart[pair]
+}
 
 func (w *World) chance(share float64) bool { return w.Rand.Float64() < share }
 
@@ -130,6 +154,11 @@ func (w *World) broadcast(from *Host, a codec.Announce) {
 			w.After(d, func() { to.announced(b, from.addr.Addr()) })
 		}
 	}
+}
+
+// running returns the hosts that are up.
+func (w *World) running() []*Host {
+	return slices.DeleteFunc(slices.Clone(w.Hosts), func(h *Host) bool { return h.Node == nil })
 }
 
 // at returns the running host with this address, or nil.

@@ -1,0 +1,227 @@
+package peer
+
+import (
+	"slices"
+
+	"covey/codec"
+)
+
+// relayTo brings up to date which streams are passed on to the peer of l (R12).
+func (n *Node) relayTo(now int64, l *Link) {
+	if l.member == nil || l.closing {
+		return
+	}
+	old := l.relaying()
+	list, changed := n.scratch[:0], false
+	for _, s := range n.streams {
+		if !n.relays(now, l, s) {
+			continue
+		}
+		i := slices.IndexFunc(old, func(h handover) bool { return h.stream == s })
+		if i >= 0 {
+			list = append(list, old[i])
+			continue
+		}
+		s.relayed.Add(1)
+		list, changed = append(list, n.offer(now, l, s)), true
+	}
+	for _, h := range old {
+		if !slices.ContainsFunc(list, func(o handover) bool { return o.stream == h.stream }) {
+			n.linger(now, h.stream)
+			changed = true
+		}
+	}
+	n.scratch = list
+	if changed {
+		n.publishRelays(l, list)
+	}
+}
+
+// relaying returns the streams that are passed on to l. The slice is shared.
+func (l *Link) relaying() []handover {
+	if p := l.passes.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// publishRelays makes the loop of l pass on these streams.
+func (n *Node) publishRelays(l *Link, list []handover) {
+	if len(list) == 0 {
+		l.passes.Store(nil)
+		return
+	}
+	own := slices.Clone(list)
+	l.passes.Store(&own)
+}
+
+// linger keeps the batches of a stream for a while that is not passed on to a link any more: the link may come again.
+func (n *Node) linger(now int64, s *stream) {
+	if s.lingers != 0 {
+		s.relayed.Add(-1)
+	}
+	s.lingers = now + int64(RelayLinger)
+}
+
+// dropStreams ends the lingering, lets the log go when no stream is in it, and forgets the streams of nodes without a link
+// that have not moved, nor been offered, for the horizon.
+func (n *Node) dropStreams(now int64) {
+	kept := false
+	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool {
+		if applied := s.applied.Load(); applied != s.seen {
+			s.seen, s.used = applied, now
+		}
+		if s.lingers != 0 && now >= s.lingers {
+			s.lingers = 0
+			s.relayed.Add(-1)
+		}
+		kept = kept || s.relayed.Load() > 0
+		m := n.known(s.member)
+		return now-s.used >= n.horizon && (m == nil || m.stream != s || m.link == nil)
+	})
+	if !kept {
+		n.relay.clear()
+	}
+}
+
+// relays reports whether s is passed on to the peer of l: one that does not list the node of s, once all have had the time
+// to link and to tell. The stream of a start that is over, or of a node that nobody here has, goes to all at once: it may
+// have ended with records that only some received, and nobody will send them again.
+func (n *Node) relays(now int64, l *Link, s *stream) bool {
+	m := l.member
+	if s == m.stream || s.member == 0 {
+		return false
+	}
+	if s.over {
+		return s.applied.Load() > 0
+	}
+	if s.member == m.id || slices.Contains(m.linked, s.member) {
+		return false
+	}
+	origin := n.known(s.member)
+	switch {
+	case origin != nil && origin.link != nil:
+		return m.linkedAt > l.chosenAt && now-max(l.chosenAt, origin.link.chosenAt) >= int64(RelayDelay)
+	case origin == nil:
+		return true // it is behind another peer
+	case origin.state == Dead || origin.state == Left:
+		return s.applied.Load() > 0
+	}
+	return m.linkedAt > l.chosenAt && now-l.chosenAt >= int64(RelayDelay)
+}
+
+// offer begins to pass on a stream. The order matters: a batch that comes meanwhile is in the log, or below from.
+func (n *Node) offer(now int64, l *Link, s *stream) handover {
+	n.offers++
+	h := handover{stream: s, at: n.relay.end.Load(), serial: n.offers}
+	h.from = s.applied.Load()
+	m := codec.Offer{Stream: s.id, Node: s.member, Incarnation: s.incarnation, Head: h.from}
+	n.send(now, l, func(b []byte) []byte { return codec.AppendOffer(b, m) })
+	return h
+}
+
+// offerAll offers all streams anew that are passed on to l: it was too slow for the log.
+func (n *Node) offerAll(now int64, l *Link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.offerAgain(now, l, nil)
+}
+
+// offerAgain offers anew what is passed on to l: one stream, or all.
+func (n *Node) offerAgain(now int64, l *Link, only *stream) {
+	list, changed := slices.Clone(l.relaying()), false
+	for i := range list {
+		if only == nil || list[i].stream == only {
+			list[i], changed = n.offer(now, l, list[i].stream), true
+		}
+	}
+	if changed {
+		n.publishRelays(l, list)
+	}
+}
+
+// jumped goes on when applied of a stream has jumped over records that did not come as batches: those to whom it is
+// passed on lack them.
+func (n *Node) jumped(now int64, s *stream) {
+	if s.relayed.Load() == 0 {
+		return
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.offerAgain(now, m.link, s)
+		}
+	}
+}
+
+// unrelay ends what is passed on to a link that ends.
+func (n *Node) unrelay(now int64, l *Link) {
+	for _, h := range l.relaying() {
+		n.linger(now, h.stream)
+	}
+	l.passes.Store(nil)
+}
+
+// relayGap tells that a stream cannot be passed on from where the peer is, but from the returned number on.
+func (n *Node) relayGap(now int64, l *Link, s *stream) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.counters.gapsSent.Add(1)
+	g := codec.Gap{Stream: s.id, Head: s.applied.Load(), Stamp: s.stamp.Load()}
+	n.send(now, l, func(b []byte) []byte { return codec.AppendGap(b, g) })
+	return g.Head
+}
+
+// advance notes that a batch was merged, and passes it on to those who need it. It reports false when records before it
+// are missing. Where no stream is passed on it costs one look.
+func (n *Node) advance(s *stream, m *codec.Batch) bool {
+	if s.relayed.Load() == 0 {
+		ok, moved := s.advance(m.First, m.First+uint64(m.Count)-1)
+		if !moved || s.relayed.Load() == 0 {
+			return ok
+		}
+		n.relay.late(m) // it came to be passed on at this very moment
+	} else if ok, moved := n.relay.advance(s, m); !moved {
+		return ok
+	}
+	n.counters.relayed.Add(uint64(m.Count))
+	for _, l := range n.Links() {
+		if l.passes.Load() != nil {
+			l.Notify()
+		}
+	}
+	return true
+}
+
+// offerHeard takes an offer: another node's stream will come on l. What it holds more than we have is asked for, unless the
+// node itself sends it to us. On the loop of l.
+func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
+	m, err := codec.DecodeOffer(body)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	if l.member == nil || m.Stream == n.stream {
+		n.mu.Unlock()
+		return nil
+	}
+	s := n.streamBy(m.Stream)
+	if s == nil {
+		s = n.streamOf(now, m.Stream, m.Node, m.Incarnation)
+	}
+	s.used = now
+	origin := n.known(s.member)
+	direct := origin != nil && origin.stream == s && origin.link != nil && now-origin.link.touched.Load() < int64(VouchAge)
+	n.mu.Unlock()
+	n.counters.offers.Add(1)
+	sub := l.in.subscribe(s)
+	if sub == nil || direct || s.applied.Load() >= m.Head {
+		return nil
+	}
+	if !sub.gapped {
+		l.in.ask(sub)
+	} else if m.Head > sub.gapTo {
+		sub.gapTo = m.Head
+		n.owe(now, l)
+	}
+	return nil
+}

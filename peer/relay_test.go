@@ -1,0 +1,143 @@
+package peer
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+// passedBatch is a batch of a stream that holds records first..last.
+func passedBatch(stream, first, last uint64) *codec.Batch {
+	m := &codec.Batch{Stream: stream, First: first, Count: uint32(last - first + 1)}
+	for i := first; i <= last; i++ {
+		m.Records = codec.AppendRecord(m.Records, &codec.Record{Key: fmt.Append(nil, "k", i), Value: []byte("v"), Kind: codec.KindString, Stamp: i})
+	}
+	return m
+}
+
+func TestR12_TheLogIsBoundedAndSaysWhatFellOff(t *testing.T) {
+	r := relay{limit: 8 << 10}
+	s := &stream{id: 7}
+	for i := uint64(1); i <= 1000; i++ {
+		if ok, moved := r.advance(s, passedBatch(7, i, i)); !ok || !moved {
+			t.Fatalf("record %d: ok %v, moved %v", i, ok, moved)
+		}
+		if r.bytes > r.limit {
+			t.Fatalf("%d bytes in a log of %d", r.bytes, r.limit)
+		}
+	}
+	to := &sender{passing: []passing{{handover: handover{stream: s}}}}
+	if _, _, ok := r.next(to, r.base-1); ok {
+		t.Fatal("what fell off is not missed")
+	}
+	if _, ok := r.cover(s, r.log[0].first-2); ok {
+		t.Fatal("what fell off is covered")
+	}
+	at, ok := r.cover(s, r.log[0].first-1)
+	if !ok || at != r.base {
+		t.Fatalf("all that is held is not covered: %d, %v", at, ok)
+	}
+	want := r.log[0].first
+	for at < r.end.Load() {
+		frame, next, ok := r.next(to, at)
+		if first, last, n := frameAt(frame); !ok || first != want || last != want || n != len(frame) {
+			t.Fatalf("record %d to %d in %d bytes, want %d", first, last, len(frame), want)
+		}
+		at, want = next, want+1
+	}
+	if frame, next, ok := r.next(to, at); frame != nil || next != at || !ok {
+		t.Fatal("something after the end")
+	}
+	r.clear()
+	if _, ok := r.cover(s, 1000); !ok || r.bytes != 0 || len(r.log) != 0 {
+		t.Fatal("who has everything lacks something")
+	}
+}
+
+func TestR12_OnlyWhatMovedAppliedIsKept(t *testing.T) {
+	r := relay{limit: 8 << 10}
+	s, other := &stream{id: 7}, &stream{id: 8}
+	for _, step := range []struct {
+		first, last uint64
+		ok, moved   bool
+	}{{1, 2, true, true}, {1, 2, true, false}, {4, 4, false, false}, {2, 3, true, true}, {4, 5, true, true}} {
+		if ok, moved := r.advance(s, passedBatch(7, step.first, step.last)); ok != step.ok || moved != step.moved {
+			t.Fatalf("%+v: ok %v, moved %v", step, ok, moved)
+		}
+	}
+	r.advance(other, passedBatch(8, 1, 1))
+	if len(r.log) != 4 {
+		t.Fatalf("%d batches", len(r.log))
+	}
+	to := &sender{passing: []passing{{handover: handover{stream: s}, sent: 2}}}
+	var got []string
+	for at := uint64(0); at < r.end.Load(); {
+		var frame []byte
+		if frame, at, _ = r.next(to, at); frame != nil {
+			first, last, _ := frameAt(frame)
+			got = append(got, fmt.Sprint(first, "-", last))
+		}
+	}
+	if fmt.Sprint(got) != "[2-3 4-5]" {
+		t.Fatalf("a peer that has 2 gets %v", got)
+	}
+	if first := r.log[0].frame; !bytes.Equal(first, codec.AppendBatch(nil, *passedBatch(7, 1, 2))) {
+		t.Fatal("a batch is not passed on as it came")
+	}
+}
+
+// TestR12_OffersAreAnsweredAsTheyShould walks a link through what its peer may say of another node's stream.
+func TestR12_OffersAreAnsweredAsTheyShould(t *testing.T) {
+	b, x, _, c := pair(t)
+	l := c.sides[0].link
+	say := func(frame []byte) (acks []codec.Ack) {
+		if err := hand(l, b.now, frame); err != nil {
+			t.Fatal(err)
+		}
+		other := c.sides[1]
+		l.in.received = other.link.out.sent // the frame is made up: it is not acknowledged
+		for _, f := range frames(t, l.Control(b.now, nil)) {
+			other.in = append(other.in, f)
+			if m, err := codec.DecodeAck(f.body); f.head.Kind == codec.KindAck && err == nil && m.Stream == 99 {
+				acks = append(acks, m)
+			}
+		}
+		return acks
+	}
+	offer := func(head uint64) []codec.Ack {
+		return say(codec.AppendOffer(nil, codec.Offer{Stream: 99, Node: 50<<16 | 9000, Incarnation: 1, Head: head}))
+	}
+	batch := func(first, last uint64) []codec.Ack {
+		return say(codec.AppendBatch(nil, *passedBatch(99, first, last)))
+	}
+	if acks := offer(0); len(acks) != 0 {
+		t.Fatal("nothing is lacking, and it is asked for")
+	}
+	batch(1, 2)
+	if acks := offer(5); len(acks) != 1 || acks[0].Applied != 2 {
+		t.Fatalf("five are offered to who has two: %v", acks)
+	}
+	if acks := batch(7, 7); len(acks) != 0 {
+		t.Fatal("asked for twice")
+	}
+	batch(3, 5)
+	if acks := batch(7, 7); len(acks) != 1 || acks[0].Applied != 5 || x.Applied(99) != 5 {
+		t.Fatalf("six is missing: %v, applied %d", acks, x.Applied(99))
+	}
+	say(codec.AppendGap(nil, codec.Gap{Stream: 99, Head: 7, Stamp: 1}))
+	if !l.pulls.owed {
+		t.Fatal("a gap in what is passed on is not pulled")
+	}
+	batch(8, 8)
+	if x.Applied(99) != 5 {
+		t.Fatal("applied jumped over a gap")
+	}
+	b.flush(c.sides[0], false)
+	b.pass(time.Second)
+	if x.Applied(99) != 8 {
+		t.Fatalf("applied %d after all was pulled", x.Applied(99))
+	}
+}
