@@ -6,7 +6,7 @@ import (
 )
 
 func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
-	if raceEnabled {
+	if raceEnabled || invariants {
 		t.Skip("the race detector allocates")
 	}
 	s := newStore(t, Options{Node: 1})
@@ -53,7 +53,7 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 }
 
 func TestRangeAndScanAllocateNothingIntoLargeEnoughSlices(t *testing.T) {
-	if raceEnabled {
+	if raceEnabled || invariants {
 		t.Skip("the race detector allocates")
 	}
 	s := newStore(t, Options{Node: 1})

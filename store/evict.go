@@ -3,7 +3,8 @@ package store
 // Eviction is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", 2024), a segment at a time. The log has entries in the
 // order they came; the hand goes through it from old to new. An entry with a hit since the hand last came by loses the
 // mark and stays, in its order: it moves to the segment in front of the hand. One without is evicted. The segment is free
-// then. New entries come unmarked, so what is read once and never again goes first.
+// then. New entries come unmarked, so what is read once and never again goes first; but one that comes back while its ghost
+// is there comes marked, as S3-FIFO has it: a ghost is a memory of having been wanted.
 
 // over tells whether the store holds more than it may.
 func (s *Store) over() bool      { return s.env.over() }

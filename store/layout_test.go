@@ -120,6 +120,19 @@ func TestValuesOfAllSizes(t *testing.T) {
 	}
 }
 
+func TestTakeIsGetAndDelete(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	set(t, s, epoch0, "k", "value", SetOptions{})
+	k := []byte("k")
+	out, r, existed, written := s.Take([]byte("so: "), k, s.Hash(k), epoch0, false)
+	if string(out) != "so: value" || r.Flags != Deleted || !existed || !written {
+		t.Error(string(out), r, existed, written)
+	}
+	if out, _, existed, written := s.Take(nil, k, s.Hash(k), epoch0, false); out != nil || existed || written {
+		t.Error("taken twice")
+	}
+}
+
 // TestSpaceIsGivenBack fills a store, empties it and looks at what is still in use.
 func TestSpaceIsGivenBack(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 32 << 20, Horizon: 1000})

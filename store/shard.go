@@ -166,6 +166,9 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	old := e.counted()
 	var value []byte
 	if takeV {
+		if e.ghost {
+			hit(e.cell)
+		}
 		e.take(r)
 		if e.flags&(Deleted|bare) == 0 {
 			value = r.Value

@@ -65,8 +65,18 @@ func (e *entry) keep(r *Record) {
 // Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless it is not certain to be absent or
 // blind is set: for a node that cannot be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
 func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
+	_, r, existed, written = s.remove(nil, false, key, hash, now, blind)
+	return r, existed, written
+}
+
+// Take is Delete, and appends the value that was there to dst.
+func (s *Store) Take(dst, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool) {
+	return s.remove(dst, true, key, hash, now, blind)
+}
+
+func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool) {
 	if !s.fits(key, nil) {
-		return r, false, false
+		return dst, r, false, false
 	}
 	sh := s.shardOf(hash)
 	var e entry
@@ -74,7 +84,10 @@ func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, exis
 	existed = sh.findLive(&e, key, hash, now) && e.readable(now)
 	if !existed && !blind && sh.certain(&e) {
 		sh.mu.Unlock()
-		return r, false, false
+		return dst, r, false, false
+	}
+	if existed && take {
+		dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
 	}
 	v := s.version(sh, now)
 	r = Record{
@@ -87,7 +100,7 @@ func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, exis
 	if s.over() {
 		s.reclaim(key, hash, now)
 	}
-	return r, existed, true
+	return dst, r, existed, true
 }
 
 var tombstoneContent = Content(KindString, true, nil)
