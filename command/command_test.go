@@ -120,8 +120,8 @@ func TestCommands(t *testing.T) {
 			{command: "CONFIG GET none", want: "*0\r\n"}, {command: "CONFIG SET save x", want: "-ERR covey takes its settings when it starts, as flags or from the environment (see covey run --help); nothing was changed\r\n"}}},
 		{"covey", []step{{command: "COVEY MEMBERS", want: bulk("members report")}, {command: "covey info", want: bulk("info report")}, {command: "COVEY VERIFY", want: bulk("verify report")}, {command: "COVEY X", want: "-ERR unknown subcommand 'X'. Try COVEY HELP.\r\n"}}},
 		{"command", []step{{command: "COMMAND COUNT", want: fmt.Sprintf(":%d\r\n", len(commands))}, {command: "COMMAND INFO nope", want: "*1\r\n" + null}, {command: "COMMAND DOCS nope", want: "*0\r\n"},
-			{command: "COMMAND LIST FILTERBY PATTERN GET*", want: "*2\r\n" + bulk("get") + bulk("getset")}, {command: "COMMAND LIST FILTERBY MODULE x", want: "*0\r\n"}, {command: "COMMAND LIST FILTERBY PATTERN", want: noSyn},
-			{command: "COMMAND LIST FILTERBY ACLCAT string", want: "*13\r\n" + bulk("get") + bulk("getset") + bulk("mget") + bulk("mset") + bulk("psetex") + bulk("set") + bulk("setex") + bulk("setnx") + bulk("strlen") + bulk("decr") + bulk("decrby") + bulk("incr") + bulk("incrby")}}},
+			{command: "COMMAND LIST FILTERBY PATTERN GET*", want: "*3\r\n" + bulk("get") + bulk("getdel") + bulk("getset")}, {command: "COMMAND LIST FILTERBY MODULE x", want: "*0\r\n"}, {command: "COMMAND LIST FILTERBY PATTERN", want: noSyn},
+			{command: "COMMAND LIST FILTERBY ACLCAT string", want: "*14\r\n" + bulk("get") + bulk("getdel") + bulk("getset") + bulk("mget") + bulk("mset") + bulk("psetex") + bulk("set") + bulk("setex") + bulk("setnx") + bulk("strlen") + bulk("decr") + bulk("decrby") + bulk("incr") + bulk("incrby")}}},
 	} {
 		t.Run(c.name, func(t *testing.T) { runSteps(t, newFixture(t), c.steps) })
 	}
@@ -283,7 +283,7 @@ func TestSCANVisitsEveryKey(t *testing.T) {
 func TestWritesAreStagedOnceInOrder(t *testing.T) {
 	for _, c := range []struct{ command, want string }{
 		{"SET a 1", "a=1"}, {"SET a 1 EX 5", "a=1 at+5000"}, {"SET a 1 NX", ""}, {"SET none 1 XX", ""}, {"SET a 2 KEEPTTL", "a=2 keeps"},
-		{"GETSET a 3", "a=3"}, {"SETNX a 4", ""}, {"MSET x 1 y 2", "x=1,y=2"}, {"INCR n", "n=1"}, {"INCRBY a 1", "a=2 keeps"},
+		{"GETSET a 3", "a=3"}, {"GETDEL none", ""}, {"SETNX a 4", ""}, {"MSET x 1 y 2", "x=1,y=2"}, {"INCR n", "n=1"}, {"INCRBY a 1", "a=2 keeps"},
 		{"DEL a none", "a deleted"}, {"DEL none", ""}, {"EXPIRE a 5", "a expiry at+5000"}, {"EXPIRE none 5", ""}, {"PERSIST a", ""}, {"FLUSHALL", "flush"},
 		{"GET a", ""}, {"EXPIRE a -1", "a expiry past"}, {"SET a 1 EX 0", ""}, {"INCRBY a x", ""},
 	} {

@@ -102,7 +102,7 @@ func (g *generator) some(one func() string) (list []string) {
 }
 
 func (g *generator) command() []string {
-	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
+	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
 		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO")
 	cmd := []string{name}
 	switch name {

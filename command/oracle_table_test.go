@@ -112,6 +112,9 @@ PSETEX a -5 v
 GETSET a w
 TTL a
 GETSET none4 w
+GETDEL none4
+GETDEL none4
+GETDEL
 GETSET a
 MSET a 1 b 2
 MSET a 1 b

@@ -194,6 +194,18 @@ func getset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return t.store(c, args[1], args[2], store.SetOptions{Get: true}, out), Done
 }
 
+func getdel(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	key := args[1]
+	var r store.Record
+	var existed bool
+	t.buf, r, existed, _ = t.Store.Take(t.buf[:0], key, t.Store.Hash(key), t.Now, false)
+	if !existed {
+		return codec.AppendNull(out, c.Proto), Done
+	}
+	t.update(c, &r)
+	return codec.AppendBulk(out, t.buf), Done
+}
+
 func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(args)%2 == 0 {
 		return wrongArity(out, "mset"), Done

@@ -17,6 +17,7 @@ const (
 	onCountKey    = "RW access update"
 	onWriteKey    = "OW update"
 	onDeleteKey   = "RM delete"
+	onTakeKey     = "RW access delete"
 	tipMulti      = "request_policy:multi_shard"
 	tipSum        = tipMulti + " response_policy:agg_sum"
 	tipAll        = tipMulti + " response_policy:all_succeeded"
@@ -150,6 +151,8 @@ var expiryTable = []entry{
 var stringTable = []entry{
 	{name: "get", arity: 2, gate: gateReady, run: get, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Return the value of a key"},
+	{name: "getdel", arity: 2, gate: gateReady, run: getdel, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: onTakeKey,
+		group: "string", since: "6.2.0", complexity: "O(1)", summary: "Delete a key and return what it held"},
 	{name: "getset", arity: 3, gate: gateReady, run: getset, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key and return what it held"},
 	{name: "mget", arity: -2, gate: gateReady, run: mget, first: 1, last: -1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey, tips: tipMulti,
