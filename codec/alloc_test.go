@@ -6,6 +6,7 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 	dst := make([]byte, 0, 4096)
 	greeting := Greeting{Full: true, ProtoMin: 1, ProtoMax: 1, Peers: []PeerAddr{examplePeer, examplePeer}}
 	linked, run, key, value := make(Linked, 80), flushRun(1), []byte("key"), make([]byte, 100)
+	var sums [DigestsWidth]uint64
 	expectNoAllocs(t, map[string]func(){
 		"Announce":          func() { AppendAnnounce(dst, exampleAnnounce) },
 		"Header":            func() { AppendHeader(dst, Header{Kind: KindBye, Length: 1}) },
@@ -18,6 +19,9 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 		"Gap":               func() { AppendGap(dst, Gap{}) },
 		"Offer":             func() { AppendOffer(dst, Offer{}) },
 		"Pull":              func() { AppendPull(dst, Pull{}) },
+		"Digests":           func() { AppendDigests(dst, Digests{Count: 1, Nodes: AppendDigestsNode(dst[2048:2048], 1, &sums)}) },
+		"Want":              func() { AppendWant(dst, Want{}) },
+		"Absent":            func() { AppendAbsent(dst, Absent{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
 		"Records":           func() { FinishRecords(AppendRecord(BeginRecords(dst), &exampleRecord), 0, Records{Count: 1}) },
 		"Fetch":             func() { AppendFetch(dst, Fetch{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
 		"Listing": func() {
@@ -63,8 +67,17 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 				run = run[n:]
 			}
 		},
-		"Ack":     func() { _, err := DecodeAck(bodies["Ack"]); note(err) },
-		"Gap":     func() { _, err := DecodeGap(bodies["Gap"]); note(err) },
+		"Ack": func() { _, err := DecodeAck(bodies["Ack"]); note(err) },
+		"Gap": func() { _, err := DecodeGap(bodies["Gap"]); note(err) },
+		"Digests": func() {
+			m, err := DecodeDigests(bodies["Digests"])
+			note(err)
+			var sums [DigestsWidth]uint64
+			_, _, err = DecodeDigestsNode(m.Nodes, m.Level, &sums)
+			note(err)
+		},
+		"Want":    func() { _, err := DecodeWant(bodies["Want"]); note(err) },
+		"Absent":  func() { _, err := DecodeAbsent(bodies["Absent"]); note(err) },
 		"Offer":   func() { _, err := DecodeOffer(bodies["Offer"]); note(err) },
 		"Pull":    func() { _, err := DecodePull(bodies["Pull"]); note(err) },
 		"Records": func() { _, err := DecodeRecords(bodies["Records"]); note(err) },

@@ -128,8 +128,29 @@ func copyCases() []frameCase {
 		Floor: Version{0x31, 0x32}, Flush: Version{0x41, 0x42}, Records: flushRun(0x61),
 	}
 	fetch := Fetch{ID: 0x11, Count: 2, Keys: AppendKey(AppendKey(nil, []byte("key")), []byte{0xC5, '\n', 0})}
-	listing := Listing{Epoch: 0x11, Shard: 255, Leaf: 2, Split: 16, Count: 1, Entries: AppendListingEntry(nil, exampleEntry)}
+	listing := Listing{Epoch: 0x11, Prefix: 0xff02f << 44, Bits: 20, Partial: true, Count: 1, Entries: AppendListingEntry(nil, exampleEntry)}
+	var sums [DigestsWidth]uint64
+	for i := range sums {
+		sums[i] = uint64(i + 1)
+	}
+	digests := Digests{Epoch: 0x11, Level: 2, Retry: true, Count: 1, Nodes: AppendDigestsNode(nil, 0x21, &sums)}
+	want := Want{Epoch: 0x11, Count: 2, Hashes: append(u64(0x21), u64(0x31)...)}
+	absent := Absent{Floor: Version{0x11, 0x12}, Count: 1, Keys: AppendKey(nil, []byte("key"))}
 	return []frameCase{
+		{
+			name: "Digests", kind: KindDigests, msg: digests, frame: AppendDigests(nil, digests), decode: decodeDigestsWhole,
+			fields: map[string][]byte{"epoch": u64(0x11), "level": u8(2), "flags": u8(1), "count": u16(1)},
+		},
+		{
+			name: "Want", kind: KindWant, msg: want, frame: AppendWant(nil, want),
+			decode: func(b []byte) (any, error) { return DecodeWant(b) },
+			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(2)},
+		},
+		{
+			name: "Absent", kind: KindAbsent, msg: absent, frame: AppendAbsent(nil, absent),
+			decode: func(b []byte) (any, error) { return DecodeAbsent(b) },
+			fields: map[string][]byte{"floor": ver(0x11, 0x12), "count": u32(1)},
+		},
 		{
 			name: "Pull", kind: KindPull, msg: pull, frame: AppendPull(nil, pull),
 			decode: func(b []byte) (any, error) { return DecodePull(b) },
@@ -149,7 +170,7 @@ func copyCases() []frameCase {
 		},
 		{
 			name: "Listing", kind: KindListing, msg: listing, frame: AppendListing(nil, listing), decode: decodeListingWhole,
-			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(1), "shard": u16(255), "leaf": u16(2), "split": u8(16)},
+			fields: map[string][]byte{"epoch": u64(0x11), "prefix": u64(0xff02f << 44), "count": u32(1), "bits": u8(20), "flags": u8(1)},
 		},
 	}
 }
@@ -202,6 +223,15 @@ func decodeRecordsWhole(b []byte) (any, error) {
 	m, err := DecodeRecords(b)
 	if err == nil {
 		err = CheckRecords(m.Records, m.Count)
+	}
+	return m, err
+}
+
+func decodeDigestsWhole(b []byte) (any, error) {
+	m, err := DecodeDigests(b)
+	for run := m.Nodes; err == nil && len(run) > 0; {
+		var sums [DigestsWidth]uint64
+		_, run, err = DecodeDigestsNode(run, m.Level, &sums)
 	}
 	return m, err
 }

@@ -64,6 +64,12 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendAck(nil, m)
 	case Gap:
 		return AppendGap(nil, m)
+	case Digests:
+		return AppendDigests(nil, m)
+	case Want:
+		return AppendWant(nil, m)
+	case Absent:
+		return AppendAbsent(nil, m)
 	case Offer:
 		return AppendOffer(nil, m)
 	case Pull:

@@ -31,6 +31,9 @@ const (
 	KindFetch             Kind = 0x0A
 	KindListing           Kind = 0x0B
 	KindOffer             Kind = 0x0C
+	KindDigests           Kind = 0x0D
+	KindWant              Kind = 0x0E
+	KindAbsent            Kind = 0x0F
 )
 
 // Frames between a client and a node.
@@ -46,7 +49,7 @@ const (
 var kindNames = [256]string{
 	KindGreeting: "Greeting", KindBye: "Bye", KindHeartbeat: "Heartbeat", KindHeartbeatResponse: "HeartbeatResponse",
 	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch",
-	KindListing: "Listing", KindOffer: "Offer", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
+	KindListing: "Listing", KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
 	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse",
 }
 

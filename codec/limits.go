@@ -19,6 +19,8 @@ const (
 	MaxFetchKeys = 1024
 	// MaxFetchBytes bounds the run of keys of one Fetch, in bytes.
 	MaxFetchBytes = 1 << 20
+	// MaxDigestsNodes bounds the nodes of one Digests frame.
+	MaxDigestsNodes = 1024
 	// MaxListingEntries bounds the entries of one Listing; a longer leaf is split.
 	MaxListingEntries = 4096
 	// MaxReport bounds the JSON of a ReportResponse, in bytes: 1,024 members at 4 KiB each.
@@ -50,6 +52,9 @@ var kindBounds = [256]bounds{
 	KindFetch:             {fetchFixed + keyPrefix, fetchFixed + MaxFetchBytes},
 	KindListing:           {listingFixed, listingFixed + MaxListingEntries*ListingEntryLen},
 	KindOffer:             {offerLen, offerLen},
+	KindDigests:           {digestsFixed, digestsFixed + MaxDigestsNodes*DigestsNodeLen},
+	KindWant:              {wantFixed, wantFixed + MaxListingEntries*8},
+	KindAbsent:            {absentFixed + keyPrefix, absentFixed + MaxFetchBytes},
 	KindGetValue:          {0, MaxKey},
 	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
 	KindDelete:            {0, MaxKey},

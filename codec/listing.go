@@ -3,19 +3,19 @@ package codec
 import "encoding/binary"
 
 const (
-	listingFixed = 20
+	listingFixed = 24
 	// ListingEntryLen is the length of an entry of a listing in bytes.
 	ListingEntryLen = 56
-
-	leafMax  = 255 // a leaf is the next 8 bits of the key hash after the shard (R18)
-	splitMax = 16
 )
 
 // Flags of a listing's entry.
 const (
 	ListingGhost = 1 // the sender holds the version only, not the value (R16)
+	ListingGone  = 2 // a tombstone or a dead record: no part of any digest (R13)
 
-	listingFlags = ListingGhost
+	listingFlags = ListingGhost | ListingGone
+
+	listingPartial = 1
 )
 
 // ListingEntry is what the fingerprint of an entry is made of.
@@ -27,14 +27,15 @@ type ListingEntry struct {
 	Flags    uint8
 }
 
-// Listing names the entries of a leaf as of the end of an epoch (R19).
+// Listing names all entries that the sender has of a part of the key hashes (R19). Those younger than the epoch are in it
+// too: what is said of them counts for nothing.
 type Listing struct {
-	Epoch   uint64
-	Shard   uint16 // top 8 bits of the key hash
-	Leaf    uint16 // the next 8 bits
-	Split   uint8  // 0: the whole leaf; 1..16: the part whose next 4 bits of the key hash are Split-1
+	Epoch   uint64 // that is compared
+	Prefix  uint64 // the first Bits of a key hash, then zeros
+	Bits    uint8  // at most 64
+	Partial bool   // the sender has forgotten ghosts of this part: what it leaves out may have been evicted there (R16)
 	Count   uint32 // of entries, at most MaxListingEntries
-	Entries []byte // a run of Count entries, made by AppendListingEntry and read by DecodeListingEntry
+	Entries []byte // a run of Count entries by key hash, made by AppendListingEntry and read by DecodeListingEntry
 }
 
 // AppendListing appends the frame of m.
@@ -42,10 +43,9 @@ func AppendListing(dst []byte, m Listing) []byte {
 	dst, b := beginFrame(dst, KindListing, 0, listingFixed+len(m.Entries))
 	le := binary.LittleEndian
 	le.PutUint64(b, m.Epoch)
-	le.PutUint32(b[8:], m.Count)
-	le.PutUint16(b[12:], m.Shard)
-	le.PutUint16(b[14:], m.Leaf)
-	le.PutUint32(b[16:], uint32(m.Split))
+	le.PutUint64(b[8:], m.Prefix)
+	le.PutUint32(b[16:], m.Count)
+	le.PutUint32(b[20:], uint32(m.Bits)|uint32(bit(m.Partial, listingPartial))<<8)
 	copy(b[listingFixed:], m.Entries)
 	return dst
 }
@@ -56,14 +56,15 @@ func DecodeListing(body []byte) (Listing, error) {
 		return Listing{}, ErrLength
 	}
 	le := binary.LittleEndian
-	if le.Uint32(body[16:])>>8 != 0 {
+	if le.Uint32(body[20:])>>8&^listingPartial != 0 {
 		return Listing{}, ErrReserved
 	}
 	m := Listing{
-		Epoch: le.Uint64(body), Count: le.Uint32(body[8:]), Shard: le.Uint16(body[12:]), Leaf: le.Uint16(body[14:]),
-		Split: body[16], Entries: body[listingFixed:len(body):len(body)],
+		Epoch: le.Uint64(body), Prefix: le.Uint64(body[8:]), Count: le.Uint32(body[16:]), Bits: body[20],
+		Partial: body[21] != 0,
+		Entries: body[listingFixed:len(body):len(body)],
 	}
-	if m.Shard > shardMax || m.Leaf > leafMax || m.Split > splitMax {
+	if m.Bits > 64 || m.Prefix<<m.Bits != 0 {
 		return Listing{}, ErrRange
 	}
 	if m.Count > MaxListingEntries || int(m.Count)*ListingEntryLen != len(m.Entries) {

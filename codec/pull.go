@@ -52,9 +52,9 @@ func DecodePull(body []byte) (Pull, error) {
 	return m, nil
 }
 
-// Records answers a Pull or a Fetch; its records are outside of any stream.
+// Records answers a Pull or a Fetch, or comes of a repair; its records are outside of any stream.
 type Records struct {
-	ID       uint32
+	ID       uint32 // of the Pull or the Fetch; 0: of a repair
 	Shard    uint16 // of the Pull; 0 in answer to a Fetch
 	Next     uint64 // cursor to go on with; 0 when Done
 	Done     bool   // nothing is left
@@ -148,18 +148,25 @@ func DecodeFetch(body []byte) (Fetch, error) {
 	if m.Count == 0 || m.Count > MaxFetchKeys {
 		return Fetch{}, ErrRange
 	}
-	rest := m.Keys
-	for range m.Count {
-		_, n, err := DecodeKey(rest)
-		if err != nil {
-			return Fetch{}, err
-		}
-		rest = rest[n:]
-	}
-	if len(rest) != 0 {
-		return Fetch{}, ErrCount
+	if err := checkKeys(m.Keys, m.Count); err != nil {
+		return Fetch{}, err
 	}
 	return m, nil
+}
+
+// checkKeys reads a run of keys to its end: it must hold exactly count.
+func checkKeys(run []byte, count uint32) error {
+	for range count {
+		_, n, err := DecodeKey(run)
+		if err != nil {
+			return err
+		}
+		run = run[n:]
+	}
+	if len(run) != 0 {
+		return ErrCount
+	}
+	return nil
 }
 
 // AppendKey appends key, preceded by its length, to a run of keys.

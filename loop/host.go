@@ -108,7 +108,7 @@ func (n *node) report() codec.InfoReport {
 		ID: codec.FormatID(n.mind.ID()), Release: n.cfg.Version, Version: versionNumber(n.cfg.Version),
 		Uptime: n.uptime().Seconds(), Ready: ready, Keys: int64(counts.Keys), Bytes: counts.Bytes,
 		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Digest: fmt.Sprintf("%016x", root),
-		Commands: c.commands.Load(), DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
+		Commands: c.commands.Load(), RepairedKeys: seen.Repaired, DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
 		Connections: int(c.connections.Load()),
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
 		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load(), Overloads: c.overloads.Load(),

@@ -22,6 +22,10 @@ type Counters struct {
 	Rekeys            uint64 // R26
 	Relayed           uint64 // records received that are passed on (R12)
 	Offers            uint64 // heard
+	Repairs           uint64 // begun here (R19)
+	Repaired          uint64 // records that a repair has brought and that were newer
+	RepairBytes       uint64 // sent
+	Dropped           uint64 // entries dropped on the word of a peer (R14)
 }
 
 // counters are the live ones. Each stands alone; a snapshot is no cut.
@@ -30,6 +34,7 @@ type counters struct {
 	dials, dialsFailed, linksOpened, refused  atomic.Uint64
 	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
 	pulls, fetched, rekeys, relayed, offers   atomic.Uint64
+	repairs, repaired, repairBytes, dropped   atomic.Uint64
 }
 
 // Counters returns what the node has counted.
@@ -41,5 +46,6 @@ func (n *Node) Counters() Counters {
 		Breaches: c.breaches.Load(), Merged: c.merged.Load(), Ahead: c.ahead.Load(), GapsSent: c.gapsSent.Load(), GapsHeard: c.gapsIn.Load(),
 		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
 		Relayed: c.relayed.Load(), Offers: c.offers.Load(),
+		Repairs: c.repairs.Load(), Repaired: c.repaired.Load(), RepairBytes: c.repairBytes.Load(), Dropped: c.dropped.Load(),
 	}
 }

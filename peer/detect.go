@@ -52,12 +52,19 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 		return err
 	}
 	n.takeFlush(now, h.Flush)
-	stamped := n.store.Stamped()
+	if n.beaten(now, l, &h, n.store.Stamped()) {
+		l.begin(now, h.Epoch, h.Root)
+	}
+	return nil
+}
+
+// beaten takes in a heartbeat and reports whether a repair is to begin.
+func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := l.member
 	if l.closing || m == nil {
-		return nil
+		return false
 	}
 	n.send(now, l, func(b []byte) []byte {
 		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Sent: h.Sent, Clock: n.clock.Cluster(now)})
@@ -76,7 +83,7 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
 	n.relayTo(now, l)
-	return nil
+	return n.mayRepair(now, l, h)
 }
 
 // heartbeatResponse measures the round trip and the other's clock (R6).

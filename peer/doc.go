@@ -15,15 +15,16 @@
 //     R21, R22). An update whose version is not here is fetched (receiver.go; R3).
 //  6. Heartbeats measure, tell roots and vouch; silence makes a member suspect and dead; a close without a Bye makes it
 //     dead at once (detect.go, verify.go; R20, R24, R25). Then the member is dialed again.
+//  7. Two ready nodes whose roots of a closed epoch differ descend to what differs, and mend it (repair.go, mend.go; R18,
+//     R19, R14, R15, R16).
 //
 // The way of an update: the loop's Stage -> Ring.Append, once a turn -> Link.Notify -> Link.Data on each link's own loop
 // -> socket -> Link.Frame -> store.Merge. Node never sees it: no lock of its own, no map, no clock read, no allocation.
 //
 // Rules kept here, beside those named above: R4 (a flush register travels in greeting, heartbeat and join), R8 (a record
-// ahead of time is dropped; many cost the link), R11 (Acked), R14 (a newcomer takes its donors' floor). R10 closes a gap by pulling all that the other holds, where a comparison of
-// closed epochs will do for less once there are digests by leaf.
+// ahead of time is dropped; many cost the link), R11 (Acked). R10 closes a gap by pulling all that the other holds.
 //
 // Who guards what: Node.mu all of Node but its atomics, and of Link what stands under that heading; Ring.mu the ring;
-// relay.mu the log of what is passed on; the loop of a connection the sender and the receiver of its Link. Node.mu may be held when one of the others is taken, never
-// the other way round; the store is asked with neither held.
+// relay.mu the log of what is passed on; the loop of a connection the sender, the receiver and the repair of its Link.
+// Node.mu may be held when one of the others is taken, never the other way round; the store is asked with none held.
 package peer

@@ -18,6 +18,13 @@ func FuzzFrame(f *testing.F) {
 		codec.AppendRecords(nil, codec.Records{ID: fetchBit | 1, Count: 1, Records: rec, Flush: codec.Version{Stamp: 1 << 50, Node: 1}}),
 		codec.AppendBye(codec.AppendFetch(nil, codec.Fetch{ID: 1, Count: 1, Keys: codec.AppendKey(nil, []byte("k"))}), codec.Bye{Reason: codec.ReasonLeft}),
 		codec.AppendBye(nil, codec.Bye{Reason: codec.ReasonRekeyed}),
+		codec.AppendBatch(codec.AppendOffer(nil, codec.Offer{Stream: 9, Node: 4, Incarnation: 1, Head: 1 << 50}), codec.Batch{Stream: 9, First: 7, Count: 1, Records: rec}),
+		codec.AppendAck(codec.AppendGap(nil, codec.Gap{Stream: 9, Head: 1 << 60}), codec.Ack{Stream: 9, Applied: 3}),
+		codec.AppendDigests(nil, codec.Digests{Epoch: 1_700_003_600_000 >> epochBits, Count: 1, Nodes: codec.AppendDigestsNode(nil, 0, &[codec.DigestsWidth]uint64{3: 7})}),
+		codec.AppendDigests(nil, codec.Digests{Epoch: 1_700_003_600_000>>epochBits - 1, Level: 3, Count: 1, Nodes: codec.AppendDigestsNode(nil, 0xabc, &[codec.DigestsWidth]uint64{1})}),
+		codec.AppendListing(nil, codec.Listing{Epoch: 1_700_003_600_000 >> epochBits, Prefix: 5 << 60, Bits: 8, Count: 1, Entries: codec.AppendListingEntry(nil, codec.ListingEntry{KeyHash: 5<<60 | 1, V: codec.Version{Stamp: 1}})}),
+		codec.AppendWant(nil, codec.Want{Count: 1, Hashes: make([]byte, 8)}),
+		codec.AppendAbsent(codec.AppendRecords(nil, codec.Records{Count: 1, Records: rec}), codec.Absent{Floor: codec.Version{Stamp: 1 << 60}, Count: 1, Keys: codec.AppendKey(nil, []byte("k"))}),
 	} {
 		f.Add(frames, false)
 	}
@@ -64,7 +71,8 @@ func fuzzFrames(t *testing.T, data []byte, early bool) {
 		b.carryOut(x)
 		_ = l.Control(b.now, nil)
 	}
-	if len(l.control) > ControlLimit+codec.MaxFrame || len(l.out.asked) > MaxAnswers || len(l.in.wanted) > FetchBytes+codec.MaxKey {
+	if len(l.control) > ControlLimit+codec.MaxFrame || len(l.out.asked) > MaxAnswers || len(l.in.wanted) > FetchBytes+codec.MaxKey ||
+		l.out.repair.bytes > RepairQueue || len(l.in.others) > MaxStreams || len(x.streams) > MaxStreams {
 		t.Fatal("a bound was passed")
 	}
 	if len(x.Members(nil)) > MaxMembers || x.Verify().Members < 1 {

@@ -254,6 +254,10 @@ func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
 		return nil
 	}
 	n.counters.gapsIn.Add(1)
+	if n.weak&WithoutGap != 0 {
+		s.stream.jump(m.Head)
+		return nil
+	}
 	s.asked = false
 	if s != &l.in.own && s.stream.applied.Load() >= m.Head {
 		return nil // another way was faster

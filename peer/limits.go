@@ -25,6 +25,13 @@ const (
 	MaxAnswers  = 16        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
 
+	RepairsAtOnce = 2        // repairs that a node begins at about one time
+	RepairQueue   = 16 << 20 // bytes of a repair that wait on one link
+	RepairListing = 1 << 20  // bytes of listings of one round, about
+	RepairSlice   = 64 << 10 // bytes of records of one frame, about
+
+	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
+	workOverhead   = 64        // bytes that a piece of a repair counts beside its own
 	chunkBytes     = 256 << 10 // bytes of a chunk of the ring
 	chunkBytesMin  = 4 << 10   // bytes of a chunk of a small ring
 	chunkShare     = 8         // a small ring has this many chunks
@@ -49,6 +56,8 @@ const (
 	HeartbeatInterval = 500 * time.Millisecond
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
+	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
+	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)
 	DeadAfter         = 3 * time.Second         // of silence
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts

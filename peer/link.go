@@ -32,27 +32,29 @@ type Link struct {
 	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
 
 	// Guarded by Node.mu.
-	number    uint32 // dial number: of our dial, or as the dialer's greeting says
-	phase     phase
-	opened    int64
-	openOrder uint64 // counts openings and choices in their order here (R23)
-	choice    uint64 // the same, of the choice; 0: not chosen
-	chosenAt  int64  // when that was
-	greeted   int64  // when our last greeting was made, for the round trip
-	greeting  codec.Greeting
-	member    *member // while this is its link
-	target    *target // what was dialed
-	control   []byte  // frames that wait for the next flush
-	queued    bool    // in the outbox' Pending
-	closing   bool    // a Bye was said or heard
-	metReady  bool    // this node was ready when the link was chosen
-	said      codec.Reason
-	heard     codec.Reason
-	closeBy   int64 // after a Bye was heard
-	excuse    int64 // silence counts from here at the earliest: this node was asleep
-	beats     uint32
-	pulls     pulls
-	tooEarly  ahead
+	number     uint32 // dial number: of our dial, or as the dialer's greeting says
+	phase      phase
+	opened     int64
+	openOrder  uint64 // counts openings and choices in their order here (R23)
+	choice     uint64 // the same, of the choice; 0: not chosen
+	chosenAt   int64  // when that was
+	greeted    int64  // when our last greeting was made, for the round trip
+	greeting   codec.Greeting
+	member     *member // while this is its link
+	target     *target // what was dialed
+	control    []byte  // frames that wait for the next flush
+	queued     bool    // in the outbox' Pending
+	closing    bool    // a Bye was said or heard
+	metReady   bool    // this node was ready when the link was chosen
+	said       codec.Reason
+	heard      codec.Reason
+	closeBy    int64 // after a Bye was heard
+	excuse     int64 // silence counts from here at the earliest: this node was asleep
+	beats      uint32
+	pulls      pulls
+	tooEarly   ahead
+	repairAt   int64 // when the next repair may begin
+	repairWait int64 // how long that was after the last one; 0 once the roots were equal
 
 	// Owned by the loop of the connection.
 	out sender
@@ -129,7 +131,7 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	case codec.KindAck:
 		return l.ack(now, body)
 	}
-	return nil // a Listing: nothing asks for one yet
+	return l.repairFrame(now, h.Kind, body)
 }
 
 // Control begins a flush: it appends the control frames that wait, the acknowledgement owed, what is to be fetched, and
@@ -144,7 +146,11 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 	}
 	dst = l.in.appendAck(dst)
 	dst = l.in.appendFetch(dst)
-	return l.out.appendAnswers(dst, l.node, now)
+	dst = l.out.appendAnswers(dst, l.node, now)
+	if len(l.out.repair.work) > 0 {
+		dst = l.appendRepair(now, dst)
+	}
+	return dst
 }
 
 // takeControl moves what waits for l to dst.
@@ -165,7 +171,7 @@ func (l *Link) More() bool {
 	if l.in.stream == nil || l.muted.Load() {
 		return false
 	}
-	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayFlow(l)
+	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayRepair() || l.out.mayFlow(l)
 }
 
 // Notify tells the link that the ring has grown. Safe for concurrent use.

@@ -43,6 +43,7 @@ type Node struct {
 	cluster, incarnation, stream uint64
 	port                         uint16
 	horizon                      int64
+	weak                         Weakness
 	store                        *store.Store
 	ring                         *Ring
 	relay                        relay

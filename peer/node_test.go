@@ -318,6 +318,7 @@ func TestR6OnlyANodeThatHasNotStampedStepsItsClock(t *testing.T) {
 
 func TestR20VerifyComparesTheNewestEpochThatAllHaveToldOf(t *testing.T) {
 	b, x, y, _ := pair(t)
+	x.Weaken(WithoutRepair)
 	b.set(x, "k", "v")
 	b.settle()
 	b.pass(6 * time.Second)

@@ -89,7 +89,7 @@ func (n *Node) dropStreams(now int64) {
 // have ended with records that only some received, and nobody will send them again.
 func (n *Node) relays(now int64, l *Link, s *stream) bool {
 	m := l.member
-	if s == m.stream || s.member == 0 {
+	if s == m.stream || s.member == 0 || n.weak&WithoutRelay != 0 {
 		return false
 	}
 	if s.over {

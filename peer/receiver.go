@@ -74,7 +74,7 @@ func (l *Link) batch(now int64, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := l.merge(now, m.Records, m.Count); err != nil {
+	if err := l.merge(now, m.Records, m.Count, false); err != nil {
 		return err
 	}
 	r := &l.in
@@ -132,11 +132,15 @@ func (l *Link) records(now int64, body []byte) error {
 	}
 	n := l.node
 	n.takeFlush(now, m.Flush)
-	if err := l.merge(now, m.Records, m.Count); err != nil {
+	if err := l.merge(now, m.Records, m.Count, m.ID == 0); err != nil {
 		return err
 	}
 	r := &l.in
 	r.took(len(body))
+	if m.ID == 0 {
+		l.refuse()
+		return nil
+	}
 	if m.ID&fetchBit == 0 {
 		return n.pulled(now, l, m)
 	}
@@ -150,8 +154,8 @@ func (l *Link) records(now int64, body []byte) error {
 	return nil
 }
 
-// merge applies a run of exactly count records, or none of it.
-func (l *Link) merge(now int64, run []byte, count uint32) error {
+// merge applies a run of exactly count records, or none of it. mends says that they come of a repair.
+func (l *Link) merge(now int64, run []byte, count uint32, mends bool) error {
 	if err := codec.CheckRecords(run, count); err != nil {
 		return err
 	}
@@ -165,7 +169,12 @@ func (l *Link) merge(now int64, run []byte, count uint32) error {
 		}
 		run = run[used:]
 		stamp = max(stamp, r.Stamp, r.ExpireStamp)
-		switch n.store.Merge((*store.Record)(r), n.store.Hash(r.Key), cluster) {
+		hash := n.store.Hash(r.Key)
+		outcome := n.store.Merge((*store.Record)(r), hash, cluster)
+		if mends {
+			l.mended(now, r, hash, outcome)
+		}
+		switch outcome {
 		case store.NeedRecord:
 			l.want(now, r.Key)
 		case store.Ahead:

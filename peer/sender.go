@@ -22,7 +22,8 @@ type sender struct {
 	at      uint64      // place in the log of the next batch of theirs
 	turn    bool        // theirs go first this time
 
-	asked  []ask // Pulls and Fetches that wait for their answer (donor.go)
+	repair repair // repair.go
+	asked  []ask  // Pulls and Fetches that wait for their answer (donor.go)
 	recs   []store.Record
 	buf    []byte // keys and values of recs
 	record codec.Record

@@ -35,6 +35,7 @@ type Host struct {
 	asleep      bool
 	late        []func() // what happened meanwhile
 	ring        int      // bytes of its ring
+	memory      int64    // bytes of its store
 }
 
 const port = 9000
@@ -43,7 +44,7 @@ const port = 9000
 func (w *World) AddHost(skew int64, ringBytes int) *Host {
 	i := len(w.Hosts)
 	h := &Host{
-		world: w, index: i, name: string(rune('A' + i)), skew: skew, ring: ringBytes,
+		world: w, index: i, name: string(rune('A' + i)), skew: skew, ring: ringBytes, memory: 64 << 20,
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), port),
 		id:   codec.NodeID([6]byte{2, 0, 0, 0, 0, byte(i + 1)}, port),
 	}
@@ -59,7 +60,7 @@ func (h *Host) Start() {
 	random := rand.New(rand.NewPCG(w.Rand.Uint64(), uint64(h.index)))
 	stream := w.Rand.Uint64()
 	var err error
-	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: 64 << 20, Seed: peer.HashSeed("sim")})
+	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim")})
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,171 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"covey/store"
+)
+
+var keys = flag.Int("keys", 20_000, "how many keys are there of which a few differ")
+
+// hide merges a write into one host's store alone: no stream will carry it.
+func (h *Host) hide(key, value string, age time.Duration) {
+	r := store.Record{
+		Key: []byte(key), Value: []byte(value), Kind: store.KindString, Content: store.Content(store.KindString, false, []byte(value)),
+		Stamp: (h.now() - uint64(age.Milliseconds())) << 16, Node: h.id,
+	}
+	r.ExpireStamp, r.ExpireNode = r.Stamp, r.Node
+	h.Store.Merge(&r, h.Store.Hash(r.Key), h.now())
+}
+
+func (w *World) equal() bool {
+	up := w.running()
+	_, root := up[0].Store.Digest(up[0].now())
+	for _, h := range up[1:] {
+		if _, r := h.Store.Digest(h.now()); r != root {
+			return false
+		}
+	}
+	return true
+}
+
+func TestR19_DifferencesAreFoundAndMendedBothWays(t *testing.T) {
+	keys := *keys
+	for _, differ := range []int{1, 10, 100, 1000, 10_000} {
+		t.Run(fmt.Sprint(differ), func(t *testing.T) {
+			w := mesh(t, 5, 0)
+			for range 2 {
+				w.AddHost(0, 1<<20).memory = int64(keys)*500 + 64<<20
+			}
+			for _, h := range w.Hosts {
+				h.Start()
+			}
+			within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+			a, b := w.Hosts[0], w.Hosts[1]
+			for i := range keys {
+				key := fmt.Sprint("key", i)
+				a.hide(key, "value", time.Hour)
+				h := a.Store.Hash([]byte(key))
+				r, _, _ := a.Store.Lookup(nil, []byte(key), h, a.now())
+				b.Store.Merge(&r, h, b.now())
+			}
+			w.Run(10 * time.Second)
+			if c := w.counted(); c.Repaired != 0 || c.Repairs != 0 {
+				t.Fatalf("%d repairs of what is equal", c.Repairs)
+			}
+			for i := range differ {
+				w.Hosts[i%2].hide(fmt.Sprint("key", i*(keys/differ)), fmt.Sprintf("the value that is newer: %08d", i), time.Minute)
+			}
+			took := within(t, w, 10*time.Second, "equal", w.equal)
+			c := w.counted()
+			t.Logf("%d differences of %d: %v, %d rounds, %d bytes each", differ, keys, took, c.Repairs, c.RepairBytes/uint64(differ))
+			if c.Repaired != uint64(differ) {
+				t.Errorf("%d records mended", c.Repaired)
+			}
+			if differ >= 10 && c.RepairBytes > uint64(differ)*2048 {
+				t.Errorf("%d bytes for %d differences", c.RepairBytes, differ)
+			}
+			w.Run(20 * time.Second)
+			if d := w.counted(); d.Repairs != c.Repairs {
+				t.Errorf("%d repairs after all was equal", d.Repairs-c.Repairs)
+			}
+			if wrong := w.Check(); len(wrong) > 0 {
+				t.Fatalf("%q", wrong)
+			}
+		})
+	}
+}
+
+func TestR18_AtRestAndUnderWritesNothingIsRepaired(t *testing.T) {
+	for seed := range uint64(4) {
+		w := mesh(t, seed, 4)
+		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+		y := &History{World: w, Keys: 300, Writes: 3 * time.Millisecond}
+		y.Start()
+		w.Run(time.Minute)
+		y.over = true
+		c := w.counted()
+		if c.Repaired != 0 {
+			t.Fatalf("seed %d: %d records repaired while all links were up", seed, c.Repaired)
+		}
+		w.Run(10 * time.Second)
+		before := w.counted()
+		w.Run(5 * time.Minute) // what was written expires on the way
+		after := w.counted()
+		if after.Repairs != before.Repairs || after.RepairBytes != before.RepairBytes || after.Repaired != 0 {
+			t.Fatalf("seed %d: at rest %d repairs, %d bytes", seed, after.Repairs-before.Repairs, after.RepairBytes-before.RepairBytes)
+		}
+		t.Logf("seed %d: %d repairs begun under writes, %d bytes", seed, c.Repairs, c.RepairBytes)
+	}
+}
+
+func TestR13_ADeletionThatOnlyOneNodeHeardOfReachesAll(t *testing.T) {
+	w := mesh(t, 3, 3)
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w.Hosts[0].set("k", "v")
+	w.Run(5 * time.Second)
+	b := w.Hosts[1]
+	if _, _, ok := b.Store.Delete([]byte("k"), b.Store.Hash([]byte("k")), b.now(), false); !ok {
+		t.Fatal("not deleted")
+	}
+	within(t, w, 8*time.Second, "gone everywhere", func() bool {
+		return !w.Hosts[0].has("k", "v") && !w.Hosts[1].has("k", "v") && !w.Hosts[2].has("k", "v")
+	})
+}
+
+func TestR14_WhatIsAbsentAtAReadyPeerBelowItsFloorIsDropped(t *testing.T) {
+	w := mesh(t, 3, 3)
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	old, young := w.Hosts[0], w.Hosts[1]
+	old.hide("zombie", "v", 2*time.Hour)
+	old.hide("alive", "v", 30*time.Minute)
+	floor := store.Version{Stamp: (young.now() - uint64(time.Hour.Milliseconds())) << 16, Node: 1}
+	for _, h := range w.Hosts[1:] {
+		h.Store.RaiseFloor(floor)
+	}
+	within(t, w, 10*time.Second, "dropped", func() bool { return !old.has("zombie", "v") && w.all("alive", "v") && w.equal() })
+	if c := old.Node.Counters(); c.Dropped != 1 {
+		t.Fatalf("%d dropped", c.Dropped)
+	}
+	w.Run(10 * time.Second)
+	if wrong := w.Check(); len(wrong) > 0 {
+		t.Fatalf("%q", wrong)
+	}
+}
+
+func TestR16_ANodeWithLittleMemoryIsNotSentWhatItHasEvicted(t *testing.T) {
+	w := mesh(t, 6, 0)
+	for range 3 {
+		w.AddHost(0, 1<<20)
+	}
+	small := w.Hosts[2]
+	small.memory = 1 << 20
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	value := fmt.Sprintf("%01000d", 7)
+	for i := range 10_000 {
+		w.Hosts[i%2].set(fmt.Sprint("key", i), value)
+		if i%50 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
+	w.Run(10 * time.Second)
+	if small.Store.Counts().Evictions < 5000 {
+		t.Fatalf("%d evictions", small.Store.Counts().Evictions)
+	}
+	before, evicted := w.counted(), small.Store.Counts().Evictions
+	w.Run(5 * time.Minute)
+	after := w.counted()
+	t.Logf("%d repairs in five minutes, %d bytes, %d records taken", after.Repairs-before.Repairs, after.RepairBytes-before.RepairBytes, after.Repaired-before.Repaired)
+	if after.Repaired != before.Repaired || small.Store.Counts().Evictions != evicted {
+		t.Fatalf("%d records came again, %d were evicted again", after.Repaired-before.Repaired, small.Store.Counts().Evictions-evicted)
+	}
+	if after.RepairBytes-before.RepairBytes > 64<<20 {
+		t.Fatalf("%d bytes of repair for nothing", after.RepairBytes-before.RepairBytes)
+	}
+}

@@ -1,0 +1,196 @@
+package peer
+
+import (
+	"cmp"
+	"slices"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// compare answers a Listing: what is newer here goes out, what is newer there is wanted.
+func (l *Link) compare(now int64, body []byte) error {
+	m, err := codec.DecodeListing(body)
+	if err != nil {
+		return err
+	}
+	if m.Bits < 8 {
+		return ErrFlow
+	}
+	n, r := l.node, &l.out.repair
+	r.theirs = r.theirs[:0]
+	for run := m.Entries; len(run) > 0; run = run[codec.ListingEntryLen:] {
+		var e codec.ListingEntry
+		if _, err := codec.DecodeListingEntry(run, &e); err != nil {
+			return err
+		}
+		r.theirs = append(r.theirs, store.Print{
+			Hash: e.KeyHash, V: store.Version(e.V), E: store.Version(e.E), ExpireAt: e.ExpireAt, Content: e.Content,
+			Ghost: e.Flags&codec.ListingGhost != 0, Gone: e.Flags&codec.ListingGone != 0,
+		})
+	}
+	if !slices.IsSortedFunc(r.theirs, func(a, b store.Print) int { return cmp.Compare(a.Hash, b.Hash) }) {
+		return ErrFlow
+	}
+	var ok bool
+	if r.prints, ok = n.store.List(r.prints[:0], m.Prefix, uint(m.Bits), 2*codec.MaxListingEntries, n.clock.Cluster(now)); !ok {
+		l.bisect(m.Epoch, m.Prefix, m.Bits)
+		return nil
+	}
+	newer, wanted := differences(r.prints, r.theirs, m.Epoch, l.partial(m.Prefix, m.Bits), m.Partial)
+	if len(newer) > 0 {
+		r.add(work{hashes: newer})
+	}
+	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
+	for _, hash := range wanted {
+		want.Hashes = codec.Linked(want.Hashes).Append(hash)
+	}
+	r.moved += uint64(len(wanted))
+	r.add(work{frame: codec.AppendWant(nil, want)})
+	return nil
+}
+
+// bisect answers a listing of a part of which this node has too much with its own listings of 16 parts.
+func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
+	if bits > maxListBits {
+		return
+	}
+	for i := range uint64(codec.DigestsWidth) {
+		l.out.repair.add(work{epoch: epoch, prefix: prefix | i<<(60-bits), bits: bits + 4})
+	}
+}
+
+// partial reports whether this node has forgotten ghosts of a part (R16).
+func (l *Link) partial(prefix uint64, bits uint8) bool {
+	n, r := l.node, &l.out.repair
+	shard, count := int(prefix>>56), n.store.LeafCount()
+	r.sums, r.inSums = n.store.Partial(r.sums[:0], shard), 0
+	first := int(prefix << 8 >> 8 * uint64(count) >> 56)
+	for i := first; i < first+max(1, count>>(bits-8)); i++ {
+		if r.sums[i/64]>>(i%64)&1 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// differences compares two lists of a part as of an epoch, both by hash: the hashes of which the first, and of which the
+// second has something newer. What either side has only since the epoch may be on its way. A list that leaves out an entry
+// says nothing of it but that it may be lacking there; where ghosts were forgotten on that side (partial) not even that, or
+// what was evicted would come back again and again.
+func differences(ours, theirs []store.Print, epoch uint64, partial, theirPartial bool) (newer, wanted []uint64) {
+	for len(ours) > 0 || len(theirs) > 0 {
+		switch {
+		case len(theirs) == 0 || len(ours) > 0 && ours[0].Hash < theirs[0].Hash:
+			if p := &ours[0]; !theirPartial && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
+				newer = append(newer, p.Hash)
+			}
+			ours = ours[1:]
+		case len(ours) == 0 || theirs[0].Hash < ours[0].Hash:
+			if p := &theirs[0]; !partial && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
+				wanted = append(wanted, p.Hash)
+			}
+			theirs = theirs[1:]
+		default:
+			a, b := &ours[0], &theirs[0]
+			if a.Epoch() <= epoch && b.Epoch() <= epoch && !(a.Gone && b.Gone) {
+				if over(a, b) && !a.Ghost {
+					newer = append(newer, a.Hash)
+				}
+				if over(b, a) && !b.Ghost {
+					wanted = append(wanted, a.Hash)
+				}
+			}
+			ours, theirs = ours[1:], theirs[1:]
+		}
+	}
+	return newer, wanted
+}
+
+// over reports whether a register of a is above that of b (R1).
+func over(a, b *store.Print) bool {
+	v := cmp.Or(a.V.Compare(b.V), cmp.Compare(a.Content, b.Content))
+	e := cmp.Or(a.E.Compare(b.E), cmp.Compare(a.ExpireAt, b.ExpireAt))
+	return v > 0 || e > 0
+}
+
+// wanted answers a Want.
+func (l *Link) wanted(body []byte) error {
+	m, err := codec.DecodeWant(body)
+	if err != nil {
+		return err
+	}
+	if m.Count == 0 {
+		return nil
+	}
+	hashes := make([]uint64, m.Count)
+	for i := range hashes {
+		hashes[i] = m.Hash(i)
+	}
+	l.out.repair.add(work{hashes: hashes})
+	return nil
+}
+
+// mended takes what became of a record that a repair has brought.
+func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome) {
+	n, r := l.node, &l.out.repair
+	switch o {
+	case store.Applied:
+		r.moved++
+		n.counters.repaired.Add(1)
+	case store.Older:
+		r.add(work{hashes: []uint64{hash}}) // who sent it should be told (R15)
+	case store.Refused:
+		floor := n.store.Floor()
+		top := max(rec.Stamp, rec.ExpireStamp)
+		if n.State() != codec.StateReady || top > floor.Stamp || !n.store.Certain(rec.Key, hash, n.clock.Cluster(now)) {
+			return // a loading node, a ghost or a partial leaf is no witness (R14)
+		}
+		if r.refusals < codec.MaxFetchKeys && len(r.refused)+len(rec.Key) < FetchBytes {
+			r.refused = codec.AppendKey(r.refused, rec.Key)
+			r.refusals++
+		}
+	}
+}
+
+// refuse says which of the records that came are absent here, below the floor.
+func (l *Link) refuse() {
+	r := &l.out.repair
+	if r.refusals == 0 {
+		return
+	}
+	m := codec.Absent{Floor: codec.Version(l.node.store.Floor()), Count: r.refusals, Keys: r.refused}
+	r.refused, r.refusals = r.refused[:0], 0
+	r.add(work{frame: codec.AppendAbsent(nil, m)})
+}
+
+// absent drops what a ready peer says is absent there and below its floor (R14).
+func (l *Link) absent(now int64, body []byte) error {
+	m, err := codec.DecodeAbsent(body)
+	if err != nil {
+		return err
+	}
+	n := l.node
+	cluster := n.clock.Cluster(now)
+	if !n.witness(l) || store.TooFarAhead(m.Floor.Stamp, cluster) {
+		return nil
+	}
+	for run := m.Keys; len(run) > 0; {
+		key, used, err := codec.DecodeKey(run)
+		if err != nil {
+			return err
+		}
+		run = run[used:]
+		if n.store.Drop(key, n.store.Hash(key), store.Version(m.Floor), cluster) {
+			n.counters.dropped.Add(1)
+		}
+	}
+	return nil
+}
+
+// witness reports whether the peer of l is ready: only then its word counts.
+func (n *Node) witness(l *Link) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return l.member != nil && l.member.readiness == codec.StateReady
+}

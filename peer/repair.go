@@ -1,0 +1,360 @@
+package peer
+
+import (
+	"slices"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// Repair (R18, R19): two ready peers whose roots of a closed epoch differ compare fingerprints down a tree, 16 children a
+// node, by turns, list the leaves that differ, and send each other what is newer.
+//
+//  1. A heartbeat tells a root that differs. The lower id begins, by Digests of level 0 (begin).
+//  2. Digests of a level are answered with Digests of those children that differ, one level down, or, of leaves, with
+//     Listings (descend). Digests without nodes end it.
+//  3. A Listing is answered with the records that are newer here, then a Want of those that are newer there (compare).
+//  4. A Want is answered with records. If the round left leaves out, the next begins (again).
+//
+// Nothing is ever concluded from what a listing leaves out but that the other may lack it. All of it waits in one queue
+// a link, in its order, and goes out in slices, within the window. The loop of the connection owns it.
+type repair struct {
+	work   []work
+	bytes  int      // of work
+	sums   []uint64 // of the leaves of the shard before inSums, as of the epoch of the message at hand
+	inSums int
+	prints []store.Print
+	theirs []store.Print
+
+	leading  bool // this node began the round, and has not seen its end
+	epoch    uint64
+	rest     bool   // more differed than a round takes
+	moved    uint64 // records that the round has brought or taken
+	listed   int    // bytes of listings of this round
+	refused  []byte // keys that came and are absent here, below the floor (R14)
+	refusals uint32
+}
+
+// work is one piece of what is to be sent.
+type work struct {
+	frame  []byte // ready to go
+	epoch  uint64 // of a listing
+	prefix uint64 // a listing of this part
+	bits   uint8
+	hashes []uint64 // records with these key hashes
+	again  bool     // begin the next round, if there is need
+}
+
+func (w *work) cost() int { return len(w.frame) + 8*len(w.hashes) + workOverhead }
+
+// add queues a piece of work. When too much waits the round is given up: the roots will differ again.
+func (r *repair) add(w work) {
+	if r.bytes += w.cost(); r.bytes > RepairQueue {
+		r.clear()
+		return
+	}
+	r.work = append(r.work, w)
+}
+
+func (r *repair) clear() { *r = repair{} }
+
+// mayRepair reports whether this node is to begin a repair with m, whose heartbeat told the root of an epoch. Two that
+// stay different although all was exchanged that could be ask each other less and less often.
+func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) bool {
+	m := l.member
+	if n.weak&WithoutRepair != 0 || n.State() != codec.StateReady || h.State != codec.StateReady || h.Epoch == 0 {
+		return false
+	}
+	if !n.differed(m, h.Epoch) || !n.differed(m, h.Epoch-1) {
+		if _, ok := n.verdict.own.at(h.Epoch); ok && !n.differed(m, h.Epoch) {
+			l.repairWait = 0
+		}
+		return false
+	}
+	if m.id < n.id || now < l.repairAt {
+		return false
+	}
+	under := 0
+	for _, o := range n.members {
+		if o.link != nil && now < o.link.repairAt && o.link.repairWait == int64(RepairMin) {
+			under++
+		}
+	}
+	if under >= RepairsAtOnce {
+		return false
+	}
+	l.repairWait = min(max(2*l.repairWait, int64(RepairMin)), int64(RepairMax))
+	l.repairAt = now + l.repairWait
+	return true
+}
+
+// begin begins a repair, unless the roots are equal by now.
+func (l *Link) begin(now int64, epoch, root uint64) {
+	n, r := l.node, &l.out.repair
+	own, ok := n.store.Root(epoch, n.clock.Cluster(now))
+	if !ok || own == root || len(r.work) > 0 {
+		return
+	}
+	n.counters.repairs.Add(1)
+	r.leading, r.epoch = true, epoch
+	l.round(now)
+}
+
+// round sends the first Digests of a round.
+func (l *Link) round(now int64) {
+	r := &l.out.repair
+	r.rest, r.moved, r.listed, r.inSums = false, 0, 0, 0
+	var sums [codec.DigestsWidth]uint64
+	if !l.children(now, r.epoch, 0, 0, &sums) {
+		r.leading = false
+		return
+	}
+	m := codec.Digests{Epoch: r.epoch, Count: 1, Nodes: codec.AppendDigestsNode(nil, 0, &sums)}
+	r.add(work{frame: codec.AppendDigests(nil, m)})
+}
+
+// repairFrame takes a frame of a repair.
+func (l *Link) repairFrame(now int64, kind codec.Kind, body []byte) error {
+	switch kind {
+	case codec.KindDigests:
+		return l.descend(now, body)
+	case codec.KindListing:
+		return l.compare(now, body)
+	case codec.KindWant:
+		return l.wanted(body)
+	}
+	return l.absent(now, body)
+}
+
+// children sums up the fingerprints of the children of a node of the tree. ok is false when the epoch is not known, or
+// the leaves of the store are too coarse.
+func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums *[codec.DigestsWidth]uint64) bool {
+	n, r := l.node, &l.out.repair
+	*sums = [codec.DigestsWidth]uint64{}
+	count := n.store.LeafCount()
+	shards, first := 256>>(4*level), int(node)<<8>>(4*level)
+	if level >= 2 {
+		shards, first = 1, int(node>>(4*(level-2)))
+	}
+	for shard := first; shard < first+shards; shard++ {
+		if r.inSums != shard+1 {
+			var ok bool
+			if r.sums, ok = n.store.Leaves(r.sums[:0], shard, epoch, n.clock.Cluster(now)); !ok {
+				r.inSums = 0
+				return false
+			}
+			r.inSums = shard + 1
+		}
+		if level < 2 {
+			child := shard * codec.DigestsWidth / shards % codec.DigestsWidth
+			for _, sum := range r.sums {
+				sums[child] += sum
+			}
+			continue
+		}
+		// Of level 2 the children are 16ths of the shard, of level 3 16ths of those.
+		parts := codec.DigestsWidth << (4 * (level - 2))
+		if count < parts {
+			return false
+		}
+		each := count / parts
+		begin := int(node&(1<<(4*(level-2))-1)) * codec.DigestsWidth
+		for i := range sums {
+			for _, sum := range r.sums[(begin+i)*each : (begin+i+1)*each] {
+				sums[i] += sum
+			}
+		}
+	}
+	return true
+}
+
+// descend answers Digests.
+func (l *Link) descend(now int64, body []byte) error {
+	m, err := codec.DecodeDigests(body)
+	if err != nil {
+		return err
+	}
+	n, r := l.node, &l.out.repair
+	r.inSums = 0
+	if m.Count == 0 {
+		r.leading = false
+		return nil
+	}
+	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {
+		r.add(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
+		r.leading = false
+		return nil
+	}
+	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
+	listed := false
+	var theirs, ours [codec.DigestsWidth]uint64
+	for run := m.Nodes; len(run) > 0; {
+		var node uint32
+		if node, run, err = codec.DecodeDigestsNode(run, m.Level, &theirs); err != nil {
+			return err
+		}
+		known := l.children(now, m.Epoch, m.Level, node, &ours)
+		for i := range theirs {
+			if known && theirs[i] == ours[i] {
+				continue
+			}
+			child := node<<4 | uint32(i)
+			if l.deeper(now, &next, child) {
+				continue
+			}
+			listed = true
+			l.list(m.Epoch, uint64(child)<<(60-4*m.Level), 4*(m.Level+1))
+		}
+	}
+	switch {
+	case next.Count > 0:
+		r.add(work{frame: codec.AppendDigests(nil, next)})
+	case !listed:
+		r.add(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level})})
+		r.leading = false
+	}
+	if r.leading && listed {
+		r.add(work{again: true})
+	}
+	return nil
+}
+
+// deeper adds a node to the answer; false when it has no children here: it is to be listed.
+func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
+	if next.Level >= codec.DigestsLevels {
+		return false
+	}
+	var sums [codec.DigestsWidth]uint64
+	if !l.children(now, next.Epoch, next.Level, node, &sums) {
+		return false
+	}
+	if next.Count >= codec.MaxDigestsNodes {
+		l.out.repair.rest = true
+		return true
+	}
+	next.Nodes = codec.AppendDigestsNode(next.Nodes, node, &sums)
+	next.Count++
+	return true
+}
+
+// list queues the listing of a part, if the round still takes it.
+func (l *Link) list(epoch, prefix uint64, bits uint8) {
+	r := &l.out.repair
+	if r.listed > RepairListing {
+		r.rest = true
+		return
+	}
+	r.listed += codec.ListingEntryLen
+	r.add(work{epoch: epoch, prefix: prefix, bits: bits})
+}
+
+// appendRepair works on the queue until about AnswerSlice bytes are appended or the window is full.
+func (l *Link) appendRepair(now int64, dst []byte) []byte {
+	s := &l.out
+	r := &s.repair
+	begun := len(dst)
+	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < AnswerSlice {
+		w := &r.work[0]
+		switch {
+		case len(w.hashes) > 0:
+			dst = l.appendNewer(now, dst, w)
+			if len(w.hashes) > 0 {
+				continue
+			}
+		case w.bits > 0:
+			dst = l.appendListing(now, dst, *w)
+		case w.again:
+			if r.leading && r.rest && r.moved > 0 {
+				l.round(now)
+			} else {
+				r.leading = false
+			}
+		}
+		if len(r.work) == 0 {
+			break // the round was given up
+		}
+		w = &r.work[0] // what was queued meanwhile may have moved it
+		dst = append(dst, w.frame...)
+		r.bytes -= w.cost()
+		r.work[0] = work{}
+		r.work = r.work[1:]
+	}
+	if len(r.work) == 0 && !r.leading && r.refusals == 0 {
+		r.clear()
+	}
+	l.node.counters.repairBytes.Add(uint64(len(dst) - begun))
+	return dst
+}
+
+// mayRepair reports whether appendRepair would append something.
+func (s *sender) mayRepair() bool { return len(s.repair.work) > 0 && s.window() > 0 }
+
+// appendListing appends the listing of a part, or queues those of its 16 parts.
+func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
+	n, r := l.node, &l.out.repair
+	var ok bool
+	r.prints, ok = n.store.List(r.prints[:0], w.prefix, uint(w.bits), codec.MaxListingEntries, n.clock.Cluster(now))
+	if !ok && w.bits > maxListBits {
+		return dst // so many keys of one hash were made on purpose
+	}
+	if !ok {
+		for i := range uint64(codec.DigestsWidth) {
+			part := work{epoch: w.epoch, prefix: w.prefix | i<<(60-w.bits), bits: w.bits + 4}
+			r.bytes += part.cost()
+			r.work = slices.Insert(r.work, 1+int(i), part)
+		}
+		return dst
+	}
+	m := codec.Listing{Epoch: w.epoch, Prefix: w.prefix, Bits: w.bits, Partial: l.partial(w.prefix, w.bits), Count: uint32(len(r.prints))}
+	for i := range r.prints {
+		p := &r.prints[i]
+		e := codec.ListingEntry{KeyHash: p.Hash, V: codec.Version(p.V), E: codec.Version(p.E), ExpireAt: p.ExpireAt, Content: p.Content}
+		if p.Ghost {
+			e.Flags |= codec.ListingGhost
+		}
+		if p.Gone {
+			e.Flags |= codec.ListingGone
+		}
+		m.Entries = codec.AppendListingEntry(m.Entries, e)
+	}
+	r.listed += len(m.Entries)
+	return codec.AppendListing(dst, m)
+}
+
+// appendNewer appends one frame of the records that w still names, and takes them off it.
+func (l *Link) appendNewer(now int64, dst []byte, w *work) []byte {
+	n, s := l.node, &l.out
+	start, cluster := len(dst), n.clock.Cluster(now)
+	m := codec.Records{Done: true, Floor: codec.Version(n.store.Floor()), Flush: codec.Version(n.store.Flushed())}
+	dst = codec.BeginRecords(dst)
+	for len(w.hashes) > 0 && len(dst)-start < RepairSlice {
+		var buf []byte
+		s.recs, buf = n.store.ByHash(s.recs[:0], s.buf[:0], w.hashes[0], cluster)
+		size := 0
+		for i := range s.recs {
+			size += codec.RecordLen((*codec.Record)(&s.recs[i]))
+		}
+		if m.Count > 0 && len(dst)-start+size > codec.MaxFrame {
+			break
+		}
+		w.hashes = w.hashes[1:]
+		s.repair.bytes -= 8
+		for i := range s.recs {
+			rec := (*codec.Record)(&s.recs[i])
+			if len(dst)-start+codec.RecordLen(rec) > codec.MaxFrame {
+				break // two large keys of one hash: the other comes another time
+			}
+			dst = codec.AppendRecord(dst, rec)
+			m.Count++
+		}
+		clear(s.recs)
+		s.keep(buf)
+	}
+	if m.Count == 0 {
+		return dst[:start]
+	}
+	s.repair.moved += uint64(m.Count)
+	dst = codec.FinishRecords(dst, start, m)
+	s.sent += uint64(len(dst) - start)
+	return dst
+}

@@ -1,0 +1,15 @@
+package peer
+
+// Weakness names protections that a test switches off, to see that the simulator misses them: a check that cannot fail is
+// no check.
+type Weakness uint32
+
+// Protections that can be missed.
+const (
+	WithoutRelay  Weakness = 1 << iota // R12: nothing is passed on
+	WithoutRepair                      // R18, R19: roots that differ stay different
+	WithoutGap                         // R10: a receiver believes that it has what a Gap says is left out
+)
+
+// Weaken switches protections off, for tests alone; before Start.
+func (n *Node) Weaken(w Weakness) { n.weak = w }

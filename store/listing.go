@@ -1,0 +1,90 @@
+package store
+
+import "math"
+
+// Print is what an entry's fingerprint is made of, without key and value (R19).
+type Print struct {
+	Hash     uint64 // of the key
+	V, E     Version
+	ExpireAt uint64
+	Content  uint32
+	Ghost    bool // evicted: the value is not here
+	Gone     bool // a tombstone or dead: in no fingerprint (R13)
+}
+
+// Epoch is the first epoch in which the entry was what it is (R18).
+func (p *Print) Epoch() uint64 { return max(p.V.epoch(), p.E.epoch()) }
+
+// List appends the prints of all entries whose key hash begins with the first bits (at least 8) of prefix, in the order
+// of their hashes. ok is false when there are more than limit; what was appended is then of no use. The lock is held for a
+// chunk at a time; every entry that is there all the while is listed.
+func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint64) (_ []Print, ok bool) {
+	from, last := prefix, prefix|math.MaxUint64>>bits
+	sh, start := s.shardOf(prefix), len(dst)
+	for {
+		over := false
+		sh.rlock(now)
+		next, more := sh.walk(from, walkCells, func(e entry, _ bool) bool {
+			if e.hash < prefix {
+				return true
+			}
+			if e.hash > last || len(dst)-start >= limit {
+				over = over || e.hash <= last
+				return false
+			}
+			at := e.expiry()
+			dst = append(dst, Print{
+				Hash: e.hash, V: e.v, E: e.e, ExpireAt: e.expireAt, Content: e.content, Ghost: e.ghost,
+				Gone: e.flags&gone != 0 || at != 0 && at <= now,
+			})
+			return true
+		})
+		sh.mu.RUnlock()
+		if over || !more || next > last {
+			return dst, !over
+		}
+		// The cursor stands for a few hashes: those of them that were listed are listed again.
+		for len(dst) > start && dst[len(dst)-1].Hash >= next {
+			dst = dst[:len(dst)-1]
+		}
+		from = next
+	}
+}
+
+// ByHash appends the records of all keys with this hash to recs, their keys and values to buf: as Range does for a shard.
+func (s *Store) ByHash(recs []Record, buf []byte, hash, now uint64) (_ []Record, _ []byte) {
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	defer sh.mu.RUnlock()
+	sh.walk(hash, walkCells, func(e entry, _ bool) bool {
+		if e.hash == hash && !e.ghost {
+			var r Record
+			r, buf = sh.record(&e, buf, now)
+			recs = append(recs, r)
+		}
+		return e.hash <= hash
+	})
+	return recs, buf
+}
+
+// Drop deletes a key on the word of another node that it is absent there, at or below that node's floor (R14). It leaves
+// a tombstone of the same V, which beats the value: a content hash above all others. It reports whether it did: not when
+// the entry is newer than the floor, or gone anyway.
+func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
+	sh := s.shardOf(hash)
+	sh.lock(now)
+	defer sh.mu.Unlock()
+	var e entry
+	if !sh.find(&e, key, hash) {
+		return false
+	}
+	sh.settle(&e, now)
+	if e.flags&gone != 0 || e.ghost || maxVersion(e.v, e.e).Compare(floor) > 0 {
+		return false
+	}
+	r := Record{Key: key, Kind: e.kind, Flags: Deleted, Content: math.MaxUint32, Stamp: e.v.Stamp, Node: e.v.Node}
+	sh.apply(&e, &r, true, false, now)
+	sh.droppedByFloor++
+	sh.trim(e.at, now)
+	return true
+}
