@@ -25,7 +25,7 @@ func evicted(t *testing.T, s *Store) (string, Record) {
 }
 
 func TestR16_AnEvictedEntryLeavesAGhostThatStaysInTheDigest(t *testing.T) {
-	s, other := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 256 << 10}), newStore(t, Options{Node: 2})
+	s, other := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20}), newStore(t, Options{Node: 2})
 	key, r := evicted(t, s)
 	for i := 0; ; i++ { // the other store, which is large, holds them all
 		k := fmt.Sprint("key ", i)

@@ -35,9 +35,10 @@ const (
 	minSegment   = 1 << 10  // bytes
 	maxSegment   = 32 << 10 // bytes; the size of an entry in a segment has 15 bits
 	segmentShare = 64
-	segmentPages = 4       // a page of a large entry is a quarter of a segment, and at most
-	maxPage      = 4 << 10 // bytes
-	spareShare   = 64      // units given back stay mapped up to 1/64 of the budget, to be taken again
+	segmentPages = 4         // a page of a large entry is a quarter of a segment, and at most
+	maxPage      = 4 << 10   // bytes
+	wholePages   = 128 << 10 // bytes of a shard's share from which on pages are as large as the system's
+	spareShare   = 64        // units given back stay mapped up to 1/64 of the budget, to be taken again
 
 	mapTables = 16 << 10 // bytes from which on the cells of an index are mapped
 

@@ -44,9 +44,13 @@ func newMemory(budget int64, shards int, heap bool) (*memory, error) {
 	return m, nil
 }
 
-// segmentSize is a power of two.
+// segmentSize is a power of two. Where it is worth it, pages are no smaller than those of the system, which takes back
+// nothing smaller; a store too small for that keeps at most wholePages a shard longer than it needs.
 func segmentSize(share int64) int {
 	n := min(max(share/segmentShare, minSegment), maxSegment)
+	if share >= wholePages {
+		n = max(n, segmentPages*maxPage)
+	}
 	return 1 << (bits.Len64(uint64(n)) - 1)
 }
 
