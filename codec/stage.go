@@ -10,6 +10,7 @@ type Stage struct {
 	buf      []byte
 	segments []part
 	count    int
+	stamp    uint64 // the highest
 	quiet    bool
 	wanted   bool // quiet from the next Reset on
 }
@@ -30,6 +31,7 @@ type Segment struct {
 // Add encodes r at the end of the stage. It keeps nothing of r.
 func (s *Stage) Add(r *Record) {
 	s.count++
+	s.stamp = max(s.stamp, r.Stamp, r.ExpireStamp)
 	if s.quiet {
 		return
 	}
@@ -53,12 +55,15 @@ func (s *Stage) Add(r *Record) {
 // Count returns the number of records added since the last Reset, quiet ones included: so far the stream advances.
 func (s *Stage) Count() int { return s.count }
 
+// Stamp returns the highest stamp of the records added since the last Reset, quiet ones included.
+func (s *Stage) Stamp() uint64 { return s.stamp }
+
 // Len returns the number of encoded bytes.
 func (s *Stage) Len() int { return len(s.buf) }
 
 // Reset empties the stage and keeps its memory, unless a rare large turn made that large.
 func (s *Stage) Reset() {
-	s.count, s.quiet = 0, s.wanted
+	s.count, s.stamp, s.quiet = 0, 0, s.wanted
 	s.segments = s.segments[:0]
 	s.buf = s.buf[:0]
 	if cap(s.buf) > stageKeep {

@@ -10,7 +10,7 @@ import (
 // the time since, suspend included, plus an offset that the node moves to agree with its peers. Safe for concurrent use.
 type Clock struct {
 	wall   int64        // ms since 1970 when the boot-time clock read 0
-	offset atomic.Int64 // ms
+	offset atomic.Int64 // ns
 }
 
 // NewClock returns a clock that reads bootWallMS at boot time 0.
@@ -18,13 +18,19 @@ func NewClock(bootWallMS int64) *Clock { return &Clock{wall: bootWallMS} }
 
 // Cluster returns the cluster time in ms at mono ns of the boot-time clock.
 func (c *Clock) Cluster(mono int64) uint64 {
-	return uint64(max(0, c.wall+mono/1e6+c.offset.Load()))
+	return uint64(max(0, c.wall+(mono+c.offset.Load())/1e6))
 }
 
 // Offset returns how far cluster time is from this machine's own, in ms.
-func (c *Clock) Offset() int64 { return c.offset.Load() }
+func (c *Clock) Offset() int64 { return c.offset.Load() / 1e6 }
 
-func (c *Clock) step(ms int64) { c.offset.Add(ms) }
+func (c *Clock) step(ms int64) { c.offset.Add(ms * 1e6) }
+
+// slew moves the clock toward another time, ms away, for as much as may be after dt ns: so little that no time comes twice.
+func (c *Clock) slew(ms, dt int64) {
+	most := dt / 1e6 * SlewRate
+	c.offset.Add(min(max(ms*1e6, -most), most))
+}
 
 // ClusterTag returns the 64 bits that stand for a cluster's name on the wire.
 func ClusterTag(cluster string) uint64 { return xxh3.HashString(cluster) }

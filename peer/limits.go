@@ -37,6 +37,8 @@ const (
 	chunkShare     = 8         // a small ring has this many chunks
 	passedOverhead = 64        // bytes that a batch in the relay log counts beside its own
 	valueKeep      = 128 << 10 // bytes of the buffer for large values that a link keeps
+	SlewRate       = 500       // ppm, ns for each ms: how fast a clock moves toward the others' (R6)
+	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
 	rootsKept      = 8         // (epoch, root) pairs remembered of each member (R18)
 	epochBits      = 10        // an epoch is 1,024 ms of cluster time (R18)
 )

@@ -77,6 +77,7 @@ type Node struct {
 	verdict  verdict
 	offers   uint64           // counts offers
 	scratch  []handover       // scratch
+	offsets  []int64          // scratch
 	peers    []codec.PeerAddr // scratch
 	greeting codec.Greeting   // scratch
 }
@@ -248,6 +249,7 @@ func (n *Node) Tick(now int64) {
 	n.excuse(now)
 	n.detect(now)
 	n.settle(now)
+	n.slewTime(now)
 	floor := n.join.floor
 	n.join.floor = codec.Version{}
 	n.dial(now)

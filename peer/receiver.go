@@ -169,6 +169,9 @@ func (l *Link) merge(now int64, run []byte, count uint32, mends bool) error {
 		}
 		run = run[used:]
 		stamp = max(stamp, r.Stamp, r.ExpireStamp)
+		if n.weak&WithoutContent != 0 {
+			r.Content = 0
+		}
 		hash := n.store.Hash(r.Key)
 		outcome := n.store.Merge((*store.Record)(r), hash, cluster)
 		if mends {

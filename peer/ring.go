@@ -19,6 +19,7 @@ type Ring struct {
 	chunkSize int // bytes
 	head      atomic.Uint64
 	live      atomic.Bool
+	stamp     atomic.Uint64 // the highest of all records so far
 
 	mu     sync.Mutex
 	chunks []*chunk // oldest first; frames are appended to the last
@@ -72,6 +73,7 @@ func (r *Ring) Append(st *codec.Stage) (head uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	head = r.head.Load() + uint64(count)
+	r.stamp.Store(max(r.stamp.Load(), st.Stamp()))
 	if !r.live.Load() || st.Len() == 0 {
 		// Records that were only counted leave a hole, so nothing before it can be served in order any more.
 		r.clear(head)

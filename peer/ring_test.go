@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/store"
 )
 
 // stageOf encodes records that carry their number.
@@ -324,4 +325,14 @@ func TestManyLoopsAppendWhileLinksRead(t *testing.T) {
 func recordBytes(b []byte) int {
 	_, _, n := frameAt(b)
 	return n - codec.BatchHeadLen
+}
+
+func TestR10_AGapTellsTheHighestStampSent(t *testing.T) {
+	b, x, _, _ := pair(t)
+	b.append(x, store.Record{Key: []byte("a"), Flags: store.Deleted, Stamp: 70, Node: 1}, store.Record{Key: []byte("b"), Flags: store.Deleted, Stamp: 90, Node: 1})
+	b.append(x, store.Record{Key: []byte("a"), Flags: store.ExpiryOnly, Stamp: 70, Node: 1, ExpireStamp: 80, ExpireAt: 1, ExpireNode: 1})
+	_, frame := x.gap(b.now, nil)
+	if m, err := codec.DecodeGap(frame[codec.HeaderLen:]); err != nil || m.Stamp != 90 || m.Head != 3 || m.Stream != x.ring.Stream() {
+		t.Fatalf("%+v, %v", m, err)
+	}
 }

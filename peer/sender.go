@@ -127,8 +127,7 @@ func (l *Link) ack(now int64, body []byte) error {
 func (n *Node) gap(now int64, dst []byte) (cursor, []byte) {
 	cur, _ := n.ring.seek(n.ring.Head())
 	n.counters.gapsSent.Add(1)
-	stamp := n.clock.Cluster(now)<<16 | 0xffff // no stamp given so far is above, unless a merge raised a shard's clock
-	return cur, codec.AppendGap(dst, codec.Gap{Stream: n.ring.stream, Head: cur.seq, Stamp: stamp})
+	return cur, codec.AppendGap(dst, codec.Gap{Stream: n.ring.stream, Head: cur.seq, Stamp: n.ring.stamp.Load()})
 }
 
 // materialise appends the Batch frame of a record that the ring holds by reference, with the value the store has now.

@@ -1,6 +1,11 @@
 package peer
 
-import "covey/codec"
+import (
+	"slices"
+	"time"
+
+	"covey/codec"
+)
 
 // timeSource says whose time an unstamped node has taken (R6). A higher one is never given up for a lower one.
 type timeSource uint8
@@ -26,6 +31,9 @@ func (n *Node) settle(now int64) {
 	switch n.State() {
 	case codec.StateReady:
 	case codec.StateLoading:
+		if n.weak&EarlyFloor != 0 {
+			n.takeFloors()
+		}
 		n.load(now)
 	default:
 		if n.sought(now) {
@@ -94,11 +102,18 @@ func (n *Node) load(now int64) {
 				continue
 			}
 			m.stream.synced = true
-			if m.floor.Compare(n.join.floor) > 0 {
-				n.join.floor = m.floor
-			}
 		}
+		n.takeFloors()
 		n.setReadiness(codec.StateReady)
+	}
+}
+
+// takeFloors has the floor raised to the highest of those of the donors (R14).
+func (n *Node) takeFloors() {
+	for _, m := range n.members {
+		if m.link != nil && m.readiness == codec.StateReady && m.floor.Compare(n.join.floor) > 0 {
+			n.join.floor = m.floor
+		}
 	}
 }
 
@@ -138,5 +153,26 @@ func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
 	n.clock.step(step)
 	for _, o := range n.members {
 		o.offset -= step
+	}
+}
+
+// slewTime moves the clock of a ready node toward the median of the ready peers' clocks and its own, for ever, so that no
+// drift adds up (R6).
+func (n *Node) slewTime(now int64) {
+	dt := now - n.lastTick
+	if n.State() != codec.StateReady || dt <= 0 || n.weak&WithoutSlew != 0 {
+		return
+	}
+	all := append(n.offsets[:0], 0)
+	for _, m := range n.members {
+		if m.link != nil && m.readiness == codec.StateReady {
+			all = append(all, m.offset)
+		}
+	}
+	n.offsets = all
+	slices.Sort(all)
+	median := (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	if median >= SlewFrom || median <= -SlewFrom {
+		n.clock.slew(median, min(dt, int64(time.Second)))
 	}
 }

@@ -6,9 +6,12 @@ type Weakness uint32
 
 // Protections that can be missed.
 const (
-	WithoutRelay  Weakness = 1 << iota // R12: nothing is passed on
-	WithoutRepair                      // R18, R19: roots that differ stay different
-	WithoutGap                         // R10: a receiver believes that it has what a Gap says is left out
+	WithoutRelay   Weakness = 1 << iota // R12: nothing is passed on
+	WithoutRepair                       // R18, R19: roots that differ stay different
+	WithoutSlew                         // R6: clocks drift apart
+	WithoutGap                          // R10: a receiver believes that it has what a Gap says is left out
+	WithoutContent                      // R1: the content hash of what is received is lost
+	EarlyFloor                          // R14: a node that still loads takes its donors' floor, and refuses what they send
 )
 
 // Weaken switches protections off, for tests alone; before Start.

@@ -27,15 +27,18 @@ type Host struct {
 	incarnation uint64
 	life        int   // counts starts
 	skew        int64 // ms that its wall clock is off
+	drift       int64 // ppm that its clocks run too fast
 	booted      int64 // virtual time at which its boot-time clock read 0
 	static      []netip.AddrPort
 	ends        []*end
 	stage       codec.Stage
 	outbox      peer.Outbox
 	asleep      bool
-	late        []func() // what happened meanwhile
-	ring        int      // bytes of its ring
-	memory      int64    // bytes of its store
+	late        []func()      // what happened meanwhile
+	ring        int           // bytes of its ring
+	memory      int64         // bytes of its store
+	weak        peer.Weakness // protections that its node misses
+	stream      uint64        // of all its starts; 0: each has its own
 }
 
 const port = 9000
@@ -59,6 +62,9 @@ func (h *Host) Start() {
 	h.booted = w.Now - int64(time.Second) - w.Rand.Int64N(int64(time.Minute))
 	random := rand.New(rand.NewPCG(w.Rand.Uint64(), uint64(h.index)))
 	stream := w.Rand.Uint64()
+	if h.stream != 0 {
+		stream = h.stream
+	}
 	var err error
 	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim")})
 	if err != nil {
@@ -73,6 +79,7 @@ func (h *Host) Start() {
 		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static,
 	})
 	h.stage.Reset()
+	h.Node.Weaken(h.weak)
 	h.Node.Start(h.mono())
 	h.carryOut()
 	w.trace("%s starts", h.name)
@@ -117,7 +124,10 @@ func (h *Host) awake(f func()) {
 }
 
 // mono is the host's boot-time clock.
-func (h *Host) mono() int64 { return h.world.Now - h.booted }
+func (h *Host) mono() int64 {
+	passed := h.world.Now - h.booted
+	return passed + passed/1e6*h.drift
+}
 
 // wall is the host's wall clock in ms.
 func (h *Host) wall() int64 { return 1_700_000_000_000 + h.world.Now/1e6 + h.skew }

@@ -13,9 +13,14 @@ var keys = flag.Int("keys", 20_000, "how many keys are there of which a few diff
 
 // hide merges a write into one host's store alone: no stream will carry it.
 func (h *Host) hide(key, value string, age time.Duration) {
+	h.hold(key, value, store.Version{Stamp: (h.now() - uint64(age.Milliseconds())) << 16, Node: h.id})
+}
+
+// hold does so under a version.
+func (h *Host) hold(key, value string, v store.Version) {
 	r := store.Record{
 		Key: []byte(key), Value: []byte(value), Kind: store.KindString, Content: store.Content(store.KindString, false, []byte(value)),
-		Stamp: (h.now() - uint64(age.Milliseconds())) << 16, Node: h.id,
+		Stamp: v.Stamp, Node: v.Node,
 	}
 	r.ExpireStamp, r.ExpireNode = r.Stamp, r.Node
 	h.Store.Merge(&r, h.Store.Hash(r.Key), h.now())

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"covey/peer"
 )
 
 var (
@@ -23,7 +25,7 @@ func TestSim(t *testing.T) {
 	}
 	var seen Seen
 	for seed := first; seed < first+count; seed++ {
-		s, wrong := history(t, seed, *oneSeed != 0)
+		s, wrong := history(t, seed, *oneSeed != 0, 0, false)
 		if len(wrong) > 0 {
 			t.Fatalf("seed %d: %q\nrepeat it with: go test ./internal/sim -run TestSim -seed=%d -v", seed, wrong, seed)
 		}
@@ -39,7 +41,8 @@ func TestSim(t *testing.T) {
 }
 
 // history is one run: what it has seen, and what is wrong at its end.
-func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
+// weak switches protections off; with sameStream all starts of a host write one stream.
+func history(t *testing.T, seed uint64, traced bool, weak peer.Weakness, sameStream bool) (Seen, []string) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	w := NewWorld(seed, Faults{
 		Delay:     time.Duration(1+r.IntN(20)) * time.Millisecond,
@@ -50,7 +53,14 @@ func history(t *testing.T, seed uint64, traced bool) (Seen, []string) {
 	}
 	ring := []int{4 << 10, 32 << 10, 1 << 20}[r.IntN(3)]
 	for range 5 {
-		w.AddHost(int64(r.IntN(1500))-750, ring)
+		// Clocks are set wrong and drift. Groups that write apart and meet are within what R8 takes as long as the clocks are.
+		w.AddHost(int64(r.IntN(9000))-4500, ring).drift = int64(r.IntN(400)) - 200
+	}
+	for i, h := range w.Hosts {
+		h.weak = weak
+		if sameStream {
+			h.stream = uint64(i + 1)
+		}
 	}
 	if r.IntN(3) == 0 {
 		w.form(random(r, len(w.Hosts)))

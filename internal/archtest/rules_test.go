@@ -1,0 +1,52 @@
+package archtest
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"testing"
+)
+
+var testName = regexp.MustCompile("`(Test\\w+)`")
+
+// TestEveryRuleNamesTestsThatExist holds docs/REPLICATION.md against the tests: each rule says how far it is built, and each
+// test that it names is there.
+func TestEveryRuleNamesTestsThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../docs/REPLICATION.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []byte
+	for _, dir := range []string{"store", "codec", "command", "peer", "loop", "internal/sim"} {
+		tests = append(tests, testsOf(t, "../../"+dir)...)
+	}
+	for _, m := range testName.FindAllSubmatch(text, -1) {
+		if !regexp.MustCompile("(?m)^func " + string(m[1]) + "\\(").Match(tests) {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	for i := 1; i <= 27; i++ {
+		rule := regexp.MustCompile(fmt.Sprintf(`(?s)\n\*\*R%d\..*?\n\n`, i)).Find(text)
+		if !regexp.MustCompile(`\*(Built|Not built)`).Match(rule) {
+			t.Errorf("R%d does not say whether it is built", i)
+		}
+	}
+}
+
+// testsOf returns all tests of a package.
+func testsOf(t *testing.T, dir string) (all []byte) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if regexp.MustCompile(`_test\.go$`).MatchString(f.Name()) {
+			b, err := os.ReadFile(dir + "/" + f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b...)
+		}
+	}
+	return all
+}

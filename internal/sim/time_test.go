@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"covey/peer"
+)
+
+// apart returns how far the cluster times of the hosts are apart, in ms.
+func (w *World) apartBy() int64 {
+	var all []int64
+	for _, h := range w.running() {
+		all = append(all, int64(h.now()))
+	}
+	return slices.Max(all) - slices.Min(all)
+}
+
+func TestR6_ReadyNodesSlewSoThatNoDriftAddsUp(t *testing.T) {
+	run := func(weak peer.Weakness) (worst, end int64) {
+		w := mesh(t, 8, 0)
+		for _, drift := range []int64{100, -100, 30, 0} {
+			h := w.AddHost(0, 1<<20)
+			h.drift, h.weak = drift, weak
+		}
+		for _, h := range w.Hosts {
+			h.Start()
+		}
+		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+		last := make([]uint64, len(w.Hosts))
+		for range 60 * 20 {
+			w.Run(time.Second)
+			worst = max(worst, w.apartBy())
+			for i, h := range w.Hosts {
+				if now := h.now(); now <= last[i] {
+					t.Fatalf("%s went back", h.name)
+				} else {
+					last[i] = now
+				}
+			}
+		}
+		return worst, w.apartBy()
+	}
+	worst, end := run(0)
+	if worst > 20 {
+		t.Errorf("%d ms apart", worst)
+	}
+	without, _ := run(peer.WithoutSlew)
+	if without < 100 {
+		t.Errorf("without slewing they are no more than %d ms apart", without)
+	}
+	t.Logf("20 minutes with clocks 200 ppm apart: %d ms at most, %d ms at the end; without slewing %d ms", worst, end, without)
+}
+
+func TestR6_TwoReadyGroupsWithinTheBoundComeTogetherInTime(t *testing.T) {
+	w := mesh(t, 9, 0)
+	for i := range 4 {
+		w.AddHost(int64(i/2)*1800, 1<<20)
+	}
+	w.split(2, 10*time.Second)
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	w.Run(9 * time.Second)
+	for _, h := range w.Hosts {
+		h.set("of "+h.name, "1")
+	}
+	if d := w.apartBy(); d < 1700 {
+		t.Fatalf("%d ms apart before they meet", d)
+	}
+	w.Run(40 * time.Minute)
+	if d := w.apartBy(); d > 10 {
+		t.Errorf("%d ms apart 40 minutes later", d)
+	}
+	if wrong := w.Check(); len(wrong) > 0 {
+		t.Fatalf("%q", wrong)
+	}
+}
