@@ -83,7 +83,9 @@ func (n *Node) expects(now int64) bool {
 // load looks whether loading is done (R21): every shard came from a ready donor, each of them owes nothing, and all of
 // its stream that was there when it greeted is here.
 func (n *Node) load(now int64) {
-	donors, done := 0, n.join.covered.full()
+	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
+	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
+	donors, done := 0, n.join.covered.full() && !expecting
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady {
 			continue
