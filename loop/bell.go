@@ -58,12 +58,15 @@ func (b *bell) take(dst []*conn) []*conn {
 // bellConn is the context of the loop's end of the pair: it tells a doorbell from a client.
 type bellConn struct{ l *eventLoop }
 
-// closeBells gives back the written ends, when no goroutine is left that rings.
+// closeBells gives back the written ends, and the slabs of the loops, when no goroutine is left that rings or runs.
 func (n *node) closeBells() {
 	n.loops.Range(func(_, v any) bool {
-		if fd := v.(*eventLoop).bell.fd.Swap(-1); fd >= 0 {
+		l := v.(*eventLoop)
+		if fd := l.bell.fd.Swap(-1); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
+		freeSlab(l.slab)
+		l.slab, l.out = nil, nil
 		return true
 	})
 }

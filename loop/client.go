@@ -27,7 +27,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	used, act := l.runAll(c, buf, now)
 	l.commit(c)
 	l.count()
-	if !c.write(l.out) {
+	if !l.deliver(c) {
 		return gnet.None // OnClose has run already
 	}
 	if act == gnet.Close {
@@ -37,15 +37,58 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	return act
 }
 
+// deliver writes the replies of the turn. What is more than the engine is to queue goes over to the connection, which
+// then waits. false: the connection is gone.
+func (l *eventLoop) deliver(c *conn) bool {
+	if len(l.out) <= maxTurnReply {
+		return c.write(l.out)
+	}
+	c.reply, c.paid = l.out, 0
+	if cap(l.out) > cap(l.slab) { // it outgrew the slab
+		freeSlab(l.slab)
+	}
+	l.slab = newSlab(largeReply)
+	l.out = l.slab
+	if !c.pay() {
+		return false
+	}
+	if len(c.reply) > 0 {
+		l.wait(c)
+	}
+	return true
+}
+
+// pay hands the engine of a large reply what it is to queue, and gives the slab back after the last byte. false: the
+// connection is gone.
+func (c *conn) pay() bool {
+	for c.paid < len(c.reply) && c.g.OutboundBuffered() < maxOwed {
+		n := min(owedStep, len(c.reply)-c.paid)
+		if !c.write(c.reply[c.paid : c.paid+n]) {
+			return false
+		}
+		c.paid += n
+	}
+	if c.paid == len(c.reply) {
+		c.forgive()
+	}
+	c.weigh()
+	return true
+}
+
+// forgive drops the large reply, if any.
+func (c *conn) forgive() {
+	freeSlab(c.reply)
+	c.reply, c.paid = nil, 0
+}
+
 // pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
 func (c *conn) pileUp() gnet.Action {
-	if len(c.in) == 0 {
-		// The command that waits is always kept; an empty buffer has nothing to add to.
+	// Mostly there is a command that waits; it may be the reply to the last one that does.
+	buf, err := c.source()
+	if err != nil {
 		return gnet.Close
 	}
-	if _, err := c.source(); err != nil {
-		return gnet.Close
-	}
+	c.keep(buf, 0)
 	return c.bounded()
 }
 
@@ -101,10 +144,13 @@ func (l *eventLoop) spill(c *conn) bool {
 		return true
 	}
 	l.commit(c)
-	if !c.write(l.out) {
+	if !l.deliver(c) {
 		return false
 	}
 	l.out = l.out[:0]
+	if c.waiting {
+		return false
+	}
 	if c.g.OutboundBuffered() > maxQueuedReply {
 		l.wait(c)
 		return false
@@ -195,6 +241,11 @@ func (l *eventLoop) setWaiters() {
 
 // resume tries a parked connection again.
 func (l *eventLoop) resume(c *conn, now int64) {
+	if len(c.reply) > 0 {
+		if !c.pay() || len(c.reply) > 0 {
+			return
+		}
+	}
 	if c.g.OutboundBuffered() > maxQueuedReply {
 		return
 	}

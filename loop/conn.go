@@ -43,6 +43,12 @@ type conn struct {
 	// parsed in gnet's buffer. need is how long in must be before parsing is worth a try.
 	in   []byte
 	need int
+
+	// reply is a large reply of which the bytes from paid on are not with the engine yet; empty when there is none. The
+	// client waits meanwhile.
+	reply []byte
+	paid  int
+	held  int64 // bytes that the node knows this connection to hold
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
@@ -59,50 +65,77 @@ func (c *conn) source() ([]byte, error) {
 		}
 		c.in = c.in[:len(c.in)+m]
 	}
+	c.weigh()
 	return c.in, nil
 }
 
-// grow makes room for n more bytes. The buffer at most doubles with what really came, whatever
-// length the sender claims, and does not outgrow a claim by more than one step.
+// grow makes room for n more bytes. A small buffer at most doubles with what really came, whatever length the sender
+// claims, and does not outgrow a claim by more than one step. A large one is a slab as long as the claim: what did not
+// come has no memory, and what came is never moved.
 func (c *conn) grow(n int) {
 	want := len(c.in) + n
 	if want <= cap(c.in) {
 		return
 	}
 	size := max(want, 2*cap(c.in), minGrow)
-	if c.need >= want && size > c.need {
-		size = c.need
+	var in []byte
+	switch {
+	case size > keepBuffer:
+		in = newSlab(max(c.need, size))
+	case c.need >= want:
+		in = make([]byte, 0, min(size, c.need))
+	default:
+		in = make([]byte, 0, size)
 	}
-	in := make([]byte, len(c.in), size)
-	copy(in, c.in)
-	c.l.n.piled.Add(int64(cap(in) - cap(c.in)))
+	in = append(in, c.in...)
+	freeSlab(c.in)
 	c.in = in
 }
 
 // release gives the assembly buffer back.
 func (c *conn) release() {
-	c.l.n.piled.Add(-int64(cap(c.in)))
+	freeSlab(c.in)
 	c.in = nil
+	c.weigh()
+}
+
+// weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
+// whole, of slabs what was written.
+func (c *conn) weigh() {
+	held := int64(min(cap(c.in), keepBuffer)) + int64(len(c.reply))
+	held = max(held, int64(len(c.in)+len(c.reply)))
+	if held == c.held {
+		return
+	}
+	c.l.n.piled.Add(held - c.held)
+	c.l.n.store.Charge(held - c.held)
+	c.held = held
 }
 
 // keep stores the unconsumed rest of what source returned and takes everything from gnet.
 func (c *conn) keep(buf []byte, used int) {
 	rest := buf[used:]
-	if len(c.in) == 0 {
+	switch {
+	case len(c.in) == 0:
 		if len(rest) > 0 {
 			c.grow(len(rest))
 			c.in = append(c.in[:0], rest...)
 		}
 		_, _ = c.g.Discard(-1)
-		return
+	case used == 0:
+		// Moving a large value onto itself at every read would cost its square.
+	case cap(c.in) > keepBuffer && len(rest) <= keepBuffer:
+		slab := c.in
+		c.in = nil
+		if len(rest) > 0 {
+			c.grow(len(rest))
+			c.in = append(c.in, rest...)
+		}
+		freeSlab(slab)
+	default:
+		c.in = c.in[:copy(c.in, rest)]
 	}
-	if used == 0 {
-		return // moving a large value onto itself at every read would cost its square
-	}
-	c.in = c.in[:copy(c.in, rest)]
-	if len(c.in) == 0 && cap(c.in) > keepBuffer {
-		c.release()
-	}
+	c.weigh()
 }
 
 // write hands bytes to the socket; false: the connection is gone.

@@ -21,6 +21,7 @@ type eventLoop struct {
 	turn  command.Turn
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
+	slab  []byte // what out begins in
 	out   []byte // replies of this turn, or control frames of this flush
 
 	answering []*conn            // scratch of answer
@@ -36,9 +37,12 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 		return l.(*eventLoop)
 	}
 	l := &eventLoop{n: n, gnet: g, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
+	l.slab = newSlab(largeReply)
+	l.out = l.slab
 	l.bell.fd.Store(-1)
 	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
 	if prev, raced := n.loops.LoadOrStore(g, l); raced {
+		freeSlab(l.slab)
 		return prev.(*eventLoop)
 	}
 	if err := l.hang(); err != nil {
@@ -101,7 +105,6 @@ func (l *eventLoop) answer() {
 		l.swept = now
 		l.sweep(now)
 	}
-	l.shrink()
 }
 
 // attend looks at one connection that somebody rang for. A panic costs that connection.
@@ -136,9 +139,11 @@ func (l *eventLoop) sweep(now int64) {
 	}
 }
 
-// shrink gives back the reply buffer after a turn that needed a large one.
+// shrink gives back the memory of control frames that were many.
 func (l *eventLoop) shrink() {
-	if cap(l.out) > maxTurnReply+keepBuffer {
-		l.out = nil
+	if len(l.out) > maxTurnReply {
+		freeSlab(l.slab)
+		l.slab = newSlab(largeReply)
+		l.out = l.slab
 	}
 }

@@ -64,6 +64,7 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	n.counters.connections.Add(-1)
 	delete(l.conns, c)
 	l.unpark(c)
+	c.forgive()
 	c.release()
 	if c.link != nil {
 		now := n.clock.now()

@@ -3,6 +3,7 @@ package loop
 import (
 	"time"
 
+	"covey/codec"
 	"covey/peer"
 )
 
@@ -36,6 +37,17 @@ const (
 	// maxQueuedReply is how many unsent bytes a client may have before its next commands wait.
 	maxQueuedReply = 1 << 20
 
+	// largeReply is the room of a loop's replies, in bytes of addresses: what a turn gathers at most before it writes,
+	// and one reply with the longest value on top of it.
+	largeReply = maxTurnReply + codec.MaxFrame
+
+	// maxOwed is how many unsent bytes of a large reply the engine gets at a time; the rest waits in its slab. The loop
+	// looks again at every tickBusy, so this and the socket's own buffer bound the speed of one client: 800 MB/s.
+	maxOwed = 4 << 20
+
+	// owedStep is how much of a large reply is written at a time, in bytes.
+	owedStep = 256 << 10
+
 	// maxWaitingInput is how many unparsed bytes a client may pile up, in bytes beyond the one
 	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
 	maxWaitingInput = 32 << 20
@@ -52,7 +64,7 @@ const (
 	// minGrow is the smallest step by which an assembly buffer grows, in bytes.
 	minGrow = 16 << 10
 
-	// keepBuffer is the capacity above which an idle buffer is given back, in bytes.
+	// keepBuffer is the capacity above which a buffer is a slab, and given back when it is idle, in bytes.
 	keepBuffer = 256 << 10
 
 	// maxFlush is what one flush of a link writes before other connections get their turn, in bytes.

@@ -95,6 +95,7 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	if !c.write(l.out) {
 		return
 	}
+	l.shrink()
 	for written := 0; written < maxFlush; {
 		frames, ok := c.link.Data(now)
 		if !ok {

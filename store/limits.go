@@ -51,6 +51,9 @@ const (
 	nodeShare   = 1024 // bytes of the budget a node id
 	nodeProbes  = 16   // places a node id may have in the table
 
+	roomFrom    = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
+	chargeShare = 4        // what the caller holds beside the store may take 1/4 of the budget
+
 	ownVictims     = 13   // segments a write empties under its own lock before it turns to other shards
 	gentlePasses   = 12   // rounds through all shards in which a hit saves an entry
 	victimsPerLock = 32   // tombstones forgotten in another shard at one hold of its lock

@@ -21,6 +21,9 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 		sh.mu.Unlock()
 		return Refused
 	}
+	if len(r.Value) >= roomFrom {
+		s.makeRoom(r.Key, r.Value, hash, now)
+	}
 	sh.lock(now)
 	o := sh.merge(r, hash, now)
 	sh.mu.Unlock()

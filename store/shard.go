@@ -25,6 +25,8 @@ type env struct {
 	mask        uint64                  // of the key hash: all bits but in tests
 	first       *shard                  // carries the flush in the root
 	floor       atomic.Pointer[Version] // R14; never nil
+	charge      charge
+	ahead       atomic.Int64 // bytes that makeRoom evicts for
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.

@@ -114,7 +114,7 @@ func (s *Store) Len() int {
 
 // Counts adds up the shards, one at a time.
 func (s *Store) Counts() Counts {
-	c := Counts{MaxBytes: s.env.budget, Bytes: s.env.memory.used.Load()}
+	c := Counts{MaxBytes: s.env.budget, Bytes: s.env.memory.used.Load() - s.env.charged()}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()

@@ -9,7 +9,7 @@ func (s *Store) verify() error {
 		s.shards[i].mu.Lock()
 		defer s.shards[i].mu.Unlock()
 	}
-	used := int64(len(s.env.nodes.ids)) * 8
+	used := int64(len(s.env.nodes.ids))*8 + s.env.charged()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		if err := sh.verify(); err != nil {

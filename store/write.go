@@ -9,6 +9,9 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 		return dst, SetResult{Err: ErrTooLarge}
 	}
 	content := Content(KindString, false, value)
+	if len(value) >= roomFrom {
+		s.makeRoom(key, value, hash, now)
+	}
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
