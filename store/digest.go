@@ -43,6 +43,19 @@ func (d *sums) slide(epoch uint64) {
 	d.oldest = oldest
 }
 
+// clear makes the fingerprint of an epoch and of all later ones 0.
+func (d *sums) clear(epoch uint64) {
+	if epoch < d.oldest {
+		*d = sums{oldest: d.oldest}
+		return
+	}
+	epoch = min(epoch, d.oldest+epochsWindow-1)
+	for e := epoch; e < d.oldest+epochsWindow; e++ {
+		d.delta[e%epochsWindow] = 0
+	}
+	d.add(epoch, -d.at(epoch))
+}
+
 // at returns the fingerprint as of the end of an epoch of the window.
 func (d *sums) at(epoch uint64) uint64 {
 	sum := d.base
@@ -72,6 +85,24 @@ func (sh *shard) count(hash, epoch, change uint64) {
 	if sh.leaves.add(hash<<sh.bits, epoch, change) {
 		sh.publish()
 	}
+}
+
+// withdraw returns what is to be taken off an epoch and those after it when the entry ends there: what it counts for. An
+// expiry in an earlier epoch has ended it already, applied or not; one in a later epoch that was applied did so too late.
+func (sh *shard) withdraw(e *entry, epoch uint64) (print uint64) {
+	at := e.expiry()
+	end := EpochOf(at)
+	switch {
+	case e.flags&counted != 0:
+		if print = e.fingerprint(); at != 0 && end < epoch {
+			sh.count(e.hash, max(end, e.epoch()), -print)
+			print = 0
+		}
+	case e.flags&dead != 0 && end > epoch:
+		print = e.fingerprint()
+		sh.count(e.hash, end, print)
+	}
+	return print
 }
 
 // uncount takes the entry out of the digest from an epoch on; not from before it was in.
@@ -144,11 +175,11 @@ func closed(epoch, now uint64) bool {
 
 // close applies all that was due before the end of an epoch: an expiry counts in its own.
 func (sh *shard) close(epoch, now uint64) {
+	sh.slide(now)
 	sh.applyFlush(now)
 	for end := (epoch + 1) << epochBits; sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
 		// Each round a slice, under the lock: sweeps have left little.
 	}
-	sh.slide(now)
 }
 
 // flushPrint is the summand of a flush register; the register of a store that saw no flush adds nothing.

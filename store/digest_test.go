@@ -181,3 +181,48 @@ func TestSumsOutsideTheWindowAreNotLost(t *testing.T) {
 		t.Errorf("after a long time: %d, window at %d", got, d.oldest)
 	}
 }
+
+// TestR18_AnIdleShardCountsAnExpiryInItsEpoch lets a shard be alone for longer than its window: no write, no sweep. Whatever
+// applies the expiry then must not put it where the window ended before.
+func TestR18_AnIdleShardCountsAnExpiryInItsEpoch(t *testing.T) {
+	for name, find := range map[string]func(s *Store, now uint64){
+		"a digest": func(s *Store, now uint64) { s.Digest(now) },
+		"a write":  func(s *Store, now uint64) { set(t, s, now, "k", "v", SetOptions{}) },
+		"a sweep":  func(s *Store, now uint64) { s.Sweep(now, 10) },
+	} {
+		s := newStore(t, Options{Node: 1, Shards: 1})
+		at := epoch0 + 200*1024
+		set(t, s, epoch0, "k", "v", SetOptions{ExpireAt: at})
+		_, full := s.Digest(epoch0 + 4*1024)
+		now := at + 6*1024
+		find(s, now)
+		if root, ok := s.Root(EpochOf(at)-1, now); root != full || !ok {
+			t.Errorf("%s takes the entry out of the epoch before its expiry: %x, want %x %v", name, root, full, ok)
+		}
+		if root, _ := s.Root(EpochOf(at), now); root != 0 {
+			t.Errorf("%s leaves it in that of its expiry", name)
+		}
+	}
+}
+
+// TestR18_AnExpiryThatComesAfterTheOneBeforeItWasAppliedCountsOnce: the same epochs, whatever comes first.
+func TestR18_AnExpiryThatComesAfterTheOneBeforeItWasAppliedCountsOnce(t *testing.T) {
+	set := Record{Key: []byte("k"), Value: []byte("v"), Kind: KindString, Stamp: epoch0 << 16, Node: 1, ExpireAt: epoch0 + 7*1024, ExpireStamp: epoch0 << 16, ExpireNode: 1}
+	longer := Record{Key: []byte("k"), Kind: KindString, Flags: ExpiryOnly, Stamp: set.Stamp, Node: 1, ExpireAt: epoch0 + 100_000, ExpireStamp: (epoch0 + 5*1024) << 16, ExpireNode: 2}
+	in, late := newStore(t, Options{}), newStore(t, Options{})
+	for _, s := range []*Store{in, late} {
+		merge(s, epoch0, set)
+	}
+	merge(in, epoch0+5*1024, longer)
+	now := epoch0 + 10*1024
+	for _, s := range []*Store{in, late} {
+		s.Sweep(now, 10)
+	}
+	merge(late, now, longer)
+	for epoch := EpochOf(now) - epochsKept; closed(epoch, now); epoch++ {
+		a, _ := in.Root(epoch, now)
+		if b, _ := late.Root(epoch, now); a != b {
+			t.Errorf("as of %d epochs later the roots are %x and %x", epoch-EpochOf(epoch0), a, b)
+		}
+	}
+}

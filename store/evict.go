@@ -146,6 +146,7 @@ func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progre
 	if pass == 0 && !sh.borrowed() {
 		return false
 	}
+	sh.slide(now)
 	var e entry
 	if sh.find(&e, key, hash) {
 		sh.spare = e.at

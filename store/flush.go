@@ -63,7 +63,7 @@ func (s *Store) raiseFlush(v Version, now uint64) {
 	first.sums.add(v.epoch(), flushPrint(v)-flushPrint(first.flush))
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.flush, sh.stale, sh.whole = v, true, sh.clock < clock(v.Stamp) || sh.index.used == 0
+		sh.flush, sh.stale, sh.whole = v, true, sh.clock < clock(v.Stamp)
 		sh.clock.raise(v.Stamp)
 	}
 }
@@ -104,12 +104,11 @@ func (sh *shard) reset(now uint64) {
 	for sh.expireDue(epoch<<epochBits, now, sweepSlice) >= sweepSlice {
 		// What expires before the flush leaves the digest in its own epoch.
 	}
-	all := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
+	sh.sums.clear(epoch)
 	if sh == sh.env.first {
-		all -= flushPrint(sh.flush)
+		sh.sums.add(epoch, flushPrint(sh.flush))
 	}
-	sh.sums.add(epoch, -all)
-	sh.leaves.removeAll(epoch)
+	sh.leaves.clear(epoch)
 	for n := range sh.logs {
 		for l := &sh.logs[n]; l.first != 0; {
 			sh.freePagesIn(l.first)

@@ -5,8 +5,9 @@ package store
 // their own, oldest first. When they exceed their budget the oldest segment goes, and its leaves become partial: of a key
 // there it is no longer known that it was never written.
 
-// evictEntry makes an entry a ghost.
+// evictEntry makes an entry a ghost, a dead one if its expiry is due: the wheel may not see it before later.
 func (sh *shard) evictEntry(e *entry, now uint64) {
+	sh.settle(e, now)
 	sh.detach(e)
 	if e.page != 0 {
 		sh.freePages(e)

@@ -172,3 +172,21 @@ func TestR18_LeavesAddUpToTheRoot(t *testing.T) {
 		check(t, s) // leaf by leaf against the entries
 	}
 }
+
+// TestR18_AnEntryThatIsEvictedAfterItsExpiryCountedUntilThat evicts an entry whose expiry is past but not applied: the only
+// one with an expiry, so that the wheel begins anew with it.
+func TestR18_AnEntryThatIsEvictedAfterItsExpiryCountedUntilThat(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 256 << 10})
+	_, empty := s.Digest(epoch0)
+	at := epoch0 + 5*1024
+	set(t, s, epoch0, "k", "v", SetOptions{ExpireAt: at})
+	r := Record{Key: []byte("filler"), Kind: KindString, Stamp: (at + MaxAhead - 100) << 16, Node: 2}
+	for i := 0; s.Counts().Ghosts == 0; i++ { // of an epoch that is not compared yet
+		r.Key, r.Value = fmt.Append(nil, "filler ", i), make([]byte, 5000)
+		merge(s, at+1500, r)
+	}
+	if root, ok := s.Root(EpochOf(at), at+1024+settleTime); root != empty || !ok {
+		t.Errorf("an entry that expired, then was evicted, is in the root of the epoch of its expiry: %x %v", root, ok)
+	}
+	check(t, s)
+}

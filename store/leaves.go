@@ -78,22 +78,30 @@ func (l *leaves) open(epoch uint64) []uint64 {
 	return l.of(epoch)
 }
 
-// removeAll takes from every leaf, as of an epoch, all that it has.
-func (l *leaves) removeAll(epoch uint64) {
-	epoch = max(min(epoch, l.oldest+epochsWindow-1), l.oldest)
-	t := l.of(epoch)
-	if t == nil {
-		t = l.open(epoch)
+// clear is that of sums for all leaves.
+func (l *leaves) clear(epoch uint64) {
+	epoch = min(epoch, l.oldest+epochsWindow-1)
+	for e := max(epoch, l.oldest); e < l.oldest+epochsWindow; e++ {
+		l.close(e)
 	}
-	for i, v := range l.base {
+	if epoch < l.oldest {
+		clear(l.base)
+		return
+	}
+	t := l.open(epoch)
+	l.at(t, 0, epoch-1)
+	for i, v := range t {
 		t[i] = -v
 	}
-	for e := l.oldest; e < l.oldest+epochsWindow; e++ {
-		if o := l.of(e); o != nil && e != epoch {
-			for i, v := range o {
-				t[i] -= v
-			}
-		}
+}
+
+// close takes the table of an epoch away from it.
+func (l *leaves) close(epoch uint64) {
+	if t := l.of(epoch); t != nil {
+		clear(t)
+		slot := &l.table[epoch%epochsWindow]
+		l.busy &^= 1 << (*slot - 1)
+		*slot = 0
 	}
 }
 
@@ -104,10 +112,7 @@ func (l *leaves) slide(oldest uint64) {
 			for i, change := range t {
 				l.base[i] += change
 			}
-			clear(t)
-			slot := &l.table[l.oldest%epochsWindow]
-			l.busy &^= 1 << (*slot - 1)
-			*slot = 0
+			l.close(l.oldest)
 		}
 		l.oldest++
 	}

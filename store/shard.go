@@ -165,7 +165,14 @@ func (sh *shard) publish() {
 func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	sh.detach(e)
 	sh.slide(now)
-	old := e.counted()
+	v, x := e.v, e.e
+	if takeV {
+		v = r.Version()
+	}
+	if takeE {
+		x = r.Expiry()
+	}
+	old := sh.withdraw(e, max(v.epoch(), x.epoch()))
 	var value []byte
 	if takeV {
 		if e.ghost {
@@ -290,11 +297,11 @@ func (sh *shard) weigh(e *entry, sign int) {
 // forget removes an entry with all that it knows; from the digest as of an epoch, or as of that of its expiry if it was
 // due before.
 func (sh *shard) forget(e *entry, epoch uint64) {
-	if at := e.expiry(); at != 0 {
-		epoch = min(epoch, EpochOf(at))
-	}
 	sh.detach(e)
-	sh.uncount(e, epoch)
+	epoch = max(epoch, e.epoch())
+	if print := sh.withdraw(e, epoch); print != 0 {
+		sh.count(e.hash, epoch, -print)
+	}
 	if e.page != 0 {
 		sh.freePages(e)
 	}
