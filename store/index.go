@@ -19,12 +19,14 @@ type index struct {
 	next  table  // the table that cells move to, if cells is not nil
 	moved uint64 // tags below it have moved
 	hand  int    // the first cell of cur that has not
+	freed int    // cells at the start of cur whose memory went back already
 	used  int    // cells in use
 }
 
 type table struct {
-	cells []uint64
-	homes uint64
+	cells  []uint64
+	homes  uint64
+	mapped bool // cells are no slice of the Go heap
 }
 
 const (
@@ -41,6 +43,7 @@ const (
 	usualSlack    = 64      // cells behind the last home
 	minIndexBytes = 1 << 10 // bytes that the index of a few entries takes
 	stepCells     = 64      // cells moved by one write
+	vacateCells   = 8 << 10 // moved cells whose memory goes back together
 )
 
 func newCell(tag, place uint64) uint64 { return tag<<tagShift | place }
@@ -150,7 +153,7 @@ func (x *index) remove(tag, place uint64) {
 // start begins to move the cells to a table of other homes, with slack times the usual cells behind the last.
 func (x *index) start(m *memory, homes uint64, slack int) {
 	x.next = m.newTable(homes, slack)
-	x.moved, x.hand = 0, 0
+	x.moved, x.hand, x.freed = 0, 0, 0
 }
 
 // step moves some cells, those of equal tag together, and returns whether there was something to move. Moved cells stay
@@ -167,6 +170,7 @@ func (x *index) step(m *memory, cells int) bool {
 		}
 		if tag := c >> tagShift; p >= end && tag != x.moved {
 			x.moved, x.hand = tag, p
+			x.vacate()
 			return true
 		}
 		if !x.next.put(c) {
@@ -176,8 +180,19 @@ func (x *index) step(m *memory, cells int) bool {
 		x.moved = c >> tagShift
 	}
 	m.freeTable(x.cur)
-	x.cur, x.next, x.moved, x.hand = x.next, table{}, 0, 0
+	x.cur, x.next, x.moved, x.hand, x.freed = x.next, table{}, 0, 0, 0
 	return true
+}
+
+// vacate gives the memory of cells back that no lookup comes to any more, vacateCells at a time: those before the home of the
+// first tag that has not moved. So the end of a move has little left to give back, and a large table is never there whole twice.
+func (x *index) vacate() {
+	if !x.cur.mapped {
+		return
+	}
+	for end := x.cur.home(x.moved); end-x.freed >= vacateCells; x.freed += vacateCells {
+		releaseCells(x.cur.cells[x.freed : x.freed+vacateCells])
+	}
 }
 
 // enlarge gives the next table twice the cells behind its last home: many equal tags lie at its end.

@@ -12,12 +12,24 @@ type leaves struct {
 	table  [epochsWindow]uint8 // number of the table plus one, by epoch mod epochsWindow; 0: none
 	busy   uint64              // a bit for each table in use
 
+	room []uint64 // for tables to come
+
 	partial []uint64 // a bit for each leaf; nil: none is partial (R16)
 }
 
-func (l *leaves) init(bits uint) {
-	l.bits = bits
-	l.base = make([]uint64, 1<<bits)
+// init cuts the tables out of room, all zero, or with no room makes them when they are needed.
+func (l *leaves) init(bits uint, room []uint64) {
+	l.bits, l.room = bits, room
+	l.base = l.newTable()
+}
+
+func (l *leaves) newTable() (table []uint64) {
+	n := 1 << l.bits
+	if len(l.room) < n {
+		return make([]uint64, n)
+	}
+	table, l.room = l.room[:n:n], l.room[n:]
+	return table
 }
 
 func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * 8 << l.bits }
@@ -71,7 +83,7 @@ func (l *leaves) add(rest, epoch, change uint64) (opened bool) {
 func (l *leaves) open(epoch uint64) []uint64 {
 	n := bits.TrailingZeros64(^l.busy)
 	if n == len(l.tables) {
-		l.tables = append(l.tables, make([]uint64, 1<<l.bits))
+		l.tables = append(l.tables, l.newTable())
 	}
 	l.busy |= 1 << n
 	l.table[epoch%epochsWindow] = uint8(n + 1)

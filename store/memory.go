@@ -58,18 +58,35 @@ func segmentSize(share int64) int {
 func (m *memory) newTable(homes uint64, slack int) table {
 	n := cellsFor(homes, slack)
 	if n*cellBytes < mapTables || m.heap {
-		return table{make([]uint64, n), homes}
+		return table{cells: make([]uint64, n), homes: homes}
 	}
 	b, err := m.maps.get(n * cellBytes)
 	if err != nil {
-		return table{make([]uint64, n), homes}
+		return table{cells: make([]uint64, n), homes: homes}
 	}
-	return table{unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), n), homes}
+	return table{unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), n), homes, true}
+}
+
+// releaseCells gives back the memory of mapped cells that nobody reads any more.
+func releaseCells(cells []uint64) {
+	releaseBytes(unsafe.Slice((*byte)(unsafe.Pointer(&cells[0])), len(cells)*cellBytes))
+}
+
+// newSlice makes n values of a type without Go pointers, all zero: mapped where it can be, so that the collector neither sees
+// them nor lets garbage lie on their account, and what is not written has no memory.
+func newSlice[T any](m *memory, n int) []T {
+	if !m.heap {
+		var one T
+		if b, err := m.maps.get(n * int(unsafe.Sizeof(one))); err == nil {
+			return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n)
+		}
+	}
+	return make([]T, n)
 }
 
 // freeTable gives back what newTable made.
 func (m *memory) freeTable(t table) {
-	if len(t.cells) > 0 {
+	if t.mapped {
 		m.maps.put((*byte)(unsafe.Pointer(&t.cells[0])))
 	}
 }
@@ -140,7 +157,7 @@ func (p *pool) init(m *memory, size int64, unit, about int, spare int64) (err er
 	}
 	p.unit, p.cost, p.used = unit, int64(unit+about), &m.used
 	p.fresh, p.most = 1, int(spare/int64(unit))
-	p.next = make([]uint32, n)
+	p.next = newSlice[uint32](m, int(n))
 	return nil
 }
 

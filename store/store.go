@@ -42,8 +42,9 @@ func New(o Options) (*Store, error) {
 	n := bits.TrailingZeros(uint(o.Shards))
 	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards)}
 	v.first = &s.shards[0]
+	tables := v.leafTables()
 	for i := range s.shards {
-		s.shards[i].init(v, n)
+		s.shards[i].init(v, n, tables[i*len(tables)/o.Shards:(i+1)*len(tables)/o.Shards])
 	}
 	s.limit = s.most()
 	s.node.Store(o.Node)
@@ -60,7 +61,7 @@ func newEnv(o *Options) (*env, error) {
 	segments := &m.segments
 	v := &env{
 		memory: m, seed: o.Seed, mask: ^o.blind, horizon: o.Horizon, budget: o.MaxBytes,
-		about:       make([]segment, len(segments.mem)/segments.unit),
+		about:       newSlice[segment](m, len(segments.mem)/segments.unit),
 		segmentBits: uint(bits.TrailingZeros(uint(segments.unit))),
 		maxBytes:    o.MaxBytes - int64(segments.most)*segments.cost - int64(m.pages.most)*m.pages.cost,
 		tombstones:  o.MaxBytes / tombstoneShare / shards,
@@ -73,6 +74,15 @@ func newEnv(o *Options) (*env, error) {
 	v.leafBits = max(v.leafBits, uint(bits.TrailingZeros(uint(o.Shards))))
 	v.floor.Store(&Version{})
 	return v, nil
+}
+
+// leafTables makes the most tables that the leaves of all shards come to need, in one piece; it has memory as far as they do.
+// On the Go heap it would have all of it: there each shard makes its own.
+func (v *env) leafTables() []uint64 {
+	if v.memory.heap {
+		return nil
+	}
+	return newSlice[uint64](v.memory, (1+epochsWindow)<<v.leafBits)
 }
 
 // most returns the bytes of key and value that fit when all else is evicted, every shard has the most tables for its
