@@ -131,16 +131,21 @@ func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
 	if !closed(epoch, now) {
 		return 0, false
 	}
+	ok = true
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		sh.close(epoch, now)
+		ok = sh.close(epoch, now) && ok
 		root += sh.sums.at(epoch)
 		sh.publish()
+		sh.hold()
 		sh.mu.Unlock()
 	}
 	s.settleBudget(now)
-	return root, true
+	if !ok {
+		root = 0
+	}
+	return root, ok
 }
 
 // LeafCount returns how many leaves a digest shard has: 256, or a smaller power of two where the budget is under 64 MiB.
@@ -159,12 +164,16 @@ func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, 
 	sh, rest := s.leaf(shard, 0)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.close(epoch, now)
+	ok = sh.close(epoch, now)
+	sh.publish()
+	sh.hold()
+	if !ok {
+		return dst, false
+	}
 	start := len(dst)
 	dst = slices.Grow(dst, n)[:start+n]
 	clear(dst[start:])
 	sh.leaves.at(dst[start:], sh.leaves.leaf(rest), epoch)
-	sh.publish()
 	return dst, true
 }
 
@@ -173,13 +182,15 @@ func closed(epoch, now uint64) bool {
 	return now >= settleTime && epoch < EpochOf(now-settleTime) && epoch+epochsKept >= EpochOf(now)
 }
 
-// close applies all that was due before the end of an epoch: an expiry counts in its own.
-func (sh *shard) close(epoch, now uint64) {
+// close applies all that was due before the end of an epoch: an expiry counts in its own. It returns false for an epoch that
+// is not kept any more: another call's now may be ahead of this one's.
+func (sh *shard) close(epoch, now uint64) bool {
 	sh.slide(now)
 	sh.applyFlush(now)
 	for end := (epoch + 1) << epochBits; sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
 		// Each round a slice, under the lock: sweeps have left little.
 	}
+	return epoch+1 >= sh.sums.oldest
 }
 
 // flushPrint is the summand of a flush register; the register of a store that saw no flush adds nothing.

@@ -88,7 +88,7 @@ func (e *entry) registers() Record {
 // what has been dead for BareAfter is left out, swept or not.
 func (sh *shard) record(e *entry, buf []byte, now uint64) (Record, []byte) {
 	r, n := e.registers(), e.keyLen+e.valueLen
-	if at := e.expiry(); at != 0 && at+BareAfter <= now && r.Flags&Deleted == 0 {
+	if at := e.expiry(); at != 0 && at <= now && now-at >= BareAfter && r.Flags&Deleted == 0 {
 		r.Flags |= Bare
 		n = e.keyLen
 	}

@@ -31,7 +31,7 @@ func (sh *shard) walk(from uint64, cells int, visit func(e entry, first bool) bo
 			if at >= end {
 				break
 			}
-			if cells <= 0 {
+			if cells <= 0 && at > tag { // past tag, or this call has got nowhere
 				return sh.first(at, from), true
 			}
 			n := 1

@@ -127,3 +127,42 @@ func TestMergingARangeCopiesAStore(t *testing.T) {
 		t.Error("equal contents, different roots")
 	}
 }
+
+// TestACrowdOfEqualTagsStopsNoWalk gives thousands of keys the same tag, as only a hostile choice of keys could: the cells of one
+// tag push those of the next far behind their home, farther than a walk looks under one lock.
+func TestACrowdOfEqualTagsStopsNoWalk(t *testing.T) {
+	o := Options{Node: 1, Shards: 1, MaxBytes: 8 << 20, blind: ^uint64(3 << 37)} // three or four tags, and hashes all equal
+	s := newStore(t, o)
+	const n = 3000
+	fillKeys(t, s, "key ", n)
+	check(t, s)
+	seen := map[string]int{}
+	calls := 0
+	for cursor := uint64(0); ; {
+		var keys [][]byte
+		keys, _, cursor = s.Scan(nil, nil, cursor, 10, epoch0)
+		for _, k := range keys {
+			seen[string(k)]++
+		}
+		if calls++; cursor == 0 || calls > 100 {
+			break
+		}
+	}
+	if len(seen) != n || calls > 100 {
+		t.Errorf("a scan of %d calls returned %d of %d keys", calls, len(seen), n)
+	}
+	ranged := 0
+	for cursor, done, calls := uint64(0), false, 0; !done; calls++ {
+		var recs []Record
+		recs, _, cursor, done = s.Range(nil, nil, 0, cursor, 1000, epoch0)
+		if ranged += len(recs); calls > 100 {
+			t.Fatal("a range does not end")
+		}
+	}
+	if ranged != n {
+		t.Error("a range returned", ranged)
+	}
+	if prints, ok := s.List(nil, 0, 8, 2*n, epoch0); !ok || len(prints) != n {
+		t.Error("a listing returned", len(prints))
+	}
+}
