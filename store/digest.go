@@ -115,20 +115,24 @@ func (sh *shard) uncount(e *entry, epoch uint64) {
 
 // Digest returns the newest epoch that ended at least two seconds before now, and the fingerprint of what was live at
 // its end together with the flush register (R4, R18). Stores that hold the same and saw their last write before that
-// end return the same root, in whatever order the writes came. Before the third epoch there is none: 0, 0.
+// end return the same root, in whatever order the writes came. Before the third epoch there is none, nor just after a step
+// back (R7): 0, 0.
 func (s *Store) Digest(now uint64) (epoch, root uint64) {
 	if now < settleTime || EpochOf(now-settleTime) == 0 {
 		return 0, 0
 	}
 	epoch = EpochOf(now-settleTime) - 1
-	root, _ = s.Root(epoch, now)
+	root, ok := s.Root(epoch, now)
+	if !ok {
+		return 0, 0
+	}
 	return epoch, root
 }
 
 // Root returns the fingerprint of the whole store as of the end of an epoch: the sum of all leaves and of the flush
 // register. It is known for epochs that ended two seconds ago and are among the last epochsKept.
 func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
-	if !closed(epoch, now) {
+	if !s.closed(epoch, now) {
 		return 0, false
 	}
 	ok = true
@@ -157,7 +161,7 @@ func (s *Store) LeafCount() int { return 1 << s.env.leafBits / MaxShards }
 // print of the flush register, they give it.
 func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, ok bool) {
 	n := s.LeafCount()
-	if shard < 0 || shard >= MaxShards || n == 0 || !closed(epoch, now) {
+	if shard < 0 || shard >= MaxShards || n == 0 || !s.closed(epoch, now) {
 		return dst, false
 	}
 	defer s.settleBudget(now)
@@ -177,16 +181,16 @@ func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, 
 	return dst, true
 }
 
-// closed tells whether an epoch ended two seconds ago and is kept.
-func closed(epoch, now uint64) bool {
-	return now >= settleTime && epoch < EpochOf(now-settleTime) && epoch+epochsKept >= EpochOf(now)
+// closed tells whether an epoch ended two seconds ago, since a step back, and is kept.
+func (s *Store) closed(epoch, now uint64) bool {
+	return epoch > s.env.stepped.Load() && now >= settleTime && epoch < EpochOf(now-settleTime) && epoch+epochsKept >= EpochOf(now)
 }
 
 // close applies all that was due before the end of an epoch: an expiry counts in its own. It returns false for an epoch that
 // is not kept any more: another call's now may be ahead of this one's.
 func (sh *shard) close(epoch, now uint64) bool {
+	sh.catchUp(now)
 	sh.slide(now)
-	sh.applyFlush(now)
 	for end := (epoch + 1) << epochBits; sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
 		// Each round a slice, under the lock: sweeps have left little.
 	}

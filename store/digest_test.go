@@ -219,7 +219,7 @@ func TestR18_AnExpiryThatComesAfterTheOneBeforeItWasAppliedCountsOnce(t *testing
 		s.Sweep(now, 10)
 	}
 	merge(late, now, longer)
-	for epoch := EpochOf(now) - epochsKept; closed(epoch, now); epoch++ {
+	for epoch := EpochOf(now) - epochsKept; in.closed(epoch, now); epoch++ {
 		a, _ := in.Root(epoch, now)
 		if b, _ := late.Root(epoch, now); a != b {
 			t.Errorf("as of %d epochs later the roots are %x and %x", epoch-EpochOf(epoch0), a, b)

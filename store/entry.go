@@ -14,7 +14,7 @@ type entry struct {
 	base     Version // with Keeps
 	e        Version
 	expireAt uint64 // expiry register, cluster ms
-	since    uint32 // when it was deleted or died here: low 32 bits of cluster ms
+	since    uint32 // when it was deleted or died here: see local
 	content  uint32
 	kind     uint8
 	flags    uint8
@@ -50,8 +50,13 @@ func (e *entry) readable(now uint64) bool {
 // epoch is the first epoch in which the entry is what it is (R18).
 func (e *entry) epoch() uint64 { return max(e.v.epoch(), e.e.epoch()) }
 
+// local is a moment, in ms modulo 2^32, on a clock that no step moves (R7).
+func (v *env) local(now uint64) uint32 { return uint32(now) - v.moved }
+
 // age returns for how many ms the entry has been a tombstone or dead: what is kept of the moment tells up to 24 days.
-func (e *entry) age(now uint64) uint64 { return uint64(max(0, int32(uint32(now)-e.since))) }
+func (sh *shard) age(e *entry, now uint64) uint64 {
+	return uint64(max(0, int32(sh.env.local(now)-e.since)))
+}
 
 // take makes V, and all that belongs to it but the bytes, that of r (R1).
 func (e *entry) take(r *Record) {

@@ -141,7 +141,7 @@ func (s *Store) settleBudget(now uint64) {
 // giveBack evicts a segment, in late passes everything in it; if there is nothing, it forgets a segment of ghosts, or a
 // batch of tombstones. It shrinks what emptied.
 func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progress bool) {
-	sh.mu.Lock()
+	sh.lock(now)
 	defer sh.mu.Unlock()
 	if pass == 0 && !sh.borrowed() {
 		return false

@@ -139,7 +139,7 @@ func (sh *shard) expire(e *entry, now uint64) {
 	sh.detach(e)
 	sh.uncount(e, EpochOf(e.expiry()))
 	e.flags |= dead
-	e.since = uint32(now)
+	e.since = sh.env.local(now)
 	sh.put(e, true, nil, nil)
 	sh.attach(e, now)
 	sh.expired++
@@ -180,7 +180,7 @@ func (sh *shard) sweep(now uint64, budget int) (worked int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.slide(now)
-	sh.applyFlush(now)
+	sh.catchUp(now)
 	worked = sh.expireDue(now, now, budget)
 	worked += sh.stripDue(now, budget-worked)
 	worked += sh.purgeDue(now, budget-worked)

@@ -63,7 +63,7 @@ func (s *Store) raiseFlush(v Version, now uint64) {
 	first.sums.add(v.epoch(), flushPrint(v)-flushPrint(first.flush))
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.flush, sh.stale, sh.whole = v, true, sh.clock < clock(v.Stamp)
+		sh.flush, sh.stale, sh.flown, sh.whole = v, true, true, sh.clock < clock(v.Stamp)
 		sh.clock.raise(v.Stamp)
 	}
 }
@@ -73,18 +73,26 @@ func (s *Store) applyFlush(now uint64) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		sh.applyFlush(now)
+		sh.catchUp(now)
 		sh.mu.Unlock()
 	}
 }
 
-// applyFlush forgets what the flush covers in a shard, each register for itself, and keeps the rest. Until it has, the
-// shard is stale: whoever comes first, reader or writer, does it.
-func (sh *shard) applyFlush(now uint64) {
+// catchUp applies to every entry of a shard what was only noted under all locks: a step (R7), then a flush. Until it has,
+// the shard is stale: whoever comes first, reader or writer, does it.
+func (sh *shard) catchUp(now uint64) {
 	if !sh.stale {
 		return
 	}
-	sh.stale = false
+	sh.restamp(now)
+	if sh.flown {
+		sh.applyFlush(now)
+	}
+	sh.stale, sh.flown, sh.whole = false, false, false
+}
+
+// applyFlush forgets what the flush covers in a shard, each register for itself, and keeps the rest.
+func (sh *shard) applyFlush(now uint64) {
 	sh.slide(now)
 	if sh.whole {
 		sh.reset(now)

@@ -117,6 +117,15 @@ func (l *leaves) close(epoch uint64) {
 	}
 }
 
+// reset makes all leaves empty, with a window that begins at an epoch. What is partial stays so.
+func (l *leaves) reset(oldest uint64) {
+	clear(l.base)
+	for i := range l.tables {
+		clear(l.tables[i])
+	}
+	l.oldest, l.table, l.busy = oldest, [epochsWindow]uint8{}, 0
+}
+
 // slide follows the window of sums.
 func (l *leaves) slide(oldest uint64) {
 	for n := 0; l.oldest < oldest && n < epochsWindow; n++ {

@@ -24,6 +24,8 @@ const (
 	epochsBusy   = 20    // epochs of the window that stamps up to MaxAhead ahead can name at one time
 	settleTime   = 2_000 // ms after its end that an epoch is compared (R18)
 
+	stepWidth = 1_000 << stampBits // part of the time into which a step back squeezes what would be ahead (R7)
+
 	maxLeafBits = 16   // bits of the key hash that name the leaf of a digest (R18)
 	leafShare   = 1024 // bytes of the budget a leaf: a smaller store adds neighbouring leaves into one
 

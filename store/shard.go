@@ -26,7 +26,9 @@ type env struct {
 	first       *shard                  // carries the flush in the root
 	floor       atomic.Pointer[Version] // R14; never nil
 	charge      charge
-	ahead       atomic.Int64 // bytes that makeRoom evicts for
+	ahead       atomic.Int64  // bytes that makeRoom evicts for
+	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
+	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
@@ -39,8 +41,10 @@ type shard struct {
 
 	index index
 	bits  uint8 // top bits of a hash that name the lock shard
-	stale bool  // a flush came that is not applied to every entry yet
-	whole bool  // it covers all of them
+	stale bool  // a step or a flush came that is not applied to every entry yet
+	step  *Step // the step (R7); nil: none waits
+	flown bool  // the flush waits
+	whole bool  // it covers all entries
 
 	flush    Version // the store's flush register (R4)
 	clock    clock
@@ -122,20 +126,20 @@ func (sh *shard) hashOf(e *entry) uint64 {
 
 func (v *env) hash(key []byte) uint64 { return xxh3.HashSeed(key, v.seed) & v.mask }
 
-// rlock takes the read lock, with no flush left to apply.
+// rlock takes the read lock, with nothing left to apply to every entry.
 func (sh *shard) rlock(now uint64) {
 	for sh.mu.RLock(); sh.stale; sh.mu.RLock() {
 		sh.mu.RUnlock()
 		sh.mu.Lock()
-		sh.applyFlush(now)
+		sh.catchUp(now)
 		sh.mu.Unlock()
 	}
 }
 
-// lock takes the lock, with no flush left to apply.
+// lock takes the lock, with nothing left to apply to every entry.
 func (sh *shard) lock(now uint64) {
 	sh.mu.Lock()
-	sh.applyFlush(now)
+	sh.catchUp(now)
 }
 
 // own returns what the shard counts besides segments and pages.
@@ -197,7 +201,7 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 		e.flags |= dead
 		sh.expired++
 	}
-	e.since = uint32(now)
+	e.since = sh.env.local(now)
 	sh.put(e, !takeV && e.at != 0, r.Key, value)
 	sh.attach(e, now)
 }

@@ -9,7 +9,7 @@ func (sh *shard) stripDue(now uint64, budget int) (worked int) {
 			break
 		}
 		sh.visit(at, &e)
-		if e.age(now) < BareAfter {
+		if sh.age(&e, now) < BareAfter {
 			break
 		}
 		sh.detach(&e)
@@ -39,7 +39,7 @@ func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 	var floor Version
 	var e entry
 	for ; worked < budget && sh.oldest(logTombs, &e); worked++ {
-		age, over := e.age(now), sh.tombstoneBytes > sh.env.tombstones
+		age, over := sh.age(&e, now), sh.tombstoneBytes > sh.env.tombstones
 		if age < sh.env.horizon && !(over && age >= tombstoneMinAge) {
 			break
 		}

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+const hour = 3_600_000
+
+// steps back of all sizes, as a group of any age meets them.
+func stepsBack(r *rand.Rand) Step {
+	back := []uint64{2_001, 10_000, hour, 7 * 24 * hour, 56 * 365 * 24 * hour}[r.IntN(5)]
+	st := Step{Old: epoch0, New: epoch0 - back}
+	if r.IntN(2) == 0 {
+		st.Least = (st.Old - r.Uint64N(back)) << stampBits
+	}
+	return st
+}
+
+func TestR7_AStepBackKeepsTheOrderOfStamps(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1))
+	for range 2000 {
+		st := stepsBack(r)
+		to, last := st.New<<stampBits, uint64(0)
+		stamp, most := to-r.Uint64N(stepWidth), (st.Old-st.New)<<stampBits/16
+		for stamp < st.Old<<stampBits+most {
+			m := st.Stamp(stamp)
+			switch {
+			case stamp <= to && m != stamp:
+				t.Fatalf("%+v moves %x, which is not ahead, to %x", st, stamp, m)
+			case m < last:
+				t.Fatalf("%+v maps %x to %x, below %x", st, stamp, m, last)
+			case stamp <= st.Old<<stampBits && m > to+stepWidth:
+				t.Fatalf("%+v maps %x to %x, over a second ahead", st, stamp, m)
+			}
+			last = m
+			stamp += 1 + r.Uint64N(most)
+		}
+	}
+	st := Step{Old: epoch0, New: epoch0 - hour, Least: (epoch0 - 60_000) << stampBits}
+	a, b := (epoch0-50_000)<<stampBits, (epoch0-49_999)<<stampBits
+	if d := st.Stamp(b) - st.Stamp(a); d < 1000 {
+		t.Fatalf("a millisecond of a minute is %d of the second's 65,536,000 stamps", d)
+	}
+	forward := Step{Old: epoch0, New: epoch0 + hour}
+	if forward.Stamp(a) != a || forward.Expiry(epoch0) != epoch0 {
+		t.Fatal("a step forward changes stamps or expiries")
+	}
+}
+
+func TestR7_AStepBackChangesNothingOfWhetherAnExpiryCounts(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 2))
+	counts := func(rec *Record) bool {
+		e := rec.Expiry()
+		return e.Compare(rec.Version()) >= 0 || rec.Flags&Keeps != 0 && e.Compare(Version{rec.BaseStamp, rec.BaseNode}) >= 0
+	}
+	for range 100_000 {
+		st := stepsBack(r)
+		near := func() uint64 { return st.Old<<stampBits - 5 + r.Uint64N(10) } // so near that they become one
+		rec := Record{Stamp: near(), Node: r.Uint64N(3), ExpireStamp: near(), ExpireNode: r.Uint64N(3), ExpireAt: epoch0 + 1000}
+		if r.IntN(2) == 0 {
+			rec.Flags, rec.BaseStamp, rec.BaseNode = Keeps, near(), r.Uint64N(3)
+		}
+		m := rec
+		st.Record(&m)
+		if counts(&m) != counts(&rec) || (m.Version() == m.Expiry()) != (rec.Version() == rec.Expiry()) {
+			t.Fatalf("%+v maps %+v to %+v", st, rec, m)
+		}
+	}
+}
+
+// aged is a store that much has happened to for some minutes up to epoch0: all kinds of records, several nodes.
+func aged(t *testing.T, seed uint64, o Options) *Store {
+	r := rand.New(rand.NewPCG(seed, 3))
+	o.Node = 1
+	s := newStore(t, o)
+	for now := epoch0 - 300_000; now < epoch0; now += r.Uint64N(1000) {
+		key := fmt.Appendf(nil, "key %d", r.IntN(300))
+		hash := s.Hash(key)
+		s.SetNode(1 + r.Uint64N(3))
+		switch p := r.IntN(100); {
+		case p < 1:
+			s.Flush(now)
+		case p < 20:
+			s.Delete(key, hash, now, true)
+		case p < 40:
+			s.Expire(key, hash, now, now+r.Uint64N(20_000), 0)
+		case p < 60:
+			s.Increment(nil, key, hash, now, 1)
+		default:
+			o := SetOptions{}
+			if r.IntN(2) == 0 {
+				o.ExpireAt = now + 1 + r.Uint64N(100_000)
+			}
+			s.Set(nil, key, fmt.Appendf(nil, "%d", r.IntN(1000)), hash, now, o)
+		}
+		if r.IntN(4) == 0 {
+			s.Sweep(now, 64)
+		}
+	}
+	return s
+}
+
+func TestR7_AStoreThatStepsBackIsTheStoreOfTheMappedRecords(t *testing.T) {
+	for seed := range uint64(40) {
+		for _, back := range []uint64{5_000, hour, 56 * 365 * 24 * hour} {
+			o := Options{Shards: 4}
+			s := aged(t, seed, o)
+			st := Step{Old: epoch0, New: epoch0 - back, Least: s.LeastAbove((epoch0-back)<<stampBits, epoch0)}
+			all, floor, flush := records(s, epoch0), s.Floor(), s.Flushed()
+			want := newStore(t, o)
+			want.RaiseFloor(st.Version(floor))
+			if f := st.Version(flush); f != (Version{}) {
+				merge(want, st.New, Record{Flags: Flush, Stamp: f.Stamp, Node: f.Node})
+			}
+			for _, r := range all {
+				st.Record(&r)
+				merge(want, st.New, r)
+			}
+			s.Step(st)
+			now := st.New
+			if seed%2 == 0 { // a flush comes while the step waits
+				merge(s, now, Record{Flags: Flush, Stamp: (now - 100) << stampBits, Node: 9})
+				merge(want, now, Record{Flags: Flush, Stamp: (now - 100) << stampBits, Node: 9})
+			}
+			if a, b := contents(s, now), contents(want, now); a != b {
+				t.Fatalf("seed %d, back %d\n%s\nwant\n%s", seed, back, a, b)
+			}
+			if err := s.verify(); err != nil {
+				t.Fatalf("seed %d, back %d: %v", seed, back, err)
+			}
+			if e, root := s.Digest(now); e != 0 || root != 0 {
+				t.Fatalf("a root of epoch %d, which was long ago", e)
+			}
+			for end := now + 200_000; now < end; now += 1000 {
+				s.Sweep(now, 1000)
+				want.Sweep(now, 1000)
+				epoch, root := s.Digest(now)
+				_, other := want.Digest(now)
+				if now > st.New+6_000 && (epoch == 0 || root != other) {
+					t.Fatalf("seed %d, back %d, %d ms later: root %x of epoch %d, want %x", seed, back, now-st.New, root, epoch, other)
+				}
+			}
+			if a, b := contents(s, now), contents(want, now); a != b {
+				t.Fatalf("seed %d, back %d: later\n%s\nwant\n%s", seed, back, a, b)
+			}
+			if err := s.verify(); err != nil {
+				t.Fatalf("seed %d, back %d: later: %v", seed, back, err)
+			}
+		}
+	}
+}
+
+func TestR7_AStepReachesGhostsAndEntriesOfAllSizes(t *testing.T) {
+	s := newStore(t, Options{Shards: 2, MaxBytes: 512 << 10})
+	r := rand.New(rand.NewPCG(9, 9))
+	put := func(now uint64) {
+		key := fmt.Appendf(nil, "key %d", r.IntN(5000))
+		o := SetOptions{}
+		if r.IntN(3) == 0 {
+			o.ExpireAt = now + r.Uint64N(100_000)
+		}
+		s.Set(nil, key, make([]byte, r.IntN(3)*r.IntN(6000)), s.Hash(key), now, o)
+	}
+	for i := range uint64(5000) {
+		put(epoch0 - 5000 + i)
+	}
+	if s.Counts().Ghosts == 0 {
+		t.Fatal("no ghosts")
+	}
+	st := Step{Old: epoch0, New: epoch0 - hour}
+	s.Step(st)
+	s.Step(Step{Old: st.New, New: st.New - hour}) // before anybody came to the entries
+	now := st.New - hour
+	for i := range uint64(5000) {
+		put(now + i)
+		if i%500 == 0 {
+			if err := s.verify(); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+	}
+	ahead := (now + 5000 + 2*1000) << stampBits
+	if least := s.LeastAbove(ahead, now+5000); least != math.MaxUint64 {
+		t.Fatalf("stamp %x is left, ahead of %x", least, ahead)
+	}
+}
+
+func TestR7_AfterAStepTimesToLiveAndTombstonesLastAsLongAsBefore(t *testing.T) {
+	for _, new := range []uint64{epoch0 - 2*hour, epoch0 + hour - 60_000} {
+		s := newStore(t, Options{Shards: 1, Node: 1, Horizon: hour})
+		set(t, s, epoch0-20_000, "k", "v", SetOptions{ExpireAt: epoch0 + 40_000})
+		set(t, s, epoch0-20_000, "gone", "v", SetOptions{})
+		s.Delete([]byte("gone"), s.Hash([]byte("gone")), epoch0-10_000, false)
+		s.Step(Step{Old: epoch0, New: new})
+		s.Sweep(new, 100)
+		if new < epoch0 {
+			if _, ok := get(s, new+39_999, "k"); !ok {
+				t.Error("expired too early")
+			}
+			if _, ok := get(s, new+40_000, "k"); ok {
+				t.Error("expired too late")
+			}
+		}
+		s.Sweep(new+hour-10_001, 100)
+		if s.Counts().Tombstones == 0 || s.Floor() != (Version{}) {
+			t.Error("the tombstone went before its horizon")
+		}
+		s.Sweep(new+2*hour, 100)
+		if s.Counts().Tombstones != 0 || s.Floor() == (Version{}) {
+			t.Error("the tombstone stays")
+		}
+	}
+}
+
+func TestR7_AWriteAfterAStepBackIsAboveWhatWasHeld(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	set(t, s, epoch0, "k", "old", SetOptions{})
+	s.Flush(epoch0)
+	set(t, s, epoch0, "k", "newer", SetOptions{})
+	st := Step{Old: epoch0, New: epoch0 - hour}
+	s.Step(st)
+	before, ok := lookup(s, st.New, "k")
+	r := set(t, s, st.New, "k", "newest", SetOptions{})
+	if !ok || r.Stamp <= before.Stamp || r.Stamp <= s.Flushed().Stamp || r.Stamp > (st.New+1_001)<<stampBits {
+		t.Fatalf("%x after %x, flush %x, now %x", r.Stamp, before.Stamp, s.Flushed().Stamp, st.New<<stampBits)
+	}
+}
