@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 )
@@ -224,5 +225,43 @@ func TestR18_AnExpiryThatComesAfterTheOneBeforeItWasAppliedCountsOnce(t *testing
 		if b, _ := late.Root(epoch, now); a != b {
 			t.Errorf("as of %d epochs later the roots are %x and %x", epoch-EpochOf(epoch0), a, b)
 		}
+	}
+}
+
+// TestAFingerprintDependsOnEveryBit flips each bit of what a fingerprint is made of: about half of its bits change, and no two
+// flips give the same, so that differences do not cancel in a sum.
+func TestAFingerprintDependsOnEveryBit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(18, 1))
+	changed, flips := 0, 0
+	for range 200 {
+		base := entry{
+			hash: rng.Uint64(), v: Version{rng.Uint64(), rng.Uint64()}, expireAt: rng.Uint64N(2) * rng.Uint64(), content: rng.Uint32(),
+		}
+		base.e = base.v
+		before := base.fingerprint()
+		seen := map[uint64]bool{before: true}
+		for field := range 7 {
+			for bit := range 64 {
+				e := base
+				if field == 6 {
+					e.content ^= 1 << (bit % 32)
+				} else {
+					*[]*uint64{&e.hash, &e.v.Stamp, &e.v.Node, &e.e.Stamp, &e.e.Node, &e.expireAt}[field] ^= 1 << bit
+				}
+				print := e.fingerprint()
+				if seen[print] && (field != 6 || bit < 32) {
+					t.Fatalf("bit %d of field %d makes no difference of its own", bit, field)
+				}
+				seen[print] = true
+				n := bits.OnesCount64(print ^ before)
+				if n < 8 || n > 56 {
+					t.Errorf("bit %d of field %d changes %d bits of the fingerprint", bit, field, n)
+				}
+				changed, flips = changed+n, flips+1
+			}
+		}
+	}
+	if mean := float64(changed) / float64(flips); mean < 31.9 || mean > 32.1 {
+		t.Errorf("a flipped bit changes %.2f bits of 64 on average", mean)
 	}
 }

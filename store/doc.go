@@ -4,12 +4,14 @@
 //
 // A write goes this way:
 //
-//  1. The caller hashes the key once (Store.Hash); the top bits of the hash choose the shard.
+//  1. The caller hashes the key once (Store.Hash); the top bits of the hash choose the shard. What is looked at first is
+//     prefetched before the lock is taken (warm.go).
 //  2. Under the shard's lock the key is found (index.go) and its entry loaded (layout.go), and its expiry applied if it
 //     is due (settle).
 //  3. The clock of the shard gives the write its version (R5, clock.go).
 //  4. apply moves the registers: V with value, E with expiry time (R1, R2). It alone changes an entry, and it alone
-//     keeps up what follows from one: the digest, the list, the sizes (shard.go).
+//     keeps up what follows from one: the digest, the list, the sizes (shard.go). Where only a value of the same length
+//     comes in the place of another, that is all done in one step (rewrite.go).
 //  5. put writes the entry back: where it was, or to the end of its log (log.go, content.go).
 //  6. trim moves on what moves in steps, and evicts while the store is over its budget: a few segments here, then from
 //     all shards in turn (evict.go).

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"encoding/binary"
+	"math/bits"
 
 	"github.com/zeebo/xxh3"
 )
@@ -105,17 +105,27 @@ func (sh *shard) record(e *entry, buf []byte, now uint64) (Record, []byte) {
 }
 
 // fingerprint is the entry's summand in a digest, made of stored fields alone (R18): key hash, V with its content
-// hash, E and expiry time.
+// hash, E and expiry time. Each write takes two, so they are mixed by four multiplications (fold, as in wyhash), not hashed
+// as bytes.
 func (e *entry) fingerprint() uint64 {
-	var b [52]byte
-	binary.LittleEndian.PutUint64(b[0:], e.hash)
-	binary.LittleEndian.PutUint64(b[8:], e.v.Stamp)
-	binary.LittleEndian.PutUint64(b[16:], e.v.Node)
-	binary.LittleEndian.PutUint64(b[24:], e.e.Stamp)
-	binary.LittleEndian.PutUint64(b[32:], e.e.Node)
-	binary.LittleEndian.PutUint64(b[40:], e.expireAt)
-	binary.LittleEndian.PutUint32(b[48:], e.content)
-	return xxh3.Hash(b[:])
+	seed := fold(e.hash^mix0, uint64(e.content)^mix1)
+	v := fold(e.v.Stamp^mix2, e.v.Node^seed)
+	x := fold(e.e.Stamp^mix3, e.e.Node^bits.RotateLeft64(seed, 32))
+	return fold(v^mix0, x^e.expireAt)
+}
+
+// Odd constants without pattern: the golden ratio, and those of splitmix64 and rrmxmx.
+const (
+	mix0 = 0x9e3779b97f4a7c15
+	mix1 = 0xbf58476d1ce4e5b9
+	mix2 = 0x94d049bb133111eb
+	mix3 = 0x9fb21c651e98df25
+)
+
+// fold multiplies to 128 bits and adds the halves without carry.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }
 
 // Content is the content hash that breaks a tie of two equal versions (R1): the low 32 bits of xxh3 over the value,

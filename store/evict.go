@@ -93,13 +93,18 @@ func (sh *shard) tidy(n int) {
 // trim ends a write: it moves on what moves in steps, and evicts a few segments while the store is over its budget and the
 // shard takes more than its share. The caller holds the lock and has just written the entry that lies at spare.
 func (sh *shard) trim(spare loc, now uint64) {
-	sh.index.step(sh.env.memory, stepCells)
-	sh.publish()
-	defer sh.hold()
-	if !sh.grown {
-		return
+	if sh.index.step(sh.env.memory, stepCells) {
+		sh.publish()
 	}
-	sh.grown = false
+	if sh.grown {
+		sh.grown = false
+		sh.shed(spare, now)
+	}
+	sh.hold()
+}
+
+// shed collects what was left, and evicts.
+func (sh *shard) shed(spare loc, now uint64) {
 	sh.spare = spare
 	sh.tidy(logMain)
 	sh.tidy(logTombs)

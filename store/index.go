@@ -14,13 +14,15 @@ import "sync/atomic"
 //   - A place in the order of hashes is a cursor that no growth or move disturbs (walk.go).
 //
 // There is no wrap around: behind the last home lie some cells more, the last of which stays empty.
+//
+// The fields that a lookup reads come first: they share a cache line.
 type index struct {
-	cur   table
-	next  table  // the table that cells move to, if cells is not nil
 	moved uint64 // tags below it have moved
-	hand  int    // the first cell of cur that has not
-	freed int    // cells at the start of cur whose memory went back already
-	used  int    // cells in use
+	cur   table
+	used  int   // cells in use
+	hand  int   // the first cell of cur that has not moved
+	next  table // the table that cells move to, if cells is not nil
+	freed int   // cells at the start of cur whose memory went back already
 }
 
 type table struct {
@@ -107,21 +109,24 @@ func (t *table) take(p int) {
 	t.cells[end-1] = 0
 }
 
-// insert adds a cell for an entry that has none. m maps the memory of tables.
-func (x *index) insert(m *memory, tag, place uint64) {
+// insert adds a cell for an entry that has none, and tells whether that took a table. m maps the memory of tables.
+func (x *index) insert(m *memory, tag, place uint64) (opened bool) {
 	if x.cur.cells == nil {
-		x.cur = m.newTable(minHomes, 1)
+		x.cur, opened = m.newTable(minHomes, 1), true
 	}
 	if x.cur.full(x.used+1) && !x.moving() {
 		x.start(m, homesFor(x.used+1), 1)
+		opened = true
 	}
 	for slack := 2; !x.table(tag).put(newCell(tag, place)); slack *= 2 {
 		// Many equal tags at the very end: a table with more cells behind its last home.
 		x.finish(m)
 		x.start(m, homesFor(x.used+1), slack)
 		x.finish(m)
+		opened = true
 	}
 	x.used++
+	return opened
 }
 
 // cell returns the cell of an entry that lies at place, nil if there is none.

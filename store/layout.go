@@ -42,8 +42,11 @@ const (
 	hashBytes    = 8
 	pageHead     = 4
 
-	flagsAt  = 4
-	numberAt = 6
+	flagsAt   = 4
+	kindAt    = 5
+	numberAt  = 6
+	stampAt   = 8
+	contentAt = 16
 )
 
 // Flags of an entry beside Deleted and Keeps.

@@ -7,10 +7,10 @@ import "math/bits"
 type leaves struct {
 	bits   uint                // bits of what the shard's number left of a hash that name the leaf
 	oldest uint64              // the epoch of the first table
-	base   []uint64            // by leaf, of all epochs before oldest
-	tables [][]uint64          // by number of the table and leaf
-	table  [epochsWindow]uint8 // number of the table plus one, by epoch mod epochsWindow; 0: none
 	busy   uint64              // a bit for each table in use
+	table  [epochsWindow]uint8 // number of the table plus one, by epoch mod epochsWindow; 0: none
+	tables [][]uint64          // by number of the table and leaf
+	base   []uint64            // by leaf, of all epochs before oldest
 
 	room []uint64 // for tables to come
 
@@ -32,7 +32,12 @@ func (l *leaves) newTable() (table []uint64) {
 	return table
 }
 
-func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * 8 << l.bits }
+const leafBytes = 8
+
+func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * leafBytes << l.bits }
+
+// newest is the epoch that local writes are stamped in, unless a clock was ahead.
+func (l *leaves) newest() uint64 { return l.oldest + epochsKept - 1 }
 
 func (l *leaves) isPartial(rest uint64) bool {
 	n := l.leaf(rest)

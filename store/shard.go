@@ -33,30 +33,31 @@ type env struct {
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
 type shard struct {
-	mu  sync.RWMutex
-	env *env
-	mem []byte // the region of segments
+	mu   sync.RWMutex
+	env  *env
+	mem  []byte // the region of segments
+	bits uint8  // top bits of a hash that name the lock shard
 
-	// Guarded by mu; readers touch only the visited bits of cells.
+	// Guarded by mu; readers touch only the visited bits of cells. What every operation needs comes first.
 
-	index index
-	bits  uint8 // top bits of a hash that name the lock shard
-	stale bool  // a step or a flush came that is not applied to every entry yet
-	step  *Step // the step (R7); nil: none waits
-	flown bool  // the flush waits
-	whole bool  // it covers all entries
+	stale  bool // a step or a flush came that is not applied to every entry yet
+	flown  bool // the flush waits
+	whole  bool // it covers all entries
+	grown  bool // took a segment or a page since the last trim
+	index  index
+	aim    aim
+	clock  clock
+	leaves leaves
+	sums   sums
+	step   *Step // the step that waits (R7); nil: none
 
 	flush    Version // the store's flush register (R4)
-	clock    clock
 	logs     [logCount]log
 	draining uint32 // the segment whose entries are moving
 	spare    loc    // the entry that is not to be evicted
-	grown    bool   // took a segment or a page since the last trim
 	pages    int    // in use by large entries
 	lists    [listCount]loc
 	wheel    wheel
-	sums     sums
-	leaves   leaves
 
 	keys           int // readable entries, and those whose expiry is due but not yet applied
 	ghosts         int
@@ -96,7 +97,9 @@ func (sh *shard) find(e *entry, key []byte, hash uint64) bool {
 				}
 				continue
 			}
-			sh.load(sh.locOf(c), e)
+			at := sh.locOf(c)
+			prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[at])))
+			sh.load(at, e)
 			if e.ghost && e.hash == hash || !e.ghost && sh.hasKey(e, key) {
 				e.hash, e.cell = hash, &t.cells[p]
 				return true
@@ -156,17 +159,21 @@ func (sh *shard) bytes() int64 {
 	return n
 }
 
-// publish tells the store what the tables of the shard have come to take or given back.
+// publish tells the store what the tables of the shard have come to take or given back, and warm where they are.
 func (sh *shard) publish() {
 	if own := sh.own(); own != sh.published {
 		sh.env.memory.used.Add(own - sh.published)
 		sh.published = own
 	}
+	sh.aim.at(&sh.index.cur, sh.leaves.of(sh.leaves.newest()))
 }
 
 // apply moves registers of an entry to those of r: V with all that belongs to it, E with its expiry time, or both. The
 // entry may be new; its expiry has been settled.
 func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
+	if takeV && takeE && sh.rewrite(e, r, now) {
+		return
+	}
 	sh.detach(e)
 	sh.slide(now)
 	v, x := e.v, e.e
@@ -236,7 +243,9 @@ func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 		return
 	}
 	if oldAt == 0 {
-		sh.index.insert(sh.env.memory, sh.tag(e.hash), sh.place(e.at))
+		if sh.index.insert(sh.env.memory, sh.tag(e.hash), sh.place(e.at)) {
+			sh.publish()
+		}
 		return
 	}
 	*e.cell = *e.cell&^placeMask | sh.place(e.at)

@@ -8,11 +8,12 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	if !s.fits(key, value) {
 		return dst, SetResult{Err: ErrTooLarge}
 	}
-	content := Content(KindString, false, value)
 	if len(value) >= roomFrom {
 		s.makeRoom(key, value, hash, now)
 	}
 	sh := s.shardOf(hash)
+	sh.warm(hash)
+	content := Content(KindString, false, value)
 	var e entry
 	sh.lock(now)
 	res.Existed = sh.findLive(&e, key, hash, now) && e.readable(now)
