@@ -58,10 +58,7 @@ func main() {
 }
 
 func run(s settings, out, what string) error {
-	r, err := report.Begin(out, "Memory under churn of values of all sizes", nil)
-	if err != nil {
-		return err
-	}
+	r := report.BeginAnyLoad(out, "Memory under churn of values of all sizes", nil)
 	r.Text("Budget %d MiB; the goal is at most %.1f times that and %d MiB: %s MiB. %d workers, seed %d, %s each.", s.budget/mebibyte,
 		allowedShare, allowedMore/mebibyte, mib(s.allowed()), s.workers, s.seed, s.duration)
 	r.Text("Keys of 16 bytes, %d a worker. Phases, round and round: %s.", keysPerWorker, phaseNames())

@@ -25,6 +25,7 @@ const (
 	mostNanos   = int64(time.Minute)
 	digits      = 3
 	alone       = 100_000 // timings of nothing
+	spins       = 500     // steps of arithmetic that take about as long as a Set
 	settleEvery = 1 << 8
 )
 
@@ -36,6 +37,7 @@ type figures struct {
 
 	Wall, Processor           quantiles
 	WallAlone, ProcessorAlone time.Duration // of the clocks themselves, median
+	WallSpin, ProcessorSpin   quantiles     // of arithmetic after each Set: what the machine adds to anything
 
 	Collections         int64
 	MaxPause, AllPauses time.Duration
@@ -75,6 +77,7 @@ func grow(task string) (any, error) {
 	defer runtime.UnlockOSThread()
 	f := figures{Cache: name}
 	wall, processor := newHistogram(), newHistogram()
+	wallSpin, processorSpin := newHistogram(), newHistogram()
 	for range alone {
 		begin, used := read()
 		w, p := since(begin, used)
@@ -85,9 +88,10 @@ func grow(task string) (any, error) {
 	processor.Reset()
 
 	start := time.Now()
-	f.set(c, entries, wall, processor)
+	f.set(c, entries, wall, processor, wallSpin, processorSpin)
 	f.Took = time.Since(start)
 	f.Wall, f.Processor = summary(wall), summary(processor)
+	f.WallSpin, f.ProcessorSpin = summary(wallSpin), summary(processorSpin)
 	f.pauses(start)
 	key, dst := make([]byte, trace.KeyBytes), make([]byte, 0, valueBytes)
 	for n := range entries {
@@ -100,7 +104,8 @@ func grow(task string) (any, error) {
 }
 
 // set sets all keys, and keeps the longest Sets.
-func (f *figures) set(c cache.Cache, entries int, wall, processor *hdrhistogram.Histogram) {
+func (f *figures) set(c cache.Cache, entries int, wall, processor, wallSpin, processorSpin *hdrhistogram.Histogram) {
+	noise := uint64(1)
 	key, value := make([]byte, trace.KeyBytes), make([]byte, valueBytes)
 	least := time.Duration(0)
 	for n := range entries {
@@ -117,10 +122,25 @@ func (f *figures) set(c cache.Cache, entries int, wall, processor *hdrhistogram.
 				least = f.Longest[longest-1].Wall
 			}
 		}
+		begin, used = read()
+		noise = spin(noise)
+		w, p = since(begin, used)
+		record(wallSpin, processorSpin, w, p)
 		if n%settleEvery == 0 && c.Settle != nil {
 			c.Settle()
 		}
 	}
+	runtime.KeepAlive(noise)
+}
+
+// spin is arithmetic that needs each step's outcome for the next, and no memory.
+func spin(x uint64) uint64 {
+	for range spins {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
 }
 
 // pauses finds those of the garbage collector, and how much of them lies within the longest Sets.

@@ -1,8 +1,9 @@
 // Package report writes what a comparison found, as Markdown: what is compared, in which versions, on which machine,
 // when, at which commit, how busy the machine was, and the tables.
 //
-// A figure that is kept was measured on a machine that did nothing else. So a report that goes to a file is refused while
-// others work, and every report ends with the share of the processors' time that went to others while it was made.
+// A time that is kept was measured on a machine that did nothing else. So a report of times that goes to a file is refused
+// while others work (Begin); one of bytes and processor time is not (BeginAnyLoad). Every report ends with the share of the
+// processors' time that went to others while it was made.
 package report
 
 import (
@@ -32,17 +33,30 @@ type Report struct {
 
 // Path declares the flag -o of a program, to be parsed before Begin.
 func Path() *string {
-	return flag.String("o", "", "also write the Markdown to this `file`; only on a quiet machine")
+	return flag.String("o", "", "also write the Markdown to this `file`; times only on a quiet machine")
 }
 
 // Begin prints the head. title is what is compared; modules are the libraries of it. With a path it is an error to begin
 // while the machine is busy.
 func Begin(path, title string, modules []string) (*Report, error) {
-	r := &Report{path: path, start: time.Now()}
 	load, err := loadAverage()
 	if err == nil && path != "" && load >= quietLoad {
 		return nil, fmt.Errorf("the load of this machine is %.2f: wait until it is below %.1f, or leave out -o", load, quietLoad)
 	}
+	return begin(path, title, modules), nil
+}
+
+// BeginAnyLoad is Begin for a report whose verdicts are over bytes and processor time, which others that work beside it do not
+// change; the report says so.
+func BeginAnyLoad(path, title string, modules []string) *Report {
+	r := begin(path, title, modules)
+	r.Text("Verdicts are over bytes and processor time, which do not need an idle machine. Times by the clock on the wall do: see the load.\n")
+	return r
+}
+
+func begin(path, title string, modules []string) *Report {
+	r := &Report{path: path, start: time.Now()}
+	load, err := loadAverage()
 	r.busy = readBusy()
 	r.Text("# %s\n", title)
 	r.Text("- date: %s", r.start.Format("2006-01-02 15:04 MST"))
@@ -52,7 +66,7 @@ func Begin(path, title string, modules []string) (*Report, error) {
 	r.Text("- versions: %s", versions(modules))
 	r.Text("- load before: %s", loadText(load, err))
 	r.Text("")
-	return r, nil
+	return r
 }
 
 // Text prints a line.

@@ -38,6 +38,17 @@ func TestABusyMachineGetsNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	end(t, r, path)
+}
+
+func TestAReportOfBytesIsWrittenAtAnyLoad(t *testing.T) {
+	path := t.TempDir() + "/report.md"
+	end(t, BeginAnyLoad(path, "a title", nil), path)
+}
+
+// end adds a line to a report and looks for it in the file.
+func end(t *testing.T, r *Report, path string) {
+	t.Helper()
 	r.Text("a line")
 	if err := r.End(); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"covey/bench/rivals/internal/apart"
 	"covey/bench/rivals/internal/cache"
 	"covey/bench/rivals/internal/report"
@@ -31,7 +33,12 @@ const (
 	roomBytes   = 512      // budget of an entry: none is evicted; what is not used costs address space alone
 	leastRoom   = 64 << 20 // bytes
 	settleEvery = 1 << 8   // sets; for caches that would drop some otherwise
-	collections = 5        // of the full cache, to see what one costs
+
+	// Collections of the full cache, to see what one costs: as many as fit into some seconds, within these bounds. The
+	// runtime remembers the pauses of the last 256.
+	leastCollections = 5
+	mostCollections  = 250
+	collectFor       = 5 * time.Second
 )
 
 // Figures are those of one cache with so many entries.
@@ -42,11 +49,14 @@ type Figures struct {
 	RSS     int64
 	Took    time.Duration // to fill it
 
-	Collection time.Duration // of one collection of the full cache, median, from begin to end
-	Mark       time.Duration // processor time of its marking, all processors together, median
-	Pause      time.Duration // the longest while the program stood still in any of them
-	FillPause  time.Duration // and the longest while it was filled
-	FillMark   time.Duration // processor time of marking while it was filled
+	Collections int           // that were looked at, of the full cache
+	Collection  time.Duration // of one, median, from begin to end
+	Processor   time.Duration // processor time of one, median, sweep and all by the account of the system
+	Mark        time.Duration // of its marking, all processors together, median, by the account of the runtime
+	Pause       time.Duration // while the program stood still in one, median
+	MaxPause    time.Duration // and the longest of all of them
+	FillPause   time.Duration // the longest while it was filled
+	FillMark    time.Duration // processor time of marking while it was filled
 }
 
 // Weigh fills a cache in a child process.
@@ -121,23 +131,37 @@ func resident() (int64, error) {
 	return now, err
 }
 
-// collect looks at some collections of the cache as it is.
+// collect looks at many collections of the cache as it is.
 func (f *Figures) collect() {
-	var took, marks []time.Duration
-	for range collections {
-		before, start := readGC(), time.Now()
+	var took, used, marks []time.Duration
+	for begin := time.Now(); len(took) < leastCollections || len(took) < mostCollections && time.Since(begin) < collectFor; {
+		before, processor, start := readGC(), processorTime(), time.Now()
 		runtime.GC()
 		took = append(took, time.Since(start))
-		after := readGC()
-		marks = append(marks, after.mark-before.mark)
+		used = append(used, processorTime()-processor)
+		marks = append(marks, readGC().mark-before.mark)
 	}
-	slices.Sort(took)
-	slices.Sort(marks)
-	f.Collection, f.Mark = took[len(took)/2], marks[len(marks)/2]
+	f.Collections = len(took)
+	f.Collection, f.Processor, f.Mark = median(took), median(used), median(marks)
 	var stats debug.GCStats
 	debug.ReadGCStats(&stats)
 	// A collection stops the program twice, which counts as one pause here.
-	f.Pause = slices.Max(stats.Pause[:min(len(stats.Pause), collections)])
+	pauses := stats.Pause[:min(len(stats.Pause), f.Collections)]
+	f.MaxPause, f.Pause = slices.Max(pauses), median(pauses)
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// processorTime is what this process used of the processors.
+func processorTime() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 type gc struct {
