@@ -182,5 +182,8 @@ func (sh *shard) compact() {
 	sh.index.step(sh.env.memory, sweepCells)
 	for n := range sh.logs {
 		sh.tidy(n)
+		if l := &sh.logs[n]; l.segments == 1 && l.live == 0 {
+			sh.freeSegment(l.first)
+		}
 	}
 }

@@ -180,6 +180,7 @@ func (sh *shard) sweep(now uint64, budget int) (worked int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.slide(now)
+	sh.leaves.rest()
 	sh.catchUp(now)
 	worked = sh.expireDue(now, now, budget)
 	worked += sh.stripDue(now, budget-worked)

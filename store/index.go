@@ -196,7 +196,7 @@ func (x *index) vacate() {
 		return
 	}
 	for end := x.cur.home(x.moved); end-x.freed >= vacateCells; x.freed += vacateCells {
-		releaseCells(x.cur.cells[x.freed : x.freed+vacateCells])
+		releaseWords(x.cur.cells[x.freed : x.freed+vacateCells])
 	}
 }
 

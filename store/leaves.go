@@ -12,24 +12,37 @@ type leaves struct {
 	tables [][]uint64          // by number of the table and leaf
 	base   []uint64            // by leaf, of all epochs before oldest
 
-	room []uint64 // for tables to come
+	room []uint64 // of the tables; empty: they are of the Go heap
 
 	partial []uint64 // a bit for each leaf; nil: none is partial (R16)
 }
 
-// init cuts the tables out of room, all zero, or with no room makes them when they are needed.
-func (l *leaves) init(bits uint, room []uint64) {
-	l.bits, l.room = bits, room
-	l.base = l.newTable()
+// init takes mapped room for base and all tables, all zero; with none they come from the Go heap.
+func (l *leaves) init(bits uint, base, room []uint64) {
+	l.bits, l.base, l.room = bits, base, room
+	if base == nil {
+		l.base = make([]uint64, 1<<bits)
+	}
 }
 
-func (l *leaves) newTable() (table []uint64) {
-	n := 1 << l.bits
-	if len(l.room) < n {
-		return make([]uint64, n)
+// newTable makes the next table, of zeros.
+func (l *leaves) newTable() []uint64 {
+	from, to := len(l.tables)<<l.bits, (len(l.tables)+1)<<l.bits
+	if to > len(l.room) {
+		return make([]uint64, to-from)
 	}
-	table, l.room = l.room[:n:n], l.room[n:]
-	return table
+	return l.room[from:to:to]
+}
+
+// rest gives all tables back when nothing changed for as long as the window is.
+func (l *leaves) rest() {
+	if l.busy != 0 || len(l.tables) == 0 {
+		return
+	}
+	clear(l.tables)
+	if l.tables = l.tables[:0]; len(l.room) > 0 {
+		releaseWords(l.room)
+	}
 }
 
 const leafBytes = 8

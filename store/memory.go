@@ -67,9 +67,9 @@ func (m *memory) newTable(homes uint64, slack int) table {
 	return table{unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), n), homes, true}
 }
 
-// releaseCells gives back the memory of mapped cells that nobody reads any more.
-func releaseCells(cells []uint64) {
-	releaseBytes(unsafe.Slice((*byte)(unsafe.Pointer(&cells[0])), len(cells)*cellBytes))
+// releaseWords gives back the memory of mapped cells or sums that nobody reads any more.
+func releaseWords(words []uint64) {
+	releaseBytes(unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8))
 }
 
 // newSlice makes n values of a type without Go pointers, all zero: mapped where it can be, so that the collector neither sees

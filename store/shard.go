@@ -72,9 +72,9 @@ type shard struct {
 
 const shardBytes = int64(unsafe.Sizeof(shard{}))
 
-func (sh *shard) init(v *env, bits int, tables []uint64) {
+func (sh *shard) init(v *env, bits int, base, tables []uint64) {
 	sh.env, sh.mem, sh.bits = v, v.memory.segments.mem, uint8(bits)
-	sh.leaves.init(v.leafBits-uint(bits), tables)
+	sh.leaves.init(v.leafBits-uint(bits), base, tables)
 	sh.publish()
 }
 

@@ -42,9 +42,10 @@ func New(o Options) (*Store, error) {
 	n := bits.TrailingZeros(uint(o.Shards))
 	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards)}
 	v.first = &s.shards[0]
-	tables := v.leafTables()
+	base, tables := v.leafTables()
 	for i := range s.shards {
-		s.shards[i].init(v, n, tables[i*len(tables)/o.Shards:(i+1)*len(tables)/o.Shards])
+		part := func(all []uint64) []uint64 { return all[i*len(all)/o.Shards : (i+1)*len(all)/o.Shards] }
+		s.shards[i].init(v, n, part(base), part(tables))
 	}
 	s.limit = s.most()
 	s.node.Store(o.Node)
@@ -78,11 +79,12 @@ func newEnv(o *Options) (*env, error) {
 
 // leafTables makes the most tables that the leaves of all shards come to need, in one piece; it has memory as far as they do.
 // On the Go heap it would have all of it: there each shard makes its own.
-func (v *env) leafTables() []uint64 {
+func (v *env) leafTables() (base, tables []uint64) {
 	if v.memory.heap {
-		return nil
+		return nil, nil
 	}
-	return newSlice[uint64](v.memory, (1+epochsWindow)<<v.leafBits)
+	all := newSlice[uint64](v.memory, (1+epochsWindow)<<v.leafBits)
+	return all[:1<<v.leafBits], all[1<<v.leafBits:]
 }
 
 // most returns the bytes of key and value that fit when all else is evicted, every shard has the most tables for its
