@@ -5,6 +5,7 @@ import "cmp"
 // Merge takes in a record of another node. V and E are registers that only grow, each by its own rule (R1), so the
 // order in which records come does not matter, nor how often they come. It keeps nothing of r. hash is Hash(r.Key).
 func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
+	s.warm(hash)
 	sh := s.shardOf(hash)
 	if TooFarAhead(r.Stamp, now) || TooFarAhead(r.ExpireStamp, now) || TooFarAhead(r.BaseStamp, now) {
 		sh.mu.Lock()

@@ -3,6 +3,7 @@ package store
 // Get appends the value under key to dst. It takes a read lock and allocates nothing but what dst lacks. An entry
 // whose expiry is now or earlier is not there (R3).
 func (s *Store) Get(dst, key []byte, hash, now uint64) (out []byte, m Meta, ok bool) {
+	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry

@@ -45,7 +45,7 @@ type shard struct {
 	whole  bool // it covers all entries
 	grown  bool // took a segment or a page since the last trim
 	index  index
-	aim    aim
+	aim    *aim
 	clock  clock
 	leaves leaves
 	sums   sums
@@ -72,8 +72,8 @@ type shard struct {
 
 const shardBytes = int64(unsafe.Sizeof(shard{}))
 
-func (sh *shard) init(v *env, bits int, base, tables []uint64) {
-	sh.env, sh.mem, sh.bits = v, v.memory.segments.mem, uint8(bits)
+func (sh *shard) init(v *env, a *aim, bits int, base, tables []uint64) {
+	sh.env, sh.aim, sh.mem, sh.bits = v, a, v.memory.segments.mem, uint8(bits)
 	sh.leaves.init(v.leafBits-uint(bits), base, tables)
 	sh.publish()
 }

@@ -12,6 +12,7 @@ type Store struct {
 	shift  int // hash >> shift is the number of a lock shard
 	limit  int // bytes of key and value that can always be made to fit
 	shards []shard
+	aims   []aim // by shard
 
 	node      atomic.Uint64
 	stamped   atomic.Bool
@@ -40,12 +41,12 @@ func New(o Options) (*Store, error) {
 		return nil, err
 	}
 	n := bits.TrailingZeros(uint(o.Shards))
-	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards)}
+	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards), aims: make([]aim, o.Shards)}
 	v.first = &s.shards[0]
 	base, tables := v.leafTables()
 	for i := range s.shards {
 		part := func(all []uint64) []uint64 { return all[i*len(all)/o.Shards : (i+1)*len(all)/o.Shards] }
-		s.shards[i].init(v, n, part(base), part(tables))
+		s.shards[i].init(v, &s.aims[i], n, part(base), part(tables))
 	}
 	s.limit = s.most()
 	s.node.Store(o.Node)

@@ -6,7 +6,7 @@ import (
 )
 
 // aim is where the next operation of a shard will look first, for warm, which holds no lock. What it says may be of
-// tables that are gone: it is good for nothing but prefetching.
+// tables that are gone: it is good for nothing but prefetching. The aims of all shards lie together, and so near.
 type aim struct {
 	cells  atomic.Uintptr // the first cell of the index
 	homes  atomic.Uint64
@@ -24,10 +24,13 @@ func (a *aim) at(t *table, leaves []uint64) {
 	}
 }
 
-// warm prefetches the cell and the leaf of a key, which are two waits for memory less when the lock is held. The entry
-// follows when the cell is there (find).
-func (sh *shard) warm(hash uint64) {
-	t := table{homes: sh.aim.homes.Load()}
-	prefetch(sh.aim.cells.Load() + uintptr(t.home(sh.tag(hash)))*cellBytes)
-	prefetch(sh.aim.leaves.Load() + uintptr(sh.leaves.leaf(hash<<sh.bits))*leafBytes)
+// warm prefetches the shard, the cell and the leaf of a key, which are waits for memory less when the lock is held. The
+// entry follows when the cell is there (find).
+func (s *Store) warm(hash uint64) {
+	n := s.shardNumber(hash)
+	prefetchEntry(uintptr(unsafe.Pointer(&s.shards[n])))
+	a, rest := &s.aims[n], hash<<(64-s.shift)
+	t := table{homes: a.homes.Load()}
+	prefetch(a.cells.Load() + uintptr(t.home(rest>>tagShift))*cellBytes)
+	prefetch(a.leaves.Load() + uintptr(rest>>(64-s.env.leafBits+uint(64-s.shift)))*leafBytes)
 }

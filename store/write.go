@@ -11,8 +11,8 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	if len(value) >= roomFrom {
 		s.makeRoom(key, value, hash, now)
 	}
+	s.warm(hash)
 	sh := s.shardOf(hash)
-	sh.warm(hash)
 	content := Content(KindString, false, value)
 	var e entry
 	sh.lock(now)
