@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // Key and value of an entry are one string of bytes. The first of them lie in the entry, the rest, of a large one, in a
@@ -15,6 +16,7 @@ func (sh *shard) read(dst []byte, e *entry, from, to int) []byte {
 		return append(dst, b[e.body+from:e.body+to]...)
 	}
 	n := sh.inline(e)
+	dst = slices.Grow(dst, to-from) // once, not with every few pages
 	if from < n {
 		dst = append(dst, b[e.body+from:e.body+min(to, n)]...)
 	}

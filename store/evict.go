@@ -157,8 +157,7 @@ func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progre
 		sh.spare = e.at
 	}
 	before, late := sh.bytes(), pass >= gentlePasses
-	if sh.index.moving() {
-		sh.index.finish(sh.env.memory)
+	if sh.index.step(sh.env.memory, giveCells) { // comes again if that was not all
 		sh.publish()
 		return true
 	}

@@ -56,12 +56,13 @@ const (
 	roomFrom    = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
 	chargeShare = 4        // what the caller holds beside the store may take 1/4 of the budget
 
-	ownVictims     = 13   // segments a write empties under its own lock before it turns to other shards
-	gentlePasses   = 12   // rounds through all shards in which a hit saves an entry
-	victimsPerLock = 32   // tombstones forgotten in another shard at one hold of its lock
-	sweepSlice     = 64   // entries Sweep works on at one hold of a lock
-	sweepCells     = 1024 // cells of an index moved at one hold of a lock
-	walkCells      = 1024 // cells of the index Range and Scan look at under one hold of a lock
+	ownVictims     = 13       // segments a write empties under its own lock before it turns to other shards
+	gentlePasses   = 12       // rounds through all shards in which a hit saves an entry
+	victimsPerLock = 32       // tombstones forgotten in another shard at one hold of its lock
+	sweepSlice     = 64       // entries Sweep works on at one hold of a lock
+	sweepCells     = 1024     // cells of an index moved at one hold of a lock
+	giveCells      = 16 << 10 // cells moved at one hold of a lock that another shard's need took
+	walkCells      = 1024     // cells of the index Range and Scan look at under one hold of a lock
 
 	wheelTickBits = 6 // a tick of the expiry wheel is 64 ms: 16 to an epoch
 	wheelSlotBits = 6 // 64 buckets a level
