@@ -44,11 +44,12 @@ type conn struct {
 	in   []byte
 	need int
 
-	// reply is a large reply of which the bytes from paid on are not with the engine yet; empty when there is none. The
-	// client waits meanwhile.
+	// reply is a large reply, or a large frame for a peer, of which the bytes from paid on are not with the engine yet; empty
+	// when there is none. Nothing else is written meanwhile, and a client waits.
 	reply []byte
 	paid  int
-	held  int64 // bytes that the node knows this connection to hold
+	piled int64 // bytes that the node knows to be in in
+	held  int64 // and in both
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
@@ -102,14 +103,16 @@ func (c *conn) release() {
 // weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
 // whole, of slabs what was written.
 func (c *conn) weigh() {
-	held := int64(min(cap(c.in), keepBuffer)) + int64(len(c.reply))
-	held = max(held, int64(len(c.in)+len(c.reply)))
-	if held == c.held {
+	piled := int64(max(min(cap(c.in), keepBuffer), len(c.in)))
+	held := piled + int64(len(c.reply))
+	if piled == c.piled && held == c.held {
 		return
 	}
-	c.l.n.piled.Add(held - c.held)
-	c.l.n.store.Charge(held - c.held)
-	c.held = held
+	n := c.l.n
+	n.piled.Add(piled - c.piled)
+	n.held.Add(held - c.held)
+	n.store.Charge(held - c.held)
+	c.piled, c.held = piled, held
 }
 
 // keep stores the unconsumed rest of what source returned and takes everything from gnet.

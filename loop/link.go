@@ -71,7 +71,9 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 			"bad_input", l.n.counters.badInput.Load())
 	}
 	l.n.drain(now)
-	c.write(c.link.Control(now, l.out[:0]))
+	if len(c.reply) == 0 { // else this would be the middle of a frame
+		c.write(c.link.Control(now, l.out[:0]))
+	}
 	return gnet.Close
 }
 
@@ -83,6 +85,18 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		return
 	}
 	closing := c.closing.Load() // before Control: the Bye was queued before the wish to close
+	switch owed := len(c.reply) > 0; {
+	case !c.pay():
+		return
+	case len(c.reply) > 0 && closing:
+		l.finish(c, now)
+		return
+	case len(c.reply) > 0:
+		l.park(c)
+		return
+	case owed && c.closeBy != 0 && !c.write(c.link.Control(now, l.out[:0])): // the Bye waited for the end of the frame
+		return
+	}
 	switch full := c.g.OutboundBuffered() > maxQueuedPeer; {
 	case c.closeBy != 0:
 		l.finish(c, now)
@@ -92,16 +106,16 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		return
 	}
 	l.out = c.link.Control(now, l.out[:0])
-	if !c.write(l.out) {
+	if !l.carry(c, l.out) {
 		return
 	}
 	l.shrink()
-	for written := 0; written < maxFlush; {
+	for written := 0; written < maxFlush && len(c.reply) == 0; {
 		frames, ok := c.link.Data(now)
 		if !ok {
 			break
 		}
-		alive := c.write(frames)
+		alive := l.carry(c, frames)
 		c.link.Sent(len(frames))
 		if !alive {
 			return
@@ -111,11 +125,23 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	switch {
 	case closing:
 		l.finish(c, now)
+	case len(c.reply) > 0:
+		l.park(c)
 	case c.link.More():
 		l.bell.ring(c)
 	default:
 		l.unpark(c)
 	}
+}
+
+// carry writes frames to a link. A large one waits in a slab for what the engine does not queue; then nothing else is
+// written before it. false: the connection is gone.
+func (l *eventLoop) carry(c *conn, frames []byte) bool {
+	if len(frames) <= maxTurnReply {
+		return c.write(frames)
+	}
+	c.reply, c.paid = append(newSlab(len(frames)), frames...), 0
+	return c.pay()
 }
 
 // finish closes a link when its last bytes are with the kernel: gnet drops what a full socket
@@ -124,7 +150,7 @@ func (l *eventLoop) finish(c *conn, now int64) {
 	if c.closeBy == 0 {
 		c.closeBy = now + int64(closeTimeout)
 	}
-	if c.g.OutboundBuffered() == 0 || now >= c.closeBy {
+	if len(c.reply) == 0 && c.g.OutboundBuffered() == 0 || now >= c.closeBy {
 		c.close()
 		return
 	}

@@ -35,7 +35,8 @@ type node struct {
 	static    map[netip.AddrPort]*atomic.Bool // --peer: whether it was said that it cannot be reached
 	dialSlots chan struct{}                   // one for each dial under way
 	leaving   atomic.Bool                     // clients are not served any more
-	piled     atomic.Int64                    // bytes that all connections hold: commands on their way in, large replies on their way out
+	piled     atomic.Int64                    // bytes that all connections' assembly buffers have
+	held      atomic.Int64                    // with what waits to be written of large replies and frames
 	warned    atomic.Int64                    // when the last breach was logged, ns
 	clientIDs atomic.Uint64
 	waiting   atomic.Int64 // parked clients of all loops

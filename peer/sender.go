@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"slices"
+
 	"covey/codec"
 	"covey/store"
 )
@@ -138,14 +140,19 @@ func (l *Link) materialise(now int64, dst, frame []byte) []byte {
 	m, _ := codec.DecodeBatch(frame[codec.HeaderLen:])
 	_, _ = codec.DecodeStaged(m.Records, &s.record)
 	key := s.record.Key
-	rec, buf, ok := n.store.Lookup(s.buf[:0], key, n.store.Hash(key), n.clock.Cluster(now))
-	s.keep(buf)
+	// Key and value are read to where the frame will have them, behind room for the longest head: there is no second copy.
+	const room = codec.BatchHeadLen + store.RecordOverhead
+	rec, dst, ok := n.store.Lookup(slices.Grow(dst, room)[:room], key, n.store.Hash(key), n.clock.Cluster(now))
+	start := 0
 	if ok {
 		s.record = codec.Record(rec)
+		if head := codec.RecordLen(&s.record) - (len(dst) - room); head >= 0 {
+			start = room - codec.BatchHeadLen - head
+		}
 	} else {
 		s.record.Flags = s.record.Flags&^(codec.RecordRef|codec.RecordKeeps) | codec.RecordExpiryOnly
 	}
-	dst = codec.AppendBatchHeader(dst, m.Stream, m.First, 1, m.Step, codec.RecordLen(&s.record))
+	dst = codec.AppendBatchHeader(dst[start:start], m.Stream, m.First, 1, m.Step, codec.RecordLen(&s.record))
 	return codec.AppendRecord(dst, &s.record)
 }
 
