@@ -7,7 +7,10 @@
 //	 1. The benchmarks are built once (runs.go).
 //	 2. A run is every cache once, begun with another cache each time, so that a machine that gets slower or faster
 //	    favours none.
-//	 3. A ratio is taken within each run, between processes that ran close to each other; shown are the median of the
+//	 3. A process beside which others had more than a few percent of the processors is run again, a few times at most.
+//	    Who else measures or works here at times can take turns with it: RIVALS_LOCKS names files, parted by colons, that are
+//	    locked (flock) while a process is measured.
+//	 4. A ratio is taken within each run, between processes that ran close to each other; shown are the median of the
 //	    ratios and the least and the most of them (ratios.go).
 package main
 
@@ -17,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"covey/bench/rivals/internal/cache"
@@ -26,7 +30,7 @@ import (
 type settings struct {
 	runs, keys                  int
 	benchtime, cpu, bench, kept string
-	caches                      []string
+	locks, caches               []string
 }
 
 func main() {
@@ -41,6 +45,7 @@ func main() {
 	names := flag.String("caches", "covey,fastcache,freecache,bigcache,otter,ristretto,xsync,syncmap,shardedmap,nothing", "which caches; the others are held against the first")
 	flag.Parse()
 	s.caches = strings.Split(*names, ",")
+	s.locks = filepath.SplitList(os.Getenv("RIVALS_LOCKS"))
 	if err := run(s, *out); err != nil {
 		report.Fail(err)
 	}
@@ -58,18 +63,16 @@ func run(s settings, out string) error {
 		}
 		modules = append(modules, m.Module)
 	}
-	r, err := report.Begin(out, "The store beside other caches: time", modules)
-	if err != nil {
-		return err
-	}
+	r := report.BeginWatched(out, "The store beside other caches: time", modules)
 	r.Text("Zipf 0.99 over %d keys of 16 bytes, values of 64 bytes, all present; ns an operation, all processors of the column at", s.keys)
 	r.Text("work at once. %d runs with the caches in turn, each in a process of its own, %s a benchmark. Covey's store has versions,", s.runs, s.benchtime)
 	r.Text("expiry, eviction and digests on. HotKey: everybody wants one key. DuringWalk: another goroutine walks all entries meanwhile.")
 	r.Text("The cache called nothing holds nothing: it shows what the benchmark itself takes of every figure.\n")
-	printed, err := measure(s)
+	printed, others, err := measure(s)
 	if err != nil {
 		return err
 	}
+	r.Text("Beside the processes measured others had %.1f %% of the processors (median; %.1f %% at most).\n", median(others), slices.Max(others))
 	raw := s.kept
 	if raw == "" {
 		folder, err := os.MkdirTemp("", "covey-compare-")

@@ -3,7 +3,8 @@
 //
 // A time that is kept was measured on a machine that did nothing else. So a report of times that goes to a file is refused
 // while others work (Begin); one of bytes and processor time is not (BeginAnyLoad). Every report ends with the share of the
-// processors' time that went to others while it was made.
+// processors' time that went to others while it was made. A program that watches that itself, piece by piece (Others), may
+// begin at any load.
 package report
 
 import (
@@ -45,6 +46,9 @@ func Begin(path, title string, modules []string) (*Report, error) {
 	}
 	return begin(path, title, modules), nil
 }
+
+// BeginWatched is Begin for a program that watches what others do beside each piece that it measures (Others).
+func BeginWatched(path, title string, modules []string) *Report { return begin(path, title, modules) }
 
 // BeginAnyLoad is Begin for a report whose verdicts are over bytes and processor time, which others that work beside it do not
 // change; the report says so.

@@ -130,13 +130,33 @@ func readBusy() busy {
 	return b
 }
 
-// others tells what share of the processors' time went to other programs, and to other guests of the host, since b.
-func (b busy) others() string {
+// share returns what percentage of the processors' time went to other programs, and to other guests of the host, since b.
+func (b busy) share() (percent float64, known bool) {
 	now := readBusy()
 	whole := now.at.Sub(b.at) * time.Duration(runtime.NumCPU())
 	if !b.known || !now.known || whole <= 0 {
-		return "what others did meanwhile is unknown"
+		return 0, false
 	}
 	rest := (now.all - b.all) - (now.mine - b.mine)
-	return fmt.Sprintf("others had %.1f %% of the processors meanwhile", max(0, 100*float64(rest)/float64(whole)))
+	return max(0, 100*float64(rest)/float64(whole)), true
+}
+
+func (b busy) others() string {
+	percent, known := b.share()
+	if !known {
+		return "what others did meanwhile is unknown"
+	}
+	return fmt.Sprintf("others had %.1f %% of the processors meanwhile", percent)
+}
+
+// Others begins to watch the processors. The function returns what percentage of their time went to others since, 100 if
+// that is unknown. What this program started counts as its own once it has ended and was waited for.
+func Others() (percent func() float64) {
+	b := readBusy()
+	return func() float64 {
+		if percent, known := b.share(); known {
+			return percent
+		}
+		return 100
+	}
 }
