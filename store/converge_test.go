@@ -10,15 +10,7 @@ import (
 // not at all, then gives all its records to all stores, in a different order and some twice, expiries passing on the
 // way. All must end with the same registers, the same values and the same root.
 func TestR1R2R4_AnyOrderOfMergesGivesTheSameState(t *testing.T) {
-	seeds := uint64(1500)
-	if testing.Short() || raceEnabled {
-		seeds = 100
-	}
-	for seed := range seeds {
-		if !converge(t, seed) {
-			t.Fatalf("seed %d", seed)
-		}
-	}
+	eachSeed(t, 1500, func(seed uint64) { converge(t, seed) })
 }
 
 type sent struct {
@@ -26,7 +18,7 @@ type sent struct {
 	from *Store
 }
 
-func converge(t *testing.T, seed uint64) bool {
+func converge(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	var stores []*Store
 	for i := range 5 {
@@ -65,7 +57,7 @@ func converge(t *testing.T, seed uint64) bool {
 	for _, s := range stores {
 		askForValues(s, stores, end)
 	}
-	return same(t, stores, end)
+	same(t, stores, end)
 }
 
 // deliver merges as a peer does: a record that is asked for is fetched whole from whoever sent the update.
@@ -92,28 +84,25 @@ func askForValues(s *Store, all []*Store, now uint64) {
 	}
 }
 
-func same(t *testing.T, stores []*Store, now uint64) bool {
+func same(t *testing.T, stores []*Store, now uint64) {
+	t.Helper()
 	_, root := stores[0].Digest(now)
 	want := contents(stores[0], now)
-	ok := true
 	for i, s := range stores {
 		check(t, s)
 		if got := contents(s, now); got != want {
 			t.Errorf("store %d holds\n%sstore 0\n%s", i, got, want)
-			ok = false
 		}
 		if _, r := s.Digest(now); r != root {
 			t.Errorf("store %d has root %x, store 0 %x, with\n%s", i, r, root, want)
-			ok = false
 		}
 	}
-	return ok
 }
 
-// TestR1R2R4_RecordsAloneConverge is the same without the round at the end, for histories in which every store saw a
+// TestR1R2R4_CompleteRecordsConvergeByThemselves is the same without the round at the end, for histories in which every store saw a
 // write before it wrote itself: then the records alone are complete.
 func TestR1R2R4_CompleteRecordsConvergeByThemselves(t *testing.T) {
-	for seed := range uint64(1000) {
+	eachSeed(t, 1000, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		var stores []*Store
 		for i := range 4 {
@@ -129,10 +118,8 @@ func TestR1R2R4_CompleteRecordsConvergeByThemselves(t *testing.T) {
 				merge(s, epoch0+100, all[i%len(all)].r)
 			}
 		}
-		if !same(t, stores, epoch0+60_000) {
-			t.Fatalf("seed %d", seed)
-		}
-	}
+		same(t, stores, epoch0+60_000)
+	})
 }
 
 func madeUp(rng *rand.Rand, i int) Record {

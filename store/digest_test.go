@@ -8,7 +8,7 @@ import (
 )
 
 func TestR18_TheRootIsThatOfTheEndOfTheEpochHoweverWritesWentOn(t *testing.T) {
-	for seed := range uint64(40) {
+	eachSeed(t, 40, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 18))
 		s := newStore(t, Options{Node: 1, Shards: 4, Seed: seed})
 		want := map[uint64]uint64{}
@@ -35,7 +35,7 @@ func TestR18_TheRootIsThatOfTheEndOfTheEpochHoweverWritesWentOn(t *testing.T) {
 			t.Fatal("too few epochs noted:", len(want))
 		}
 		check(t, s)
-	}
+	})
 }
 
 // randomWrite does one write of a random kind to one of so many keys.
@@ -70,7 +70,7 @@ func randomWrite(rng *rand.Rand, s *Store, now uint64, keys int) (Record, bool) 
 }
 
 func TestR18_TheIncrementalRootIsTheOneComputedFromScratch(t *testing.T) {
-	for seed := range uint64(300) {
+	eachSeed(t, 300, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		s := newStore(t, Options{Node: 1, Shards: 1 << rng.IntN(4), Seed: seed})
 		now := epoch0
@@ -86,7 +86,7 @@ func TestR18_TheIncrementalRootIsTheOneComputedFromScratch(t *testing.T) {
 			t.Fatalf("seed %d: root %x, from scratch %x\n%s", seed, root, want, contents(s, now))
 		}
 		check(t, s)
-	}
+	})
 }
 
 func TestR18_AStampOfAnEpochToComeWaitsForIt(t *testing.T) {

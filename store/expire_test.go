@@ -10,7 +10,7 @@ import (
 func TestR3_SweepFindsEveryExpiryInItsTick(t *testing.T) {
 	const hour = 3_600_000
 	reach := []uint64{100, 5000, 300_000, 5 * hour, 400 * hour, 30_000 * hour}
-	for seed := range uint64(150) {
+	eachSeed(t, 150, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		s := newStore(t, Options{Node: 1, Shards: 1, Horizon: 1 << 60})
 		due := map[string]uint64{}
@@ -36,7 +36,7 @@ func TestR3_SweepFindsEveryExpiryInItsTick(t *testing.T) {
 			}
 			check(t, s)
 		}
-	}
+	})
 }
 
 func TestSweepKeepsToItsBudgetUntilNothingIsLeft(t *testing.T) {

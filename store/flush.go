@@ -113,7 +113,7 @@ func (sh *shard) reset(now uint64) {
 		// What expires before the flush leaves the digest in its own epoch.
 	}
 	sh.sums.clear(epoch)
-	if sh == sh.env.first {
+	if sh == &sh.env.shards[0] {
 		sh.sums.add(epoch, flushPrint(sh.flush))
 	}
 	sh.leaves.clear(epoch)

@@ -134,7 +134,7 @@ func TestR3_DelInAPartialLeafAlwaysWrites(t *testing.T) {
 // TestR18_LeavesAddUpToTheRoot compares the leaves of every kept epoch with the root and with the entries, after random
 // writes, merges and evictions.
 func TestR18_LeavesAddUpToTheRoot(t *testing.T) {
-	for seed := range uint64(60) {
+	eachSeed(t, 60, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		s := newStore(t, Options{Node: 1, Shards: 1 << rng.IntN(5), MaxBytes: 1 << 20, Seed: seed})
 		now := epoch0
@@ -170,7 +170,7 @@ func TestR18_LeavesAddUpToTheRoot(t *testing.T) {
 			t.Fatalf("%d epochs known", known)
 		}
 		check(t, s) // leaf by leaf against the entries
-	}
+	})
 }
 
 // TestR18_AnEntryThatIsEvictedAfterItsExpiryCountedUntilThat evicts an entry whose expiry is past but not applied: the only

@@ -32,6 +32,14 @@ func eachSeed(t *testing.T, usual uint64, f func(seed uint64)) {
 
 const seedShare = 20
 
+// few returns how many of the usual rounds a test of one goroutine makes: most, but not where each costs tens of times as much.
+func few(usual int) int {
+	if raceEnabled || invariants {
+		return max(usual/seedShare, 1)
+	}
+	return usual
+}
+
 // history computes the fingerprints of R18 from scratch: it looks at the registers of every key after every call, and
 // writes down from which epoch on a key counts for what.
 type history struct {

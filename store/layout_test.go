@@ -77,6 +77,9 @@ func TestValuesOfAllSizes(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 80 << 20})
 	unit := s.env.memory.pages.unit - pageHead
 	sizes := []int{0, 1, 2, 100, unit - 10, unit - 1, unit, unit + 1, 2 * unit, 3*unit - 1, 100_000, MaxKeyBytes, MaxValueBytes}
+	if raceEnabled {
+		sizes = sizes[:len(sizes)-4]
+	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	fill := func(n int) []byte {
 		b := make([]byte, n)
@@ -137,7 +140,7 @@ func TestTakeIsGetAndDelete(t *testing.T) {
 func TestSpaceIsGivenBack(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 32 << 20, Horizon: 1000})
 	empty := s.Counts().Bytes
-	for round := range 3 {
+	for round := range min(few(30), 3) {
 		fillKeys(t, s, fmt.Sprint("round ", round, " "), 50_000)
 		full := s.Counts().Bytes
 		for i := range 50_000 {
@@ -160,7 +163,7 @@ func TestOverwritesOfOtherSizesReuseTheirSpace(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	payload := map[int]int{}
 	value := make([]byte, 3000)
-	for i := range 200_000 {
+	for i := range few(200_000) {
 		n, size := rng.IntN(5000), rng.IntN(300)
 		if rng.IntN(20) == 0 {
 			size = rng.IntN(3000)
@@ -191,8 +194,9 @@ func TestTheIndexGrowsAndShrinksInSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	there := map[uint64]uint64{} // place to tag
 	moved, given := 0, 0
-	for i := range 200_000 {
-		grow := i/40_000%2 == 0
+	phase := max(few(40_000), 15_000)
+	for i := range 5 * phase {
+		grow := i/phase%2 == 0
 		if grow || len(there) < 10 {
 			tag := rng.Uint64N(tagEnd)
 			if rng.IntN(10) == 0 {
@@ -212,7 +216,7 @@ func TestTheIndexGrowsAndShrinksInSteps(t *testing.T) {
 		if x.step(m, stepCells) {
 			moved++
 		}
-		if i%10_000 == 0 || x.freed > 0 && i%500 == 0 {
+		if i%(phase/4) == 0 || x.freed > 0 && i%500 == 0 {
 			given = max(given, x.freed)
 			for place, tag := range there {
 				if x.cell(tag, place) == nil {

@@ -22,14 +22,16 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 	from, last := prefix, prefix|math.MaxUint64>>bits
 	sh, start := s.shardOf(prefix), len(dst)
 	for {
-		over := false
+		over, past := false, false
 		sh.rlock(now)
 		next, more := sh.walk(from, walkCells, func(e entry, _ bool) bool {
 			if e.hash < prefix {
 				return true
 			}
-			if e.hash > last || len(dst)-start >= limit {
-				over = over || e.hash <= last
+			if past = past || e.hash > last; past {
+				return false // whatever the cursor would stand for
+			}
+			if over = over || len(dst)-start >= limit; over {
 				return false
 			}
 			at := e.expiry()
@@ -40,7 +42,7 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 			return true
 		})
 		sh.mu.RUnlock()
-		if over || !more || next > last {
+		if over || past || !more || next > last {
 			return dst, !over
 		}
 		// The cursor stands for a few hashes: those of them that were listed are listed again.

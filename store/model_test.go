@@ -7,10 +7,12 @@ import (
 	"testing"
 )
 
-// model is what a store should be, in the plainest way: a map, and time.
+// model is what a store should be, in the plainest way: a map, and time. What each call returns to be sent goes to a second
+// store, which must come to hold the same.
 type model struct {
 	t     testing.TB
 	s     *Store
+	other *Store
 	hash  func(key string) uint64
 	now   uint64
 	keys  map[string]modelEntry
@@ -27,7 +29,7 @@ func newModel(t testing.TB, o Options, collisions bool) *model {
 	if collisions {
 		o.blind = ^uint64(0xc000000000000003) // few shards, equal tags, and whole hashes that are equal
 	}
-	m := &model{t: t, s: newStore(t, o), now: epoch0, keys: map[string]modelEntry{}, stamp: map[string]uint64{}}
+	m := &model{t: t, s: newStore(t, o), other: newStore(t, Options{Node: 2, Shards: 2, MaxBytes: 1 << 20, Seed: o.Seed, blind: o.blind}), now: epoch0, keys: map[string]modelEntry{}, stamp: map[string]uint64{}}
 	m.hash = func(key string) uint64 { return m.s.Hash([]byte(key)) }
 	return m
 }
@@ -44,6 +46,9 @@ func (m *model) wrote(key string, r Record, stamp uint64) {
 		m.t.Fatalf("%q stamped %x after %x: %+v", key, stamp, m.stamp[key], r)
 	}
 	m.stamp[key] = stamp
+	if o := m.other.Merge(&r, m.hash(key), m.now); o != Applied {
+		m.t.Fatalf("the update of %q is %v where all before it were taken: %+v", key, o, r)
+	}
 }
 
 func (m *model) get(key string) {
@@ -52,6 +57,88 @@ func (m *model) get(key string) {
 	v, meta, got := m.s.Get([]byte("prefix "), []byte(key), m.hash(key), m.now)
 	if got != ok || ok && (string(v) != "prefix "+want.value || meta.ExpireAt != want.at || meta.Version.Stamp != max(meta.Version.Stamp, 1)) {
 		m.t.Fatalf("get %q at %d: %q %+v %v, want %+v %v", key, m.now, v, meta, got, want, ok)
+	}
+}
+
+// look asks for all but the value.
+func (m *model) look(key string) {
+	m.t.Helper()
+	want, ok := m.live(key)
+	k, h := []byte(key), m.hash(key)
+	meta, size, got := m.s.Meta(k, h, m.now)
+	if got != ok || ok && (size != len(want.value) || meta.ExpireAt != want.at || meta.Kind != KindString) || ok && !m.s.Certain(k, h, m.now) {
+		m.t.Fatalf("meta of %q at %d: %+v %d %v, want %+v %v", key, m.now, meta, size, got, want, ok)
+	}
+	r, _, there := m.s.Lookup(nil, k, h, m.now)
+	if ok && (!there || string(r.Value) != want.value || r.Content != Content(KindString, false, r.Value) || string(r.Key) != key) {
+		m.t.Fatalf("lookup of %q at %d: %+v %v, want %+v", key, m.now, r, there, want)
+	}
+	if again := (SetOptions{NX: true}); ok {
+		m.set(key, "never", again)
+	}
+	if there {
+		if o := m.s.Merge(&r, h, m.now); o != Same {
+			m.t.Fatalf("%q merged with itself: %v", key, o)
+		}
+	}
+}
+
+// list compares the prints of the keys that a prefix names.
+func (m *model) list(prefix uint64, bits uint) {
+	m.t.Helper()
+	prefix = prefix >> (64 - bits) << (64 - bits)
+	prints, ok := m.s.List(nil, prefix, bits, 1000, m.now)
+	want, got := 0, 0
+	for key := range m.keys {
+		if _, live := m.live(key); live && m.hash(key)>>(64-bits) == prefix>>(64-bits) {
+			want++
+		}
+	}
+	for i, p := range prints {
+		if i > 0 && p.Hash < prints[i-1].Hash {
+			m.t.Fatal("a listing that does not ascend")
+		}
+		if !p.Gone {
+			got++
+		}
+	}
+	if !ok || got != want {
+		m.t.Fatalf("a listing of %x, %d bits, has %d live keys of %d", prefix, bits, got, want)
+	}
+}
+
+// receive merges a record of a third node, as new as now, and everything older than it afterwards.
+func (m *model) receive(key, value string, at uint64, deleted bool) {
+	m.t.Helper()
+	r := Record{Key: []byte(key), Value: []byte(value), Kind: KindString, Stamp: max(m.now<<16, m.stamp[key]+1, m.flush+1), Node: 3, ExpireAt: at}
+	m.keys[key] = modelEntry{value, at}
+	if deleted {
+		r.Flags, r.Value, r.ExpireAt = Deleted, nil, 0
+		delete(m.keys, key)
+	}
+	r.ExpireStamp, r.ExpireNode, r.Content = r.Stamp, 3, Content(KindString, deleted, r.Value)
+	if o := m.s.Merge(&r, m.hash(key), m.now); o != Applied {
+		m.t.Fatalf("merge of %+v: %v", r, o)
+	}
+	m.wrote(key, r, r.Stamp)
+	older := r
+	older.Stamp--
+	older.ExpireStamp--
+	if o := m.s.Merge(&older, m.hash(key), m.now); o != Older && o != Flushed {
+		m.t.Fatalf("merge of what is older: %v", o)
+	}
+}
+
+func (m *model) take(key string) {
+	m.t.Helper()
+	want, ok := m.live(key)
+	out, r, existed, written := m.s.Take(nil, []byte(key), m.hash(key), m.now, false)
+	if existed != ok || written != ok || ok && string(out) != want.value {
+		m.t.Fatalf("take %q at %d: %q %v %v, want %+v %v", key, m.now, out, existed, written, want, ok)
+	}
+	if ok {
+		m.wrote(key, r, r.Stamp)
+		delete(m.keys, key)
 	}
 }
 
@@ -156,8 +243,12 @@ func (m *model) increment(key string, delta int64) {
 }
 
 func (m *model) flushAll() {
-	m.flush = m.s.Flush(m.now).Stamp
+	r := m.s.Flush(m.now)
+	m.flush = r.Stamp
 	m.keys = map[string]modelEntry{}
+	if o := m.other.Merge(&r, 0, m.now); o != Applied {
+		m.t.Fatalf("the update of a flush: %v", o)
+	}
 }
 
 // compare checks the whole contents: by Get, by Scan, and in the digest.
@@ -203,6 +294,32 @@ func (m *model) compare() {
 		m.t.Fatalf("%d keys after a sweep, want %d and at most %d more", got, live, due)
 	}
 	check(m.t, m.s)
+	m.compareOther()
+}
+
+// compareOther checks that the updates brought the other store to the same, record by record and in the digest.
+func (m *model) compareOther() {
+	m.t.Helper()
+	for m.other.Sweep(m.now, 1000) == 1000 {
+		// as the store itself was
+	}
+	if a, b := contents(m.s, m.now), contents(m.other, m.now); a != b {
+		m.t.Fatalf("the store holds\n%swhere its updates went\n%s", a, b)
+	}
+	epoch, a := m.s.Digest(m.now)
+	if _, b := m.other.Digest(m.now); m.flush>>16>>epochBits <= epoch && a != b && m.quiet(epoch) {
+		m.t.Fatalf("equal records, and roots %x and %x as of epoch %d", a, b, epoch)
+	}
+}
+
+// quiet tells whether nothing was written after an epoch.
+func (m *model) quiet(epoch uint64) bool {
+	for _, stamp := range m.stamp {
+		if stamp>>16>>epochBits > epoch {
+			return false
+		}
+	}
+	return true
 }
 
 // step does one operation, chosen by bytes: op and the key, value and time it is about.
@@ -214,7 +331,7 @@ func (m *model) step(op, key, arg byte) {
 	if arg%5 == 0 {
 		value += fmt.Sprintf("%*d", arg, arg) // longer, and no number
 	}
-	switch op % 20 {
+	switch op % 25 {
 	case 0, 1:
 		m.set(k, value, SetOptions{})
 	case 2, 3:
@@ -249,25 +366,36 @@ func (m *model) step(op, key, arg byte) {
 		if arg < 40 {
 			m.compare()
 		}
+	case 20:
+		m.take(k)
+	case 21:
+		m.look(k)
+	case 22:
+		m.receive(k, value, at*uint64(arg%2), false)
+	case 23:
+		m.receive(k, value, 0, true)
+	case 24:
+		m.list(m.hash(k), 8+uint(arg)%57)
+	}
+	if invariants {
+		check(m.t, m.s)
 	}
 }
 
-func TestAStoreIsAMapWithTime(t *testing.T) {
-	seeds := uint64(3000)
-	if testing.Short() || raceEnabled {
-		seeds = 200
-	}
-	for seed := range seeds {
+// shardCounts are all that there are.
+var shardCounts = [...]int{1, 2, 4, 8, 16, 32, 64, 128, 256}
+
+// TestModelAStoreIsAMapWithTime plays random calls on a store, on a map, and on a second store that gets the updates.
+func TestModelAStoreIsAMapWithTime(t *testing.T) {
+	eachSeed(t, 2000, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 4))
-		m := newModel(t, Options{Node: 1, Shards: []int{1, 4, 256}[seed%3], MaxBytes: 8 << 20, Seed: seed}, seed%2 == 0)
+		shards := shardCounts[seed%uint64(len(shardCounts))]
+		m := newModel(t, Options{Node: 1, Shards: shards, MaxBytes: max(1<<20, int64(shards)*minShardBytes), Seed: seed}, seed/2%2 == 0)
 		for range 200 {
 			m.step(byte(rng.Uint32()), byte(rng.Uint32()), byte(rng.Uint32()))
-			if t.Failed() {
-				t.Fatalf("seed %d", seed)
-			}
 		}
 		m.compare()
-	}
+	})
 }
 
 func FuzzOperations(f *testing.F) {

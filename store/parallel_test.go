@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -44,17 +45,46 @@ func TestManyGoroutinesAtOnce(t *testing.T) {
 			t.Error("a value that nobody wrote")
 		}
 		s.Lookup(nil, k, h, now)
+		if m, n, ok := s.Meta(k, h, now); ok && (n > 2000 || m.ExpireAt != 0 && m.ExpireAt <= now) {
+			t.Error("what nobody wrote, or what is past", m, n)
+		}
+		s.Certain(k, h, now)
+	})
+	run(func(rng *rand.Rand, now uint64) { // one key that everybody wants
+		k := []byte("hot")
+		h := s.Hash(k)
+		switch rng.IntN(16) {
+		case 0:
+			s.Set(nil, k, k, h, now, SetOptions{ExpireAt: now + 100})
+		case 1:
+			s.Take(nil, k, h, now, false)
+		case 2:
+			s.Drop(k, h, Version{now << 16, 9}, now)
+		default:
+			if v, _, ok := s.Get(nil, k, h, now); ok && string(v) != "hot" {
+				t.Errorf("the hot key is %q", v)
+			}
+		}
 	})
 	run(func(rng *rand.Rand, now uint64) {
 		s.Range(nil, nil, rng.IntN(256), 0, 4096, now)
 		s.Scan(nil, nil, rng.Uint64N(5000), 10, now)
+		s.List(nil, uint64(rng.IntN(256))<<56, 8, 100, now)
+		_, h := key(rng)
+		s.ByHash(nil, nil, h, now)
 	})
+	walkers := walkAll(t, s, &wg, rounds/100)
 	run(func(rng *rand.Rand, now uint64) {
 		s.Sweep(now, 100)
 		if now%16 == 0 {
-			s.Digest(now)
+			epoch, _ := s.Digest(now)
+			s.Leaves(nil, rng.IntN(256), epoch, now)
+			s.Partial(nil, rng.IntN(256))
+			s.SetPartial(rng.IntN(256), rng.IntN(s.LeafCount()), rng.IntN(2) == 0)
 			s.Counts()
 			s.Len()
+			s.Floor()
+			s.Flushed()
 		}
 		if now%512 == 0 {
 			s.Merge(&Record{Flags: Flush, Stamp: (now - 400) << 16, Node: 9}, 0, now)
@@ -63,10 +93,39 @@ func TestManyGoroutinesAtOnce(t *testing.T) {
 		}
 	})
 	wg.Wait()
+	if walks := walkers.Load(); walks == 0 {
+		t.Error("no walk came to its end")
+	}
 	check(t, s)
 	now := epoch0 + 100_000
 	epoch, root := s.Digest(now)
 	if want := rootOf(s, epoch, now); root != want {
 		t.Errorf("root %x, from scratch %x", root, want)
 	}
+}
+
+// walkAll walks all shards by Range, and all keys by Scan, from end to end, so many times, while others write. It counts the
+// walks; each must end.
+func walkAll(t *testing.T, s *Store, wg *sync.WaitGroup, times int) (walks *atomic.Int32) {
+	walks = new(atomic.Int32)
+	for range 2 {
+		wg.Go(func() {
+			for i := range times {
+				now, steps := epoch0+uint64(i)*100, 0
+				for shard := range MaxShards {
+					for cursor, done := uint64(0), false; !done; steps++ {
+						_, _, cursor, done = s.Range(nil, nil, shard, cursor, 2000, now)
+					}
+				}
+				for cursor := uint64(1); cursor != 0; steps++ {
+					_, _, cursor = s.Scan(nil, nil, cursor, 20, now)
+				}
+				if steps > 100_000 {
+					t.Error("a walk of", steps, "calls")
+				}
+				walks.Add(1)
+			}
+		})
+	}
+	return walks
 }

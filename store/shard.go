@@ -23,7 +23,7 @@ type env struct {
 	horizon     uint64
 	leafBits    uint                    // bits of the key hash that name a leaf
 	mask        uint64                  // of the key hash: all bits but in tests
-	first       *shard                  // carries the flush in the root
+	shards      []shard                 // the first carries the flush in the root
 	floor       atomic.Pointer[Version] // R14; never nil
 	charge      charge
 	ahead       atomic.Int64  // bytes that makeRoom evicts for

@@ -45,9 +45,9 @@ func randomSize(rng *rand.Rand) int {
 // TestEvictionChangesNothingButPresence plays random operations with sealed values on a store far too small for them, and
 // on a map that forgets nothing: what the store has is what the map has, and what the map has not the store has neither.
 func TestEvictionChangesNothingButPresence(t *testing.T) {
-	for seed := range uint64(12) {
+	eachSeed(t, 12, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 10))
-		s := newStore(t, Options{Node: 1, Shards: 1 << (seed % 4), MaxBytes: 1 << 20, Seed: seed, Horizon: 40_000})
+		s := newStore(t, Options{Node: 1, Shards: shardCounts[seed%5], MaxBytes: 1 << 20, Seed: seed, Horizon: 40_000})
 		type state struct{ sequence, at uint64 }
 		model := map[string]state{}
 		now, hits := epoch0, 0
@@ -99,7 +99,7 @@ func TestEvictionChangesNothingButPresence(t *testing.T) {
 		if c := s.Counts(); c.Evictions == 0 || hits == 0 {
 			t.Errorf("the store was never full, or never hit: %+v", c)
 		}
-	}
+	})
 }
 
 // TestSoakOfSealedValues lets goroutines write, read, delete, walk and sweep at once, under eviction, with values of all

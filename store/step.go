@@ -117,7 +117,7 @@ func (sh *shard) restamp(now uint64) {
 	oldest := max(EpochOf(now), epochsKept) - epochsKept + 1
 	sh.sums = sums{oldest: oldest}
 	sh.leaves.reset(oldest)
-	if sh == sh.env.first {
+	if sh == &sh.env.shards[0] {
 		sh.sums.add(sh.flush.epoch(), flushPrint(sh.flush))
 	}
 	for i := range sh.lists {

@@ -42,7 +42,7 @@ func New(o Options) (*Store, error) {
 	}
 	n := bits.TrailingZeros(uint(o.Shards))
 	s := &Store{env: v, shift: 64 - n, shards: make([]shard, o.Shards), aims: make([]aim, o.Shards)}
-	v.first = &s.shards[0]
+	v.shards = s.shards
 	base, tables := v.leafTables()
 	for i := range s.shards {
 		part := func(all []uint64) []uint64 { return all[i*len(all)/o.Shards : (i+1)*len(all)/o.Shards] }

@@ -1,6 +1,9 @@
 package store
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // verify checks the structure of the whole store: all that is kept about entries against the entries themselves. It is
 // for tests, and for the build tag invariants.
@@ -12,10 +15,13 @@ func (s *Store) verify() error {
 	used := int64(len(s.env.nodes.ids))*8 + s.env.charged()
 	for i := range s.shards {
 		sh := &s.shards[i]
-		if err := sh.verify(); err != nil {
+		if err := sh.verify(true); err != nil {
 			return fmt.Errorf("shard %d: %w", i, err)
 		}
 		used += sh.bytes()
+	}
+	if err := s.verifyUnits(); err != nil {
+		return err
 	}
 	if got := s.env.memory.used.Load(); got != used {
 		return fmt.Errorf("the store counts %d bytes, its shards %d", got, used)
@@ -26,16 +32,25 @@ func (s *Store) verify() error {
 	return nil
 }
 
-// holdEntries is how large a shard is checked at every write; a larger one is checked more seldom, for the same cost.
-const holdEntries = 64
+// holdEntries is how large a shard is checked after every call; a larger one is checked more seldom, for the same cost. One in
+// holdLeaves checks goes through the leaves too, which are more than the entries.
+const (
+	holdEntries = 64
+	holdLeaves  = 16
+)
 
 // hold stops the process when the structure of a shard is broken, in a build with the tag invariants. The caller holds the
 // lock and is done with its work.
 func (sh *shard) hold() {
-	if !invariants || uint64(sh.clock)%uint64(1+sh.index.used/holdEntries) != 0 {
+	if !invariants {
 		return
 	}
-	if err := sh.verify(); err != nil {
+	lot := (uint64(sh.clock) ^ sh.wheel.tick<<20 ^ uint64(sh.index.used)) * 0x9e3779b97f4a7c15 >> 32
+	often := uint64(1 + sh.index.used/holdEntries)
+	if lot%often != 0 {
+		return
+	}
+	if err := sh.verify(lot/often%holdLeaves == 0); err != nil {
 		panic("store: " + err.Error())
 	}
 }
@@ -48,26 +63,25 @@ type tally struct {
 	leaves                                           []uint64
 }
 
-func (sh *shard) verify() error {
-	t := tally{leaves: make([]uint64, 1<<sh.leaves.bits)}
+func (sh *shard) verify(leaves bool) error {
+	t := tally{}
+	if leaves {
+		t.leaves = make([]uint64, 1<<sh.leaves.bits)
+	}
 	for n := range sh.logs {
 		if err := sh.verifyLog(n, &t); err != nil {
 			return fmt.Errorf("log %d: %w", n, err)
 		}
 	}
-	if sh == sh.env.first {
+	if sh == &sh.env.shards[0] {
 		t.sum += flushPrint(sh.flush)
 	}
 	total := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
 	got := tally{
 		sh.keys, sh.ghosts, sh.tombstones, sh.pages, sh.index.used, 0, sh.tombstoneBytes, total, nil,
 	}
-	leaves := make([]uint64, 1<<sh.leaves.bits)
-	sh.leaves.at(leaves, 0, sh.leaves.oldest+epochsWindow-1)
-	for i := range leaves {
-		if leaves[i] != t.leaves[i] {
-			return fmt.Errorf("leaf %d is %x, of its entries %x", i, leaves[i], t.leaves[i])
-		}
+	if err := sh.verifyLeaves(t.leaves); err != nil {
+		return err
 	}
 	listed := t.listed
 	t.listed, t.leaves = 0, nil
@@ -81,6 +95,24 @@ func (sh *shard) verify() error {
 		return err
 	}
 	return sh.verifyLists(listed)
+}
+
+// verifyLeaves compares the leaves, as of the end of the window, with the sums of their entries, if there are any.
+func (sh *shard) verifyLeaves(want []uint64) error {
+	l := &sh.leaves
+	if l.oldest != sh.sums.oldest {
+		return fmt.Errorf("the window of the leaves begins at %d, that of the shard at %d", l.oldest, sh.sums.oldest)
+	}
+	got := make([]uint64, len(want))
+	if len(got) > 0 {
+		l.at(got, 0, l.oldest+epochsWindow-1)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			return fmt.Errorf("leaf %d is %x, of its entries %x", i, got[i], want[i])
+		}
+	}
+	return nil
 }
 
 // verifyLog goes through the segments of a log and adds up its entries.
@@ -124,6 +156,15 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		return fmt.Errorf("it belongs in log %d: %+v", e.log(), e)
 	case e.flags&counted != 0 && e.flags&(Deleted|dead) != 0:
 		return fmt.Errorf("gone and in the digest: %+v", e)
+	case sh.bits > 0 && &sh.env.shards[e.hash>>(64-sh.bits)] != sh:
+		return fmt.Errorf("it belongs in shard %d: %+v", e.hash>>(64-sh.bits), e)
+	}
+	pages := 0
+	for page := e.page; page != 0 && pages <= sh.pages; pages++ {
+		page = binary.LittleEndian.Uint32(sh.env.memory.pages.at(page))
+	}
+	if want := sh.pageCount(&e); pages != want && !e.ghost {
+		return fmt.Errorf("%d pages in its chain, want %d: %+v", pages, want, e)
 	}
 	key := sh.read(nil, &e, 0, e.keyLen)
 	if !e.ghost && (!sh.find(&found, key, e.hash) || found.at != at) {
@@ -135,13 +176,18 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 			t.listed++
 		}
 		waits := e.flags&(Deleted|dead) == 0 && e.expiry() != 0
+		if waits && !sh.wheel.finds(list, e.expiry()) {
+			return fmt.Errorf("the wheel at %d misses it on list %d: %+v", sh.wheel.tick, list, e)
+		}
 		if dying := e.flags&dead != 0 && log == logMain; awaits(list) != waits || (list == listDying) != dying {
 			return fmt.Errorf("on list %d: %+v", list, e)
 		}
 	}
 	t.entries++
 	t.sum += e.counted()
-	t.leaves[sh.leaves.leaf(e.hash<<sh.bits)] += e.counted()
+	if t.leaves != nil {
+		t.leaves[sh.leaves.leaf(e.hash<<sh.bits)] += e.counted()
+	}
 	switch {
 	case e.ghost:
 		t.ghosts++
@@ -165,11 +211,14 @@ func (sh *shard) verifyIndex() error {
 	x := &sh.index
 	last, n := uint64(0), 0
 	var e entry
-	check := func(cells []uint64, from, to uint64) error {
-		for p, c := range cells {
+	check := func(t *table, from, to uint64) error {
+		for p, c := range t.cells {
 			tag := c >> tagShift
 			if c == 0 || tag < from || tag >= to {
 				continue
+			}
+			if home := t.home(tag); p < home || p > home && t.cells[p-1] == 0 || p == len(t.cells)-1 {
+				return fmt.Errorf("cell %d of %d has tag %d, whose home is %d", p, len(t.cells), tag, home)
 			}
 			if n++; tag < last {
 				return fmt.Errorf("cell %d has tag %d after %d", p, tag, last)
@@ -184,10 +233,10 @@ func (sh *shard) verifyIndex() error {
 		}
 		return nil
 	}
-	if err := check(x.next.cells, 0, x.moved); err != nil {
+	if err := check(&x.next, 0, x.moved); err != nil {
 		return err
 	}
-	if err := check(x.cur.cells, x.moved, tagEnd); err != nil {
+	if err := check(&x.cur, x.moved, tagEnd); err != nil {
 		return err
 	}
 	if n != x.used {
@@ -215,6 +264,73 @@ func (sh *shard) verifyLists(want int) error {
 	}
 	if n != want || waiting != sh.wheel.count {
 		return fmt.Errorf("%d entries on lists, want %d; %d wait, want %d", n, want, waiting, sh.wheel.count)
+	}
+	return nil
+}
+
+// finds tells whether an expiry that waits on a list is found when its tick comes: it is on the level of the highest digit that
+// is yet to come, in a bucket that the tick has not passed.
+func (w *wheel) finds(list uint16, at uint64) bool {
+	tick := max(at>>wheelTickBits, w.tick)
+	level, bucket := wheelLevels, uint16(0)
+	if list != listFar {
+		level, bucket = int(list-listWheel)>>wheelSlotBits, (list-listWheel)&(1<<wheelSlotBits-1)
+		if digit(tick, level) != bucket || tick>>((level+1)*wheelSlotBits) != w.tick>>((level+1)*wheelSlotBits) {
+			return false
+		}
+	}
+	// What lies where the tick is comes down a level when the tick gets there, not later.
+	return level == 0 || tick>>(level*wheelSlotBits) > w.tick>>(level*wheelSlotBits) || w.tick&(1<<(level*wheelSlotBits)-1) == 0
+}
+
+// verifyUnits checks that every segment and page that was ever handed out is in use once, or free once.
+func (s *Store) verifyUnits() error {
+	m := s.env.memory
+	segments, pages := make([]uint8, m.segments.fresh), make([]uint8, m.pages.fresh)
+	var e entry
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for n := range sh.logs {
+			for g := sh.logs[n].first; g != 0; g = sh.about(g).next {
+				segments[g]++
+				for at, size := sh.nextIn(g, 0); size != 0; at, size = sh.nextIn(g, int(at-sh.start(g))+size) {
+					sh.load(at, &e)
+					for page := e.page; page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+						pages[page]++
+					}
+				}
+			}
+		}
+	}
+	if err := m.segments.verify(segments); err != nil {
+		return fmt.Errorf("segments: %w", err)
+	}
+	if err := m.pages.verify(pages); err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	return nil
+}
+
+// verify adds the free units to those in use.
+func (p *pool) verify(units []uint8) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, first := range [...]uint32{p.warm, p.cold} {
+		n := 0
+		for u := first; u != 0; u = p.next[u] {
+			if units[u]++; units[u] > 1 {
+				return fmt.Errorf("unit %d is free and in use, or free twice", u)
+			}
+			n++
+		}
+		if first == p.warm && n != p.count {
+			return fmt.Errorf("%d warm units, %d counted", n, p.count)
+		}
+	}
+	for u := 1; u < len(units); u++ {
+		if units[u] != 1 {
+			return fmt.Errorf("unit %d has %d owners", u, units[u])
+		}
 	}
 	return nil
 }
