@@ -61,7 +61,8 @@ func linkCases() []frameCase {
 		Sequence: 0x11, State: StateReady, Stamped: true, Sent: 0x21, Clock: 0x31, Floor: Version{0x41, 0x42}, Flush: Version{0x51, 0x52},
 		Epoch: 0x61, Root: 0x71, Head: 0x81, Step: 0x91, Linked: Linked(nil).Append(node1).Append(node2),
 	}
-	response := HeartbeatResponse{Sequence: 0x11, Sent: 0x21, Clock: 0x31}
+	response := HeartbeatResponse{Sequence: 0x11, Step: 0x41, Sent: 0x21, Clock: 0x31}
+	step := Step{From: 0x11, To: 0x21, Node: 0x31, Old: 0x41, New: 0x51, Least: 0x61, Phase: StepTaken}
 	return []frameCase{
 		{
 			name: "Greeting", kind: KindGreeting, msg: greeting, frame: AppendGreeting(nil, greeting),
@@ -89,7 +90,12 @@ func linkCases() []frameCase {
 		{
 			name: "HeartbeatResponse", kind: KindHeartbeatResponse, msg: response, frame: AppendHeartbeatResponse(nil, response),
 			decode: func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) },
-			fields: map[string][]byte{"sequence": u32(0x11), "sent": u64(0x21), "clock": u64(0x31)},
+			fields: map[string][]byte{"sequence": u32(0x11), "step": u32(0x41), "sent": u64(0x21), "clock": u64(0x31)},
+		},
+		{
+			name: "Step", kind: KindStep, msg: step, frame: AppendStep(nil, step),
+			decode: func(b []byte) (any, error) { return DecodeStep(b) },
+			fields: map[string][]byte{"from": u32(0x11), "to": u32(0x21), "node": u64(0x31), "old": u64(0x41), "new": u64(0x51), "least": u64(0x61), "phase": u8(2)},
 		},
 	}
 }

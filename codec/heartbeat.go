@@ -97,6 +97,7 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 // HeartbeatResponse answers a heartbeat at once; it gives the round trip and the other's clock (R6).
 type HeartbeatResponse struct {
 	Sequence uint32 // of the heartbeat
+	Step     uint32 // number of the last step that Clock has taken (R7)
 	Sent     uint64 // of the heartbeat
 	Clock    uint64 // cluster time of the answering node, in ms
 }
@@ -104,7 +105,7 @@ type HeartbeatResponse struct {
 // AppendHeartbeatResponse appends the frame of m.
 func AppendHeartbeatResponse(dst []byte, m HeartbeatResponse) []byte {
 	dst, b := beginFrame(dst, KindHeartbeatResponse, 0, heartbeatResponseLen)
-	binary.LittleEndian.PutUint64(b, uint64(m.Sequence))
+	binary.LittleEndian.PutUint64(b, uint64(m.Sequence)|uint64(m.Step)<<32)
 	binary.LittleEndian.PutUint64(b[8:], m.Sent)
 	binary.LittleEndian.PutUint64(b[16:], m.Clock)
 	return dst
@@ -116,8 +117,5 @@ func DecodeHeartbeatResponse(body []byte) (HeartbeatResponse, error) {
 		return HeartbeatResponse{}, ErrLength
 	}
 	le := binary.LittleEndian
-	if le.Uint32(body[4:]) != 0 {
-		return HeartbeatResponse{}, ErrReserved
-	}
-	return HeartbeatResponse{Sequence: le.Uint32(body), Sent: le.Uint64(body[8:]), Clock: le.Uint64(body[16:])}, nil
+	return HeartbeatResponse{Sequence: le.Uint32(body), Step: le.Uint32(body[4:]), Sent: le.Uint64(body[8:]), Clock: le.Uint64(body[16:])}, nil
 }

@@ -10,6 +10,8 @@ const (
 	MaxFrame = MaxValue + MaxKey + 4096
 	// MaxTTL is the longest time to live of a SetValue, in milliseconds (8,900 years): an expiry time never wraps around.
 	MaxTTL = 1 << 48
+	// maxTime is the latest cluster time that fits a stamp, in milliseconds.
+	maxTime = 1<<48 - 1
 
 	// MaxGreetingPeers bounds the addresses that a greeting passes on.
 	MaxGreetingPeers = 64
@@ -55,6 +57,7 @@ var kindBounds = [256]bounds{
 	KindDigests:           {digestsFixed, digestsFixed + MaxDigestsNodes*DigestsNodeLen},
 	KindWant:              {wantFixed, wantFixed + MaxListingEntries*8},
 	KindAbsent:            {absentFixed + keyPrefix, absentFixed + MaxFetchBytes},
+	KindStep:              {stepLen, stepLen},
 	KindGetValue:          {0, MaxKey},
 	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
 	KindDelete:            {0, MaxKey},

@@ -53,17 +53,17 @@ func TestReservedBytesAndBitsAreRefused(t *testing.T) {
 		at    int
 		masks []byte
 	}{
-		"Greeting":          {{0, []byte{8, 128}}, {124, []byte{1}}, {127, []byte{1}}, {greetingFixed + 14, []byte{1}}, {greetingFixed + 15, []byte{1}}},
-		"Heartbeat":         {{5, []byte{2, 128}}, {84, []byte{1}}, {87, []byte{1}}},
-		"HeartbeatResponse": {{4, []byte{1}}, {7, []byte{1}}},
-		"Pull":              {{18, []byte{1}}, {19, []byte{1}}},
-		"Records":           {{54, []byte{4, 128}}, {55, []byte{1}}},
-		"Listing":           {{21, []byte{2, 128}}, {22, []byte{1}}, {23, []byte{1}}, {listingFixed + 52, []byte{4, 128}}, {listingFixed + 53, []byte{1}}, {listingFixed + 55, []byte{1}}},
-		"Digests":           {{9, []byte{2, 128}}, {12, []byte{1}}, {15, []byte{1}}},
-		"Want":              {{12, []byte{1}}, {15, []byte{1}}},
-		"SetValue":          {{12, []byte{4, 128}}, {13, []byte{1}}, {15, []byte{1}}},
-		"ValueResponse":     {{1, []byte{1}}, {3, []byte{1}}},
-		"ReportResponse":    {{1, []byte{1}}, {3, []byte{1}}},
+		"Greeting":       {{0, []byte{8, 128}}, {124, []byte{1}}, {127, []byte{1}}, {greetingFixed + 14, []byte{1}}, {greetingFixed + 15, []byte{1}}},
+		"Heartbeat":      {{5, []byte{2, 128}}, {84, []byte{1}}, {87, []byte{1}}},
+		"Step":           {{41, []byte{1}}, {47, []byte{1}}},
+		"Pull":           {{18, []byte{1}}, {19, []byte{1}}},
+		"Records":        {{54, []byte{4, 128}}, {55, []byte{1}}},
+		"Listing":        {{21, []byte{2, 128}}, {22, []byte{1}}, {23, []byte{1}}, {listingFixed + 52, []byte{4, 128}}, {listingFixed + 53, []byte{1}}, {listingFixed + 55, []byte{1}}},
+		"Digests":        {{9, []byte{2, 128}}, {12, []byte{1}}, {15, []byte{1}}},
+		"Want":           {{12, []byte{1}}, {15, []byte{1}}},
+		"SetValue":       {{12, []byte{4, 128}}, {13, []byte{1}}, {15, []byte{1}}},
+		"ValueResponse":  {{1, []byte{1}}, {3, []byte{1}}},
+		"ReportResponse": {{1, []byte{1}}, {3, []byte{1}}},
 	}
 	for _, c := range cases() {
 		for _, r := range reserved[c.name] {
@@ -219,6 +219,12 @@ func TestAnyMessageComesThrough(t *testing.T) {
 		},
 		"HeartbeatResponse": func(m HeartbeatResponse) bool {
 			return same(AppendHeartbeatResponse(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) })
+		},
+		"Step": func(m Step) bool {
+			m.From &= MaxStep/2 - 1
+			m.To = m.From + 1 + m.To&(MaxStep/2-1)
+			m.Old, m.New, m.Phase = m.Old&maxTime, m.New&maxTime, m.Phase%3
+			return same(AppendStep(dst(), m), m, func(b []byte) (any, error) { return DecodeStep(b) })
 		},
 		"Ack": func(m Ack) bool {
 			return same(AppendAck(dst(), m), m, func(b []byte) (any, error) { return DecodeAck(b) })
