@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
@@ -12,6 +13,9 @@ import (
 // eventLoop is covey's side of one gnet event loop: all that its connections share. But for
 // bell it belongs to the loop's goroutine.
 type eventLoop struct {
+	turning sync.Mutex // held for each turn: still waits for it
+	inTurn  bool       // gnet closes a connection from within a write to it
+
 	bell      bell
 	bellWrite int // the written end until OnOpen publishes it in bell.fd
 
@@ -36,6 +40,8 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	if l, ok := n.loops.Load(g); ok {
 		return l.(*eventLoop)
 	}
+	n.birth.Lock() // not while nothing may run
+	defer n.birth.Unlock()
 	l := &eventLoop{n: n, gnet: g, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
@@ -49,6 +55,39 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 		n.fail(err)
 	}
 	return l
+}
+
+// enter begins what must not run while the cluster's time steps (R7): everything that reads the time, the store or a link.
+// It reports whether the loop was outside; exit is to be told.
+func (l *eventLoop) enter() (outside bool) {
+	if l.inTurn {
+		return false
+	}
+	l.turning.Lock()
+	l.inTurn = true
+	return true
+}
+
+func (l *eventLoop) exit(outside bool) {
+	if outside {
+		l.inTurn = false
+		l.turning.Unlock()
+	}
+}
+
+// still runs f while no loop is in a turn. The ticker alone calls it.
+func (n *node) still(f func()) {
+	n.birth.Lock()
+	defer n.birth.Unlock()
+	n.loops.Range(func(_, v any) bool {
+		v.(*eventLoop).turning.Lock()
+		return true
+	})
+	defer n.loops.Range(func(_, v any) bool {
+		v.(*eventLoop).turning.Unlock()
+		return true
+	})
+	f()
 }
 
 // begin starts a turn: the time is read once.

@@ -35,6 +35,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	n.counters.accepted.Add(1)
 	open := n.counters.connections.Add(1)
 	l := n.loopOf(g.EventLoop())
+	defer l.exit(l.enter())
 	now := n.clock.now()
 	c := &conn{g: g, l: l, lastByte: now}
 	d, ours := g.Context().(*dialed)
@@ -59,8 +60,9 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	if !ok {
 		return gnet.None
 	}
-	c.closed = true
 	l, n := c.l, h.n
+	defer l.exit(l.enter())
+	c.closed = true
 	n.counters.connections.Add(-1)
 	delete(l.conns, c)
 	l.unpark(c)
@@ -76,9 +78,11 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 	switch c := g.Context().(type) {
 	case *conn:
+		defer c.l.exit(c.l.enter())
 		defer h.survive(c, &act)
 		return c.l.traffic(c)
 	case *bellConn:
+		defer c.l.exit(c.l.enter())
 		_, _ = g.Discard(-1)
 		c.l.answer()
 	default:

@@ -41,6 +41,7 @@ type node struct {
 	clientIDs atomic.Uint64
 	waiting   atomic.Int64 // parked clients of all loops
 	loops     sync.Map     // gnet.EventLoop -> *eventLoop
+	birth     sync.Mutex   // of an event loop
 	dials     sync.WaitGroup
 
 	booted  sync.Once

@@ -26,6 +26,8 @@ type Counters struct {
 	Repaired          uint64 // records that a repair has brought and that were newer
 	RepairBytes       uint64 // sent
 	Dropped           uint64 // entries dropped on the word of a peer (R14)
+	Steps             uint64 // of the cluster's time, taken here (R7)
+	Restamped         uint64 // frames of an older step that were mapped on receipt
 }
 
 // counters are the live ones. Each stands alone; a snapshot is no cut.
@@ -35,6 +37,7 @@ type counters struct {
 	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
 	pulls, fetched, rekeys, relayed, offers   atomic.Uint64
 	repairs, repaired, repairBytes, dropped   atomic.Uint64
+	steps, restamped                          atomic.Uint64
 }
 
 // Counters returns what the node has counted.
@@ -47,5 +50,6 @@ func (n *Node) Counters() Counters {
 		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
 		Relayed: c.relayed.Load(), Offers: c.offers.Load(),
 		Repairs: c.repairs.Load(), Repaired: c.repaired.Load(), RepairBytes: c.repairBytes.Load(), Dropped: c.dropped.Load(),
+		Steps: c.steps.Load(), Restamped: c.restamped.Load(),
 	}
 }

@@ -36,7 +36,7 @@ func (n *Node) heartbeats(now int64, c cut) {
 	n.beat.sequence++
 	n.beat.frame = codec.AppendHeartbeat(n.beat.frame[:0], codec.Heartbeat{
 		Sequence: n.beat.sequence, State: n.State(), Stamped: c.stamped, Sent: uint64(now), Clock: n.clock.Cluster(now),
-		Floor: c.floor, Flush: c.flush, Epoch: c.epoch, Root: c.root, Head: n.ring.Head(), Linked: linked,
+		Floor: c.floor, Flush: c.flush, Epoch: c.epoch, Root: c.root, Head: n.ring.Head(), Step: n.steps.number.Load(), Linked: linked,
 	})
 	for _, m := range n.members {
 		if m.link != nil {
@@ -51,8 +51,10 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 	if err != nil {
 		return err
 	}
-	n.takeFlush(now, h.Flush)
-	if n.beaten(now, l, &h, n.store.Stamped()) {
+	if h.Step == n.steps.number.Load() && !l.held.Load() {
+		n.takeFlush(now, h.Flush)
+	}
+	if n.beaten(now, l, &h, n.stamped()) {
 		l.begin(now, h.Epoch, h.Root)
 	}
 	return nil
@@ -67,23 +69,28 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 		return false
 	}
 	n.send(now, l, func(b []byte) []byte {
-		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Sent: h.Sent, Clock: n.clock.Cluster(now)})
+		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Step: n.steps.number.Load(), Sent: h.Sent, Clock: n.clock.Cluster(now)})
 	})
 	m.head = max(m.head, h.Head)
-	m.takeFloor(h.Floor)
+	l.tell(h.Step)
+	n.hold(now, l)
+	if !l.held.Load() {
+		m.takeFloor(h.Floor)
+		n.takeRoot(m, root{epoch: h.Epoch, sum: h.Root})
+	}
 	m.linked = m.linked[:0]
 	for i := range h.Linked.Len() {
 		m.linked = append(m.linked, h.Linked.At(i))
 	}
 	m.linkedAt = now
-	n.takeRoot(m, root{epoch: h.Epoch, sum: h.Root})
 	if old := m.readiness; old != h.State {
 		m.readiness = h.State
 		n.joinChanged(now, l, old)
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
 	n.relayTo(now, l)
-	return n.mayRepair(now, l, h)
+	n.hold(now, l)
+	return !l.held.Load() && n.mayRepair(now, l, h)
 }
 
 // heartbeatResponse measures the round trip and the other's clock (R6).
@@ -99,9 +106,11 @@ func (n *Node) heartbeatResponse(now int64, l *Link, body []byte) error {
 		m.rtt += (rtt - m.rtt) / 4
 		offset := int64(h.Clock) + rtt/2e6 - int64(n.clock.Cluster(now))
 		m.offset += (offset - m.offset) / 4
-		if rtt <= m.rtt {
-			m.offset = offset // the quicker the answer, the better it tells
+		if off := offset - m.offset; rtt <= m.rtt || max(off, -off) > rtt/1e6+SlewFrom {
+			m.offset = offset // the quicker the answer, the better it tells; and what cannot be noise is a step
 		}
+		l.tell(h.Step)
+		n.hold(now, l)
 	}
 	return nil
 }

@@ -21,6 +21,9 @@
 // The way of an update: the loop's Stage -> Ring.Append, once a turn -> Link.Notify -> Link.Data on each link's own loop
 // -> socket -> Link.Frame -> store.Merge. Node never sees it: no lock of its own, no map, no clock read, no allocation.
 //
+//  8. Groups whose clocks are apart exchange nothing until the smaller has stepped to the other's time (step.go, groups.go;
+//     R7).
+//
 // Rules kept here, beside those named above: R4 (a flush register travels in greeting, heartbeat and join), R8 (a record
 // ahead of time is dropped; many cost the link), R11 (Acked). R10 closes a gap by pulling all that the other holds.
 //

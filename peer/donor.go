@@ -66,7 +66,7 @@ func (s *sender) appendShard(dst []byte, n *Node, p codec.Pull, now uint64) []by
 	start := len(dst)
 	dst = codec.BeginRecords(dst)
 	// Complete and the registers are read before the records: what they promise is then in the store.
-	m := codec.Records{ID: p.ID, Shard: p.Shard, Complete: n.State() == codec.StateReady}
+	m := codec.Records{ID: p.ID, Shard: p.Shard, Step: n.steps.number.Load(), Complete: n.State() == codec.StateReady}
 	m.Floor, m.Flush = codec.Version(n.store.Floor()), codec.Version(n.store.Flushed())
 	limit := int(min(p.Limit, PullLimit))
 	var buf []byte
@@ -87,7 +87,7 @@ func (s *sender) appendShard(dst []byte, n *Node, p codec.Pull, now uint64) []by
 func (s *sender) appendFetched(dst []byte, n *Node, a *ask, now uint64) []byte {
 	start := len(dst)
 	dst = codec.BeginRecords(dst)
-	m := codec.Records{ID: a.pull.ID, Done: true}
+	m := codec.Records{ID: a.pull.ID, Step: n.steps.number.Load(), Done: true}
 	m.Floor, m.Flush = codec.Version(n.store.Floor()), codec.Version(n.store.Flushed())
 	buf := s.buf[:0]
 	for rest := a.keys; len(rest) > 0; {

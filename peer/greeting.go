@@ -93,6 +93,9 @@ func (n *Node) greeted(now int64, l *Link, c cut, body []byte) (flush codec.Vers
 		return flush, ErrOrder
 	}
 	n.complete(now, l, c.stamped)
+	if l.held.Load() {
+		return flush, nil
+	}
 	return g.Flush, nil
 }
 
@@ -120,7 +123,7 @@ func (n *Node) stranger(now int64, l *Link, g *codec.Greeting) codec.Reason {
 func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 	g := codec.Greeting{
 		Full: full, Dialed: l.dialed, Stamped: c.stamped, Cluster: n.cluster, Node: n.id, Incarnation: n.incarnation, Stream: n.stream,
-		ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: n.port, State: n.State(), Clock: n.clock.Cluster(now),
+		ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: n.port, State: n.State(), Clock: n.clock.Cluster(now), Step: n.steps.number.Load(),
 		Floor: c.floor, Flush: c.flush, Head: n.ring.Head(), Dial: l.number, Peers: n.passOn(l.greeting.Node),
 	}
 	if full {
@@ -206,8 +209,14 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 		n.close(now, old, codec.ReasonDuplicate)
 	}
 	m.rtt, m.offset = rtt, offset
+	l.tell(g.Step)
 	n.adopt(now, l, m)
 	n.settleTime(now, m, stamped, g.Stamped)
+	n.hold(now, l)
+	if l.held.Load() {
+		m.floor = codec.Version{}
+	}
+	n.passSteps(now, l)
 }
 
 // adopt makes l the link with m: data flows from here on. It runs on the loop of l.

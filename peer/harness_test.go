@@ -321,6 +321,9 @@ func (b *bench) describe(f bframe) string {
 	case codec.KindRecords:
 		m, _ := codec.DecodeRecords(f.body)
 		return fmt.Sprintf("Records, %d for shard %d, done %v", m.Count, m.Shard, m.Done)
+	case codec.KindStep:
+		m, _ := codec.DecodeStep(f.body)
+		return fmt.Sprintf("Step %d after %d, %s by %s, by %d ms", m.To, m.From, [...]string{"proposed", "known", "taken"}[m.Phase], b.who(m.Node), int64(m.New-m.Old))
 	case codec.KindFetch:
 		m, _ := codec.DecodeFetch(f.body)
 		return fmt.Sprintf("Fetch of %d", m.Count)

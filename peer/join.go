@@ -137,6 +137,13 @@ func (n *Node) outdate(l *Link) {
 	}
 }
 
+// again makes what is being pulled on l not count: an answer came that was of no use. On the loop of l.
+func (n *Node) again(l *Link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.outdate(l)
+}
+
 // unpull gives back what was being pulled on a link that ends.
 func (n *Node) unpull(_ int64, l *Link) {
 	n.outdate(l)
@@ -262,7 +269,9 @@ func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
 	if s != &l.in.own && s.stream.applied.Load() >= m.Head {
 		return nil // another way was faster
 	}
-	s.stream.raise(m.Stamp)
+	if l.sameStep() {
+		s.stream.raise(m.Stamp)
+	}
 	s.gapped, s.gapTo = true, max(m.Head, s.gapTo)
 	n.owe(now, l)
 	return nil

@@ -39,6 +39,9 @@ const (
 	valueKeep      = 128 << 10 // bytes of the buffer for large values that a link keeps
 	SlewRate       = 500       // ppm, ns for each ms: how fast a clock moves toward the others' (R6)
 	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
+	StepFrom       = 2000      // ms that clocks may be apart before one group steps (R7)
+	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
+	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	rootsKept      = 8         // (epoch, root) pairs remembered of each member (R18)
 	epochBits      = 10        // an epoch is 1,024 ms of cluster time (R18)
 )
@@ -58,6 +61,11 @@ const (
 	HeartbeatInterval = 500 * time.Millisecond
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
+	StepDelay         = time.Second             // that a link with another group is given before one proposes to step: they are still linking
+	StepWait          = 500 * time.Millisecond  // that a proposal is given to reach all
+	StepYield         = 3 * time.Second         // that another group is given to take the step it has proposed
+	StepPatience      = 5 * time.Second         // after which the larger group proposes, if the smaller does not
+	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)

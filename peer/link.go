@@ -27,6 +27,7 @@ type Link struct {
 	stalled   atomic.Bool                // the window is full: only an Ack lets data flow again
 	muted     atomic.Bool                // said Bye: no more data
 	waiting   atomic.Bool                // control is not empty
+	held      atomic.Bool                // the other is of another time: no records, no digests (R7); set with Node.mu
 	touched   atomic.Int64               // boot-time ns of the last byte received
 	acked     atomic.Uint64              // what the other has applied of our stream
 	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
@@ -53,8 +54,10 @@ type Link struct {
 	beats      uint32
 	pulls      pulls
 	tooEarly   ahead
-	repairAt   int64 // when the next repair may begin
-	repairWait int64 // how long that was after the last one; 0 once the roots were equal
+	repairAt   int64  // when the next repair may begin
+	heldAt     int64  // since when it is held, or this node has stepped while it was
+	told       uint32 // number of the other's last step; its loop writes it
+	repairWait int64  // how long that was after the last one; 0 once the roots were equal
 
 	// Owned by the loop of the connection.
 	out sender
@@ -81,7 +84,9 @@ var (
 // one whose first frame is a peer's. doorbell is called, from any goroutine, when the link has something to write and
 // was not scheduled yet. The link takes part from EventOpened on.
 func NewLink(n *Node, dialed bool, number uint32, remote netip.AddrPort, doorbell func(*Link)) *Link {
-	return &Link{node: n, dialed: dialed, number: number, remote: remote, doorbell: doorbell}
+	l := &Link{node: n, dialed: dialed, number: number, remote: remote, doorbell: doorbell}
+	l.held.Store(true)
+	return l
 }
 
 // User returns what SetUser was given.
@@ -109,7 +114,7 @@ func (l *Link) Frame(now int64, h codec.Header, body []byte) error {
 
 func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	switch h.Kind {
-	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap, codec.KindOffer:
+	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap, codec.KindOffer, codec.KindStep:
 		return l.node.frame(now, l, h.Kind, body)
 	}
 	if !h.Kind.Known() {
@@ -131,6 +136,9 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	case codec.KindAck:
 		return l.ack(now, body)
 	}
+	if !l.sameStep() {
+		return nil // of before a step: the roots will differ again
+	}
 	return l.repairFrame(now, h.Kind, body)
 }
 
@@ -145,6 +153,9 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 		return dst
 	}
 	dst = l.in.appendAck(dst)
+	if l.held.Load() {
+		return dst
+	}
 	dst = l.in.appendFetch(dst)
 	dst = l.out.appendAnswers(dst, l.node, now)
 	if len(l.out.repair.work) > 0 {
@@ -170,6 +181,9 @@ func (l *Link) More() bool {
 	}
 	if l.in.stream == nil || l.muted.Load() {
 		return false
+	}
+	if l.held.Load() {
+		return l.in.ackOwed || l.in.asking
 	}
 	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayRepair() || l.out.mayFlow(l)
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Clock                   *Clock
 	Static                  []netip.AddrPort // --peer: dialed for ever
 	Horizon                 time.Duration    // how long dead and left members are remembered; 0: DefaultHorizon
+	Still                   func(f func())   // runs f while no loop is in a turn; nil: Tick is called when none is
 }
 
 // Node is a node's mind: members, detection, greeting, joining, wishes. Its methods may be called from any goroutine;
@@ -48,6 +49,7 @@ type Node struct {
 	ring                         *Ring
 	relay                        relay
 	clock                        *Clock
+	still                        func(f func())
 
 	// Read by anyone.
 	ident    atomic.Uint64 // the node id: changes at a re-key
@@ -75,6 +77,7 @@ type Node struct {
 	join     join
 	beat     beat
 	verdict  verdict
+	steps    steps
 	offers   uint64           // counts offers
 	scratch  []handover       // scratch
 	offsets  []int64          // scratch
@@ -86,9 +89,12 @@ type Node struct {
 func NewNode(cfg Config) *Node {
 	n := &Node{
 		cluster: ClusterTag(cfg.Cluster), incarnation: cfg.Incarnation, stream: cfg.Stream, port: cfg.Port,
-		horizon: int64(cfg.Horizon), store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, rand: cfg.Rand, id: cfg.ID,
+		horizon: int64(cfg.Horizon), store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, still: cfg.Still, rand: cfg.Rand, id: cfg.ID,
 	}
 	n.relay.limit = n.ring.limit
+	if n.still == nil {
+		n.still = func(f func()) { f() }
+	}
 	if n.horizon == 0 {
 		n.horizon = int64(DefaultHorizon)
 	}
@@ -236,6 +242,8 @@ func (n *Node) frame(now int64, l *Link, kind codec.Kind, body []byte) error {
 		return n.heartbeatResponse(now, l, body)
 	case codec.KindOffer:
 		return n.offerHeard(now, l, body)
+	case codec.KindStep:
+		return n.stepHeard(now, l, body)
 	}
 	return n.gapHeard(now, l, body)
 }
@@ -250,6 +258,7 @@ func (n *Node) Tick(now int64) {
 	n.detect(now)
 	n.settle(now)
 	n.slewTime(now)
+	stepping := n.judgeTime(now)
 	floor := n.join.floor
 	n.join.floor = codec.Version{}
 	n.dial(now)
@@ -259,6 +268,10 @@ func (n *Node) Tick(now int64) {
 	n.mu.Unlock()
 	if !floor.IsZero() && !store.TooFarAhead(floor.Stamp, n.clock.Cluster(now)) {
 		n.store.RaiseFloor(store.Version(floor))
+	}
+	n.propose(now)
+	if stepping {
+		n.still(func() { n.takeSteps(now) })
 	}
 }
 
@@ -281,7 +294,12 @@ func (n *Node) look(now int64) cut {
 
 // registers reads the store's registers, without the node's lock.
 func (n *Node) registers() cut {
-	return cut{stamped: n.store.Stamped(), floor: codec.Version(n.store.Floor()), flush: codec.Version(n.store.Flushed())}
+	return cut{stamped: n.stamped(), floor: codec.Version(n.store.Floor()), flush: codec.Version(n.store.Flushed())}
+}
+
+// stamped reports whether the store may hold a stamp: of this node, or of another. Until it does the time is free (R6).
+func (n *Node) stamped() bool {
+	return n.store.Stamped() || n.counters.merged.Load() > 0 || n.store.Flushed() != store.Version{}
 }
 
 // takeFlush merges another's flush register (R4).

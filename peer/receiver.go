@@ -74,7 +74,11 @@ func (l *Link) batch(now int64, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := l.merge(now, m.Records, m.Count, false); err != nil {
+	known, err := l.node.present(m.Step, m.Records)
+	if err == nil && known {
+		err = l.merge(now, m.Records, m.Count, false)
+	}
+	if err != nil {
 		return err
 	}
 	r := &l.in
@@ -83,6 +87,12 @@ func (l *Link) batch(now int64, body []byte) error {
 	if sub == nil {
 		return nil // a stream that was not offered; merged, and no more
 	}
+	if !known {
+		sub.gapped, sub.gapTo = true, max(sub.gapTo, m.First+uint64(m.Count)-1)
+		l.node.owe(now, l)
+		return nil
+	}
+	m.Step = l.node.steps.number.Load()
 	sub.stream.raise(r.stamp)
 	last := m.First + uint64(m.Count) - 1
 	switch {
@@ -131,9 +141,17 @@ func (l *Link) records(now int64, body []byte) error {
 		return err
 	}
 	n := l.node
-	n.takeFlush(now, m.Flush)
-	if err := l.merge(now, m.Records, m.Count, m.ID == 0); err != nil {
+	known, err := n.present(m.Step, m.Records, &m.Flush, &m.Floor)
+	if err == nil && known {
+		n.takeFlush(now, m.Flush)
+		err = l.merge(now, m.Records, m.Count, m.ID == 0)
+	}
+	if err != nil {
 		return err
+	}
+	if !known {
+		m.Done, m.Floor = false, codec.Version{} // as if it had come with nothing
+		n.again(l)
 	}
 	r := &l.in
 	r.took(len(body))

@@ -325,7 +325,7 @@ func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 func (l *Link) appendNewer(now int64, dst []byte, w *work) []byte {
 	n, s := l.node, &l.out
 	start, cluster := len(dst), n.clock.Cluster(now)
-	m := codec.Records{Done: true, Floor: codec.Version(n.store.Floor()), Flush: codec.Version(n.store.Flushed())}
+	m := codec.Records{Step: n.steps.number.Load(), Done: true, Floor: codec.Version(n.store.Floor()), Flush: codec.Version(n.store.Flushed())}
 	dst = codec.BeginRecords(dst)
 	for len(w.hashes) > 0 && len(dst)-start < RepairSlice {
 		var buf []byte

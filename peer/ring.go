@@ -11,7 +11,7 @@ import (
 // wire. It is bounded: the oldest chunks go first, and a link that still needed them is told of a gap (R10). Safe for
 // concurrent use.
 //
-// Below the tail a chunk is immutable. A link pins the chunk it writes from; a pinned chunk that falls off the ring is
+// Below the tail a chunk is immutable, but for a step of the time, at which nobody looks at one (R7). A link pins the chunk it writes from; a pinned chunk that falls off the ring is
 // left to the link and replaced, never reused.
 type Ring struct {
 	stream    uint64
@@ -25,6 +25,7 @@ type Ring struct {
 	chunks []*chunk // oldest first; frames are appended to the last
 	serial uint64   // of chunks[0]
 	bytes  int      // capacity of all chunks
+	step   uint32   // number of the last step of the time (R7)
 	base   uint64   // the ring serves what comes after this sequence number
 	spare  *chunk   // one that fell off unpinned
 }
@@ -99,7 +100,7 @@ func (r *Ring) put(first uint64, seg codec.Segment) {
 	if seg.Ref {
 		c.refs = append(c.refs, len(c.buf))
 	}
-	c.buf = codec.AppendBatchHeader(c.buf, r.stream, first, uint32(seg.Count), 0, len(seg.Records))
+	c.buf = codec.AppendBatchHeader(c.buf, r.stream, first, uint32(seg.Count), r.step, len(seg.Records))
 	c.buf = append(c.buf, seg.Records...)
 	c.last = last
 }

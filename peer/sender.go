@@ -43,7 +43,7 @@ func (s *sender) mayFlow(l *Link) bool {
 // which must follow before the next call of anything else on this link.
 func (l *Link) Data(now int64) (frames []byte, ok bool) {
 	s := &l.out
-	if !s.chosen || l.muted.Load() {
+	if !s.chosen || l.muted.Load() || l.held.Load() {
 		return nil, false
 	}
 	if s.frame == nil && !l.next(now) {
@@ -152,7 +152,7 @@ func (l *Link) materialise(now int64, dst, frame []byte) []byte {
 	} else {
 		s.record.Flags = s.record.Flags&^(codec.RecordRef|codec.RecordKeeps) | codec.RecordExpiryOnly
 	}
-	dst = codec.AppendBatchHeader(dst[start:start], m.Stream, m.First, 1, m.Step, codec.RecordLen(&s.record))
+	dst = codec.AppendBatchHeader(dst[start:start], m.Stream, m.First, 1, n.steps.number.Load(), codec.RecordLen(&s.record))
 	return codec.AppendRecord(dst, &s.record)
 }
 

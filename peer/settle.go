@@ -153,6 +153,10 @@ func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
 	}
 	step := m.offset
 	n.clock.step(step)
+	if told := m.link.told; told > n.steps.number.Load() {
+		n.steps.number.Store(told)
+		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})
+	}
 	for _, o := range n.members {
 		o.offset -= step
 	}
@@ -167,7 +171,7 @@ func (n *Node) slewTime(now int64) {
 	}
 	all := append(n.offsets[:0], 0)
 	for _, m := range n.members {
-		if m.link != nil && m.readiness == codec.StateReady {
+		if m.link != nil && m.readiness == codec.StateReady && n.inTime(m.link) {
 			all = append(all, m.offset)
 		}
 	}

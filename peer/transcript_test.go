@@ -131,6 +131,9 @@ func play(b *bench, args []string) {
 		}
 	case "clock": // clock NAME: how far it has stepped
 		b.logf("%d ms, settled %v", node(1).clock.Offset(), node(1).Settled())
+		if step := node(1).steps.number.Load(); step > 0 {
+			b.logf("after step %d", step)
+		}
 	default:
 		b.t.Fatalf("unknown command %v", args)
 	}

@@ -25,6 +25,9 @@ type verdict struct {
 
 func (v *verdict) begin(now uint64) { v.begun = now }
 
+// restart forgets the roots of a time that was stepped from (R7).
+func (v *verdict) restart(now uint64) { v.own, v.newest, v.differs = roots{}, 0, now>>epochBits }
+
 // Verdict says whether all members held the same (R20).
 type Verdict struct {
 	Converged bool

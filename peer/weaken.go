@@ -11,6 +11,8 @@ const (
 	WithoutSlew                         // R6: clocks drift apart
 	WithoutGap                          // R10: a receiver believes that it has what a Gap says is left out
 	WithoutContent                      // R1: the content hash of what is received is lost
+	WithoutStep                         // R7: groups whose clocks are apart exchange records all the same
+	WithoutMap                          // R7: a step moves the clock and maps no stamp
 	EarlyFloor                          // R14: a node that still loads takes its donors' floor, and refuses what they send
 )
 

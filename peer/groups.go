@@ -1,0 +1,175 @@
+package peer
+
+import "covey/codec"
+
+// compareGroups looks whether this node's group meets one whose clocks are apart, and is the one to step (R7): the smaller;
+// of two of one size that whose lowest id is higher. If the other should and does not, this one does after all.
+func (n *Node) compareGroups(now int64) {
+	s := &n.steps
+	for _, m := range n.members {
+		l := m.link
+		if l == nil || !m.apart() || m.linkedAt <= l.chosenAt || now < s.yieldTo || now-l.touched.Load() >= int64(VouchAge) {
+			continue
+		}
+		waited := now - max(l.chosenAt, l.heldAt)
+		if waited < int64(StepDelay) {
+			continue
+		}
+		smaller, lowest := n.smaller(m)
+		switch {
+		case smaller && lowest:
+		case smaller && waited >= int64(StepDelay+2*StepWait):
+		case waited >= int64(StepPatience):
+		default:
+			continue
+		}
+		to := max(s.number.Load(), l.told)
+		if to < codec.MaxStep {
+			s.wanted, s.wantedBy, s.wantedTo = true, m.offset, to+1
+			return
+		}
+	}
+}
+
+// smaller reports whether this node's group is the one to step of it and that of m, and whether this node has the lowest id
+// in it. A group are the nodes whose clocks agree; one that has no link with this node goes with the peer that lists it.
+func (n *Node) smaller(m *member) (smaller, lowest bool) {
+	of := map[uint64]bool{n.id: true} // by id: whether the node is of our group
+	for _, p := range n.members {
+		if p.link == nil {
+			continue
+		}
+		if !p.apart() {
+			of[p.id] = true
+		} else if p.near(m) {
+			of[p.id] = false
+		}
+	}
+	for _, p := range n.members {
+		ours, ok := of[p.id]
+		if p.link == nil || !ok {
+			continue
+		}
+		for _, id := range p.linked {
+			if o := n.known(id); o != nil && o.link != nil {
+				continue
+			}
+			if _, ok := of[id]; !ok {
+				of[id] = ours
+			}
+		}
+	}
+	size, low := [2]int{}, [2]uint64{n.id, m.id}
+	for id, ours := range of {
+		i := 1
+		if ours {
+			i = 0
+		}
+		size[i]++
+		low[i] = min(low[i], id)
+	}
+	return size[0] < size[1] || size[0] == size[1] && low[0] > low[1], low[0] == n.id
+}
+
+// near reports whether the clocks of two members agree.
+func (m *member) near(o *member) bool {
+	d := m.offset - o.offset
+	return max(d, -d) <= StepFrom
+}
+
+// propose proposes the step that compareGroups wants. The store is asked with no lock held.
+func (n *Node) propose(now int64) {
+	n.mu.Lock()
+	s := &n.steps
+	wanted, by, to := s.wanted, s.wantedBy, s.wantedTo
+	s.wanted = false
+	n.mu.Unlock()
+	if !wanted {
+		return
+	}
+	old := n.clock.Cluster(now)
+	k := codec.Step{From: s.number.Load(), To: to, Old: old, New: uint64(max(int64(old)+by, 1))}
+	if k.New < k.Old {
+		if least := n.store.LeastAbove(k.New<<stampBits, old); least < k.Old<<stampBits {
+			k.Least = least
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.best.To == 0 {
+		k.Node = n.id
+		s.best, s.bestAt = k, now+int64(StepWait)
+		n.passStep(now, nil, k)
+	}
+}
+
+// passStep sends a step to all peers but one.
+func (n *Node) passStep(now int64, but *Link, k codec.Step) {
+	for _, m := range n.members {
+		if m.link != nil && m.link != but {
+			n.send(now, m.link, func(b []byte) []byte { return codec.AppendStep(b, k) })
+		}
+	}
+}
+
+// passSteps tells a new peer of the steps that are known.
+func (n *Node) passSteps(now int64, l *Link) {
+	for _, k := range n.steps.known {
+		n.send(now, l, func(b []byte) []byte { return codec.AppendStep(b, k) })
+	}
+}
+
+// stepHeard takes a step that a peer proposes, knows of, or has just taken. On the loop of l.
+func (n *Node) stepHeard(now int64, l *Link, body []byte) error {
+	k, err := codec.DecodeStep(body)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.member == nil || n.weak&WithoutStep != 0 {
+		return nil
+	}
+	switch k.Phase {
+	case codec.StepProposed:
+		n.proposed(now, l, k)
+	case codec.StepTaken:
+		l.tell(k.To)
+		l.member.offset += int64(k.New - k.Old)
+		n.steps.learn(k)
+		n.hold(now, l)
+	default:
+		n.steps.learn(k)
+	}
+	return nil
+}
+
+// proposed takes a proposal and passes it on. One of this group is kept, if its id is lower than that of the one at hand,
+// until it is time to take it. One of a group that wants to step to this one's time ends a proposal here, unless that one's
+// id is lower: then the others will see it.
+func (n *Node) proposed(now int64, l *Link, k codec.Step) {
+	s := &n.steps
+	if k == s.best || k == s.foreign {
+		return
+	}
+	cluster := n.clock.Cluster(now)
+	fromOld, fromNew := gap(cluster, k.Old), gap(cluster, k.New)
+	rival := s.best.To != 0 && s.best.Node <= k.Node
+	switch {
+	case rival || min(fromOld, fromNew) > 2*StepFrom:
+		return
+	case now < s.yieldTo && s.foreign.Node <= k.Node:
+		return
+	case fromOld < fromNew:
+		if s.best.To == 0 {
+			s.bestAt = now + int64(StepWait)
+		}
+		s.best = k
+	default:
+		s.best, s.foreign, s.yieldTo = codec.Step{}, k, now+int64(StepYield)
+	}
+	n.passStep(now, l, k)
+}
+
+// gap is how many ms are between two times.
+func gap(a, b uint64) uint64 { return max(a, b) - min(a, b) }

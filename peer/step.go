@@ -1,0 +1,276 @@
+package peer
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// Steps of the cluster's time (R7). Records and digests pass only between nodes of one time: with the same number of the
+// last step, and clocks no more than StepFrom apart. Any other link is held: heartbeats alone go over it (inTime, hold).
+//
+//  1. Two groups meet. After StepDelay the lowest id of the smaller one that has a link with the other proposes a step; the
+//     others of it do so when it does not (groups.go).
+//  2. The proposal goes to all, from peer to peer. Of several the lowest id's counts (proposed).
+//  3. After StepWait it is taken: at a Tick, while no loop is in a turn (takeSteps). Clock, store, ring and all that waits to
+//     be sent go over to the new time and number at once.
+//  4. The step is told to all peers. Those of the group who did not know of the proposal take it too; the other group goes
+//     over to the number, by a step that changes nothing else (catchUp).
+//  5. A batch that was on its way meanwhile has the old number: it is mapped when it comes (present). A node that was away
+//     is told the steps that are known when it links, and takes those that explain its clock (way).
+type steps struct {
+	number atomic.Uint32 // of the last one; as taken, it changes only while no loop is in a turn
+	taken  []codec.Step  // by this node, oldest first
+	known  []codec.Step  // taken by anyone, this node included, in the order in which they came to be known
+
+	due      []codec.Step // to be taken now, one after the other
+	best     codec.Step   // the proposal that will be taken at bestAt; To 0: none
+	bestAt   int64
+	foreign  codec.Step // the last one of another group
+	yieldTo  int64      // until then another group is about to step
+	lookAt   int64      // when groups are compared next
+	wanted   bool       // this node is to propose a step
+	wantedBy int64      // ms that the time of the others is ahead
+	wantedTo uint32     // the number
+}
+
+// apart reports whether clocks are so far from each other that it cannot be drift that slewing has not caught up with.
+// A clock is known to half of the time that asking takes.
+func (m *member) apart() bool {
+	off := m.offset
+	if off < 0 {
+		off = -off
+	}
+	return off-m.rtt/2e6 > StepFrom
+}
+
+// inTime reports whether records may pass between this node and the peer of l. With Node.mu.
+func (n *Node) inTime(l *Link) bool {
+	if n.weak&WithoutStep != 0 {
+		return true
+	}
+	return l.told == n.steps.number.Load() && !l.member.apart()
+}
+
+// tell notes the number of a peer's last step. On the loop of l, with Node.mu.
+func (l *Link) tell(number uint32) { l.told = min(number, codec.MaxStep) }
+
+// sameStep reports whether what comes on l without a number, not from before the other's last word, is of the time here.
+func (l *Link) sameStep() bool {
+	return l.told == l.node.steps.number.Load() || l.node.weak&WithoutStep != 0
+}
+
+// hold holds a link, or lets its records flow. With Node.mu.
+func (n *Node) hold(now int64, l *Link) {
+	held := !n.inTime(l)
+	if held == l.held.Load() {
+		return
+	}
+	l.held.Store(held)
+	l.heldAt = now
+	if !held {
+		l.member.roots = roots{}
+		n.pend(l)
+		n.feed(now, l)
+	}
+}
+
+// judgeTime looks which links are held, and what is to be done about those that are. It reports whether steps are due.
+func (n *Node) judgeTime(now int64) bool {
+	s := &n.steps
+	if n.weak&WithoutStep != 0 || n.leaving {
+		return false
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.hold(now, m.link)
+		}
+	}
+	n.catchUp(now)
+	if s.best.To != 0 && now >= s.bestAt && len(s.due) == 0 {
+		if s.best.From == s.number.Load() {
+			s.due = append(s.due, s.best)
+		}
+		s.best = codec.Step{}
+	}
+	if len(s.due) == 0 && s.best.To == 0 && now >= s.lookAt {
+		s.lookAt = now + int64(StepLook)
+		n.compareGroups(now)
+	}
+	return len(s.due) > 0
+}
+
+// catchUp makes the steps due that lead to the number of a peer that is ahead: those that explain its clock, or none but
+// the number where the clocks agree as they are.
+func (n *Node) catchUp(now int64) {
+	s := &n.steps
+	own := s.number.Load()
+	for _, m := range n.members {
+		if len(s.due) > 0 {
+			return
+		}
+		if m.link == nil || m.link.told <= own {
+			continue
+		}
+		cluster := n.clock.Cluster(now)
+		plain := codec.Step{From: own, To: m.link.told, Node: m.id, Old: cluster, New: cluster}
+		way, off := s.way(own, m.link.told, m.offset, nil)
+		switch {
+		case way != nil && off <= StepFrom && off < max(m.offset, -m.offset):
+			s.due = append(s.due, way...)
+		case !m.apart():
+			s.due = append(s.due, plain)
+		}
+	}
+}
+
+// way finds the known steps from one number to another that together come closest to moving the time by some ms. off is by
+// how much they miss it. Numbers rise and few steps are known: this ends soon.
+func (s *steps) way(from, to uint32, by int64, before []codec.Step) (best []codec.Step, off int64) {
+	if from == to {
+		return before, max(by, -by)
+	}
+	for _, k := range s.known {
+		if k.From != from || k.To > to {
+			continue
+		}
+		if w, o := s.way(k.To, to, by-int64(k.New-k.Old), append(slices.Clone(before), k)); w != nil && (best == nil || o < off) {
+			best, off = w, o
+		}
+	}
+	return best, off
+}
+
+// learn notes a step that somebody took. It reports whether it is new.
+func (s *steps) learn(k codec.Step) bool {
+	k.Phase = codec.StepKnown
+	if slices.Contains(s.known, k) {
+		return false
+	}
+	s.known = appendStep(s.known, k)
+	return true
+}
+
+// appendStep adds a step; the oldest goes when there are too many.
+func appendStep(all []codec.Step, k codec.Step) []codec.Step {
+	if len(all) >= MaxSteps {
+		all = slices.Delete(all, 0, 1)
+	}
+	return append(all, k)
+}
+
+// takeSteps takes the steps that are due. It runs while no loop is in a turn.
+func (n *Node) takeSteps(now int64) {
+	n.mu.Lock()
+	due := n.steps.due
+	n.steps.due = nil
+	n.mu.Unlock()
+	for _, k := range due {
+		if k.From == n.steps.number.Load() {
+			n.takeStep(now, k)
+		}
+	}
+}
+
+func (n *Node) takeStep(now int64, k codec.Step) {
+	st := store.Step{Old: k.Old, New: k.New, Least: k.Least}
+	change := func(r *codec.Record) { st.Record((*store.Record)(r)) }
+	if n.weak&WithoutMap != 0 {
+		change = func(*codec.Record) {}
+	} else if k.Old != k.New {
+		n.store.Step(st)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	by := int64(k.New - k.Old)
+	n.clock.step(by)
+	s := &n.steps
+	s.number.Store(k.To)
+	s.taken = appendStep(s.taken, k)
+	s.learn(k)
+	n.counters.steps.Add(1)
+	n.ring.restamp(k.To, st.Stamp, change)
+	n.relay.restamp(k.To, change)
+	for _, t := range n.streams {
+		t.stamp.Store(st.Stamp(t.stamp.Load()))
+	}
+	for _, m := range n.members {
+		m.offset -= by
+		if by != 0 {
+			m.floor, m.roots = codec.Version{}, roots{}
+		}
+	}
+	if by != 0 {
+		n.join.floor = codec.Version{}
+		n.verdict.restart(n.clock.Cluster(now))
+		n.out.change(Change{ID: n.id, Old: Self, New: Self, Reason: "the time was stepped by " + (time.Duration(by) * time.Millisecond).String() + " to that of a larger group"})
+		n.wish()
+	}
+	k.Phase = codec.StepTaken
+	for _, l := range n.links {
+		l.restamp(k.To, change)
+		if l.member != nil {
+			n.send(now, l, func(b []byte) []byte { return codec.AppendStep(b, k) })
+			n.hold(now, l)
+			l.heldAt = now
+		}
+	}
+	n.beatSoon()
+}
+
+// restamp maps what a link holds beside the ring, and gives up its repair.
+func (l *Link) restamp(number uint32, change func(*codec.Record)) {
+	s := &l.out
+	s.repair.clear()
+	_ = codec.RestampBatches(s.frame, number, change) // this node wrote it
+}
+
+// restamp maps the records of the ring to the time of a step.
+func (r *Ring) restamp(number uint32, stamp func(uint64) uint64, change func(*codec.Record)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.step = number
+	r.stamp.Store(stamp(r.stamp.Load()))
+	for _, c := range r.chunks {
+		_ = codec.RestampBatches(c.buf, number, change) // this node wrote it
+	}
+}
+
+// restamp maps the batches of the log.
+func (r *relay) restamp(number uint32, change func(*codec.Record)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.log {
+		_ = codec.RestampBatches(r.log[i].frame, number, change) // this node wrote it
+	}
+}
+
+// present maps a run of records, and registers that came with it, from the time of an older step to that of the last. It
+// reports false when it cannot: the step is none of this node's.
+func (n *Node) present(number uint32, run []byte, registers ...*codec.Version) (ok bool, err error) {
+	s := &n.steps
+	if number == s.number.Load() || n.weak&(WithoutStep|WithoutMap) != 0 {
+		return true, nil
+	}
+	i := slices.IndexFunc(s.taken, func(k codec.Step) bool { return k.From == number })
+	if i < 0 {
+		return false, nil
+	}
+	for _, k := range s.taken[i:] {
+		if k.Old == k.New {
+			continue
+		}
+		st := store.Step{Old: k.Old, New: k.New, Least: k.Least}
+		if err := codec.Restamp(run, func(r *codec.Record) { st.Record((*store.Record)(r)) }); err != nil {
+			return false, err
+		}
+		for _, v := range registers {
+			*v = codec.Version(st.Version(store.Version(*v)))
+		}
+	}
+	n.counters.restamped.Add(1)
+	return true, nil
+}
