@@ -150,7 +150,7 @@ func TestR7_TwoGroupsThatMeetBecomeOneWhateverTheirClocksSay(t *testing.T) {
 	}{{"+1h", hour}, {"-1h", -hour}, {"1970", to1970}, {"+3s", 3000}, {"-5s", -5000}} {
 		for _, size := range [][2]int{{1, 1}, {3, 1}, {1, 3}, {3, 2}, {2, 2}} {
 			t.Run(fmt.Sprintf("%s, %d and %d", c.name, size[0], size[1]), func(t *testing.T) {
-				for seed := range uint64(3) {
+				for seed := range uint64(*stepSeeds/20 + 1) {
 					w := groups(t, seed, size[0], size[1], c.skew, 0)
 					if wrong := meet(t, w, size[0]); wrong != "" {
 						t.Fatalf("seed %d: %s", seed, wrong)
@@ -179,7 +179,7 @@ func TestR7_NegativeControls(t *testing.T) {
 // member held must not win over them, whoever it meets first.
 func TestR7_AMemberThatWasAwayTakesTheStepsThatItMissed(t *testing.T) {
 	for _, skew := range []int64{hour, -hour, to1970} {
-		for seed := range uint64(6) {
+		for seed := range uint64(*stepSeeds/7 + 1) {
 			w := groups(t, seed, 4, 3, skew, 0)
 			away := w.Hosts[6]
 			for _, h := range w.Hosts { // who has not stamped steps by R6
@@ -231,7 +231,7 @@ func TestR7_AMemberThatWasAwayTakesTheStepsThatItMissed(t *testing.T) {
 // TestR7_WritesGoOnWhileGroupsMeet: batches of the older step are under way when a group steps, on meshes that are not full.
 func TestR7_WritesGoOnWhileGroupsMeet(t *testing.T) {
 	restamped := uint64(0)
-	for seed := range uint64(10) {
+	for seed := range uint64(*stepSeeds/5 + 1) {
 		w := groups(t, seed, 3+int(seed%2), 2, hour, 0)
 		if seed%3 == 1 {
 			w.Apart(w.Hosts[0], w.Hosts[len(w.Hosts)-1])
@@ -267,7 +267,7 @@ func TestR7_ManyGroupsUnderTrouble(t *testing.T) {
 	}
 }
 
-var stepSeeds = flag.Int("stepseeds", 40, "how many seeds of groups whose clocks are apart to run")
+var stepSeeds = flag.Int("stepseeds", 15, "how many seeds of groups whose clocks are apart to run; of some scenes a part of that")
 
 func manyGroups(t *testing.T, seed uint64, weak peer.Weakness) string {
 	w := mesh(t, seed, 0)
