@@ -69,11 +69,12 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 	if len(key)+len(value) == 0 {
 		return
 	}
-	pages := &sh.env.memory.pages
+	pages, log := &sh.env.memory.pages, &sh.logs[sh.logAt(e.at)]
 	var last []byte
 	for len(key)+len(value) > 0 {
 		page := pages.take()
 		sh.pages++
+		log.pages++
 		sh.grown = true
 		if last == nil {
 			e.page = page
@@ -90,7 +91,7 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 
 // freePages gives the pages of a large entry back, those in a row together.
 func (sh *shard) freePages(e *entry) {
-	pages := &sh.env.memory.pages
+	pages, log := &sh.env.memory.pages, &sh.logs[sh.logAt(e.at)]
 	first, n := e.page, 0
 	for page := e.page; page != 0; {
 		if page != first+uint32(n) {
@@ -99,10 +100,34 @@ func (sh *shard) freePages(e *entry) {
 		}
 		n++
 		sh.pages--
+		log.pages--
 		page = binary.LittleEndian.Uint32(pages.at(page))
 	}
 	if n > 0 {
 		pages.give(first, n)
 	}
 	e.page = 0
+}
+
+// takePages counts the pages of a large entry that went from one log to another.
+func (sh *shard) takePages(e *entry, from, to uint8) {
+	if e.page != 0 && from != to {
+		n := sh.pageCount(e)
+		sh.logs[from].pages -= n
+		sh.logs[to].pages += n
+	}
+}
+
+// pagesIn counts the pages of the large entries of a segment.
+func (sh *shard) pagesIn(s uint32) (n int) {
+	if sh.logs[sh.about(s).log].pages == 0 {
+		return 0
+	}
+	var e entry
+	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
+		if sh.load(at, &e); e.page != 0 {
+			n += sh.pageCount(&e)
+		}
+	}
+	return n
 }

@@ -20,6 +20,7 @@ type entry struct {
 	flags    uint8
 	ghost    bool // evicted: no key, no value
 	wide     bool // its node ids are in full
+	wanted   bool // it was asked for as a ghost: it belongs in the main log
 
 	at       loc     // 0: not there yet
 	cell     *uint64 // its cell of the index; nil: not looked up

@@ -1,35 +1,147 @@
 package store
 
-// Eviction is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", 2024), a segment at a time. The log has entries in the
-// order they came; the hand goes through it from old to new. An entry with a hit since the hand last came by loses the
-// mark and stays, in its order: it moves to the segment in front of the hand. One without is evicted. The segment is free
-// then. New entries come unmarked, so what is read once and never again goes first; but one that comes back while its ghost
-// is there comes marked, as S3-FIFO has it: a ghost is a memory of having been wanted.
+// Eviction is S3-FIFO in outline (Yang et al., "FIFO queues are all you need for cache eviction", 2023), a segment at a time.
+// What is new lies in the trial log; what was wanted again, and what was there when there was room, in the main log.
+//
+//   - From the trial log the oldest segment is emptied: an entry that was hit goes on to the main log, another is evicted.
+//   - From the main log the oldest segment is emptied while the trial log has less than its share: an entry with hits loses
+//     one and goes to the end, another is evicted. That one of the trial log takes its place is earned, so what is read once
+//     and never again, be it a scan or a loop larger than the cache, leaves the main log as it is.
+//   - A key that comes back while its ghost is there goes to the main log. Its ghost tells which log lost it, and that log's
+//     share grows: as in ARC (Megiddo and Modha, "ARC: A self-tuning, low overhead replacement cache", 2003) what a log
+//     loses counts the more, the less it loses. So the trial log is small where the popular stay the same, and most of the
+//     store where they change.
+//   - A main log that is full takes only as much as the trial log pays for with what it gives up: an entry without a hit has
+//     then been so for longer than a ghost is kept, and not only since the last loser of the same fight.
+//   - Of each few segments one is emptied from the main log for nothing, to find what is no longer wanted.
+type trial struct {
+	share   int64     // of the two logs, in 1/shareUnit
+	credit  int64     // bytes that a full main log still takes
+	emptied int       // segments of the trial log
+	lost    [2]uint32 // entries evicted of late, by log
+}
 
 // over tells whether the store holds more than it may.
 func (s *Store) over() bool      { return s.env.over() }
 func (v *env) over() bool        { return v.memory.used.Load() > v.maxBytes }
 func (sh *shard) borrowed() bool { return sh.bytes() > sh.env.share }
 
-// evict empties the segment at the hand but for what was hit; with force all of it. The entry that lies at sh.spare stays.
-// It returns how many entries were evicted.
+// evict empties the segment whose turn it is but for what was hit; with force all of it. The entry that lies at sh.spare
+// stays. It returns how many entries were evicted.
 func (sh *shard) evict(force bool, now uint64) int {
-	l := &sh.logs[logMain]
-	s := l.hand
-	if s == 0 || s == l.last {
-		s, l.keep = l.first, 0
+	before := sh.evictions
+	sh.fillMain()
+	turn, other := logTrial, logMain
+	if sh.logBytes(logTrial) <= sh.trialBytes() {
+		turn, other = other, turn
 	}
+	if !sh.emptyOldest(turn, force, now) || force && sh.evictions == before {
+		sh.emptyOldest(other, force, now)
+	}
+	sh.limitGhosts(now)
+	return int(sh.evictions - before)
+}
+
+// emptyOldest empties the oldest segment of a log; false if there is none.
+func (sh *shard) emptyOldest(log int, force bool, now uint64) bool {
+	s, why := sh.logs[log].first, drainCold
 	if s == 0 {
-		return 0
+		return false
 	}
-	l.hand = sh.about(s).next
-	before, why := sh.evictions, drainCold
 	if force {
 		why = drainAll
 	}
 	sh.drain(s, why, now)
-	sh.limitGhosts(now)
-	return int(sh.evictions - before)
+	if log == logTrial {
+		sh.trial.credit = min(sh.trial.credit+sh.segmentBytes(1)/creditShare, sh.segmentBytes(creditMost))
+		if sh.trial.emptied++; sh.trial.emptied%exploreEvery == 0 {
+			sh.emptyOldest(logMain, false, now)
+		}
+	}
+	return true
+}
+
+// logBytes is what the segments of a log take, and the pages of its large entries.
+func (sh *shard) logBytes(n int) int64 {
+	l := &sh.logs[n]
+	return sh.segmentBytes(l.segments) + int64(l.pages)*sh.env.memory.pages.cost
+}
+
+// trialBytes is what the trial log may have of both.
+func (sh *shard) trialBytes() int64 {
+	both := sh.logBytes(logTrial) + sh.logBytes(logMain)
+	return max(both/shareUnit*sh.trial.share+both%shareUnit*sh.trial.share/shareUnit, sh.segmentBytes(1))
+}
+
+// fillMain gives the oldest segments of the trial log, as they are, to a main log that has room for them: a few, for a
+// trial log grows by one at a time.
+func (sh *shard) fillMain() {
+	l := &sh.logs[logTrial]
+	for range fillMost {
+		s := l.first
+		rest := sh.logBytes(logTrial) - sh.segmentBytes(1)
+		if s == l.last || rest <= sh.trialBytes()+sh.slack() {
+			return
+		}
+		pages := sh.pagesIn(s)
+		if rest-int64(pages)*sh.env.memory.pages.cost <= sh.trialBytes()+sh.slack() {
+			return
+		}
+		sh.delist(s)
+		sh.enlist(s, logMain, 0)
+		l.pages -= pages
+		sh.logs[logMain].pages += pages
+	}
+}
+
+// slack is how much more than its share the trial log keeps of what main has room for: the logs grow and shrink by whole
+// segments, and that must not carry what nobody wanted into main.
+func (sh *shard) slack() int64 { return sh.segmentBytes(3) / 2 }
+
+// mainTakes tells whether an entry that was wanted again goes to the main log. If that is full, it costs credit.
+func (sh *shard) mainTakes(size int) bool {
+	if sh.logBytes(logTrial) > sh.trialBytes()+sh.slack() {
+		return true
+	}
+	if sh.trial.credit <= 0 {
+		return false
+	}
+	sh.trial.credit -= int64(size)
+	return true
+}
+
+// part marks the ghost of an entry that a log lost.
+func (sh *shard) part(e *entry, log uint8) {
+	*e.cell &^= allHits
+	if log == logMain {
+		*e.cell |= oneHit
+	}
+	lost := &sh.trial.lost
+	if lost[log]++; int(lost[logMain]+lost[logTrial]) > max(sh.ghosts, lostLeast) {
+		lost[logMain] /= 2
+		lost[logTrial] /= 2
+	}
+}
+
+// welcome takes the mark off a ghost whose key is written again. When it was wanted, not deleted, the log that lost it
+// grows: by an entry or, where there are many ghosts, less, times the losses of the other log for each of its own.
+func (sh *shard) welcome(e *entry, wanted bool) {
+	log, other := logTrial, logMain
+	if *e.cell&allHits != 0 {
+		log, other = logMain, logTrial
+	}
+	*e.cell &^= allHits
+	if !wanted {
+		return
+	}
+	e.wanted = sh.mainTakes(e.size)
+	lost := &sh.trial.lost
+	times := min(max(int64(lost[other])/max(1, int64(lost[log])), 1), timesMost)
+	step := shareUnit / int64(max(1, sh.keys, ghostsFew*sh.ghosts)) * times
+	if log == logMain {
+		step = -step
+	}
+	sh.trial.share = min(max(sh.trial.share+step, trialLeast), trialMost)
 }
 
 // What drain does with an entry.
@@ -39,9 +151,10 @@ const (
 	drainAll         // evicts it
 )
 
-// drain moves the entries of a segment that are to stay to the segment in front of it, and gives it back.
+// drain moves the entries of a segment that are to stay, and gives it back.
 func (sh *shard) drain(s uint32, why int, now uint64) {
-	l := &sh.logs[sh.about(s).log]
+	log := sh.about(s).log
+	l := &sh.logs[log]
 	if l.keep == s {
 		l.keep = 0
 	}
@@ -49,15 +162,26 @@ func (sh *shard) drain(s uint32, why int, now uint64) {
 	var e entry
 	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
 		sh.visit(at, &e)
-		if why != drainTidy {
-			hot := why == drainCold && *e.cell&visited != 0
-			*e.cell &^= visited
-			if !hot && at != sh.spare && e.flags&gone == 0 {
-				sh.evictEntry(&e, now)
-				continue
-			}
+		if why == drainTidy {
+			sh.move(&e, log, true)
+			continue
 		}
-		sh.move(&e)
+		hits := *e.cell & allHits
+		if (hits == 0 || why == drainAll) && at != sh.spare && e.flags&gone == 0 {
+			sh.evictEntry(&e, now)
+			continue
+		}
+		to := log
+		switch {
+		case log == logTrial:
+			*e.cell &^= allHits
+			if hits != 0 && sh.mainTakes(size) {
+				to = logMain
+			}
+		case hits != 0:
+			*e.cell -= oneHit
+		}
+		sh.move(&e, to, false)
 	}
 	sh.draining = 0
 	sh.freeSegment(s)
@@ -106,7 +230,9 @@ func (sh *shard) trim(spare loc, now uint64) {
 // shed collects what was left, and evicts.
 func (sh *shard) shed(spare loc, now uint64) {
 	sh.spare = spare
+	sh.fillMain()
 	sh.tidy(logMain)
+	sh.tidy(logTrial)
 	sh.tidy(logTombs)
 	for n := 0; n < ownVictims && sh.env.over() && sh.borrowed(); {
 		if sh.index.step(sh.env.memory, sweepCells) { // two tables at a time are the first to go

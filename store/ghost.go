@@ -13,8 +13,9 @@ func (sh *shard) evictEntry(e *entry, now uint64) {
 		sh.freePages(e)
 	}
 	e.ghost, e.keyLen, e.valueLen = true, 0, 0
+	log := sh.logAt(e.at)
 	sh.put(e, false, nil, nil)
-	*e.cell &^= visited
+	sh.part(e, log)
 	sh.attach(e, now)
 	sh.evictions++
 }

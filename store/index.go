@@ -3,8 +3,8 @@ package store
 import "sync/atomic"
 
 // index maps key hashes to where entries lie: open addressing with linear probing, kept in the order of the hash (Amble
-// and Knuth, "Ordered hash tables", 1974). A cell holds a tag, the top bits of what the shard's number left of the hash; a
-// bit that a hit sets; and the place of the entry. 0 is an empty cell. The home of a tag is its proportional place in the
+// and Knuth, "Ordered hash tables", 1974). A cell holds a tag, the top bits of what the shard's number left of the hash; the
+// hits, counted up to 3; and the place of the entry. 0 is an empty cell. The home of a tag is its proportional place in the
 // table, so the cells of the whole table ascend by tag. From this follow:
 //
 //   - A probe for an absent key ends at the first higher tag, not at an empty cell: a load of 7/8 costs four or five cells.
@@ -34,11 +34,13 @@ type table struct {
 const (
 	cellBytes = 8
 	tagBits   = 27
-	placeBits = 64 - tagBits - 1
+	hitBits   = 2
+	placeBits = 64 - tagBits - hitBits
 	tagShift  = 64 - tagBits
 
-	visited   = uint64(1) << placeBits // a hit since the hand of eviction last came by
-	placeMask = visited - 1
+	oneHit    = uint64(1) << placeBits // of an entry: a hit, less those that eviction took; of a ghost: it was in main
+	allHits   = (1<<hitBits - 1) * oneHit
+	placeMask = oneHit - 1
 	tagEnd    = uint64(1) << tagBits
 
 	minHomes      = 16
@@ -234,10 +236,10 @@ func (x *index) reset(m *memory) {
 	*x = index{}
 }
 
-// hit sets the bit of a cell. Readers do it under the read lock; the bit is the only thing they write, and only when it
-// changes, and all of them write the same.
+// hit counts a hit in a cell, up to 3. Readers do it under the read lock; the count is the only thing they write, and only
+// while it changes. Of two at the same time one may be lost.
 func hit(cell *uint64) {
-	if c := atomic.LoadUint64(cell); c&visited == 0 {
-		atomic.StoreUint64(cell, c|visited)
+	if c := atomic.LoadUint64(cell); c&allHits != allHits {
+		atomic.StoreUint64(cell, c+oneHit)
 	}
 }

@@ -56,6 +56,19 @@ const (
 	roomFrom    = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
 	chargeShare = 4        // what the caller holds beside the store may take 1/4 of the budget
 
+	// Eviction (evict.go).
+	shareUnit    = 1 << 32
+	trialStart   = shareUnit / 10     // share of the trial log at first,
+	trialLeast   = shareUnit / 40     // at least
+	trialMost    = shareUnit / 10 * 9 // and at most
+	timesMost    = 30                 // entries that a ghost moves the share by at most
+	ghostsFew    = 4                  // where there are more ghosts than an entry for each so many, one moves it less
+	lostLeast    = 64                 // entries lost, of which it is counted which log lost them
+	creditShare  = 4                  // the trial log gives up so many segments for one more that a full main log takes
+	creditMost   = 8                  // segments that it takes at once
+	fillMost     = 4                  // segments that go from the trial log to a main log with room at once
+	exploreEvery = 24                 // segments of the trial log, after which one of the main log is emptied besides
+
 	ownVictims     = 13       // segments a write empties under its own lock before it turns to other shards
 	gentlePasses   = 12       // rounds through all shards in which a hit saves an entry
 	victimsPerLock = 32       // tombstones forgotten in another shard at one hold of its lock

@@ -4,11 +4,12 @@ import "encoding/binary"
 
 // A shard keeps its entries in logs: lists of segments, in which entries follow each other in the order they came. New
 // ones are appended to the last segment. An entry that is deleted, or written anew at another size, leaves its place; a
-// segment that all have left goes back at once. Others are drained: their entries move, in order, to the segment in front
-// (keep), and the segment is free. So eviction, which walks a log from old to new, and the collection of left places are
-// one motion, of one hand, and no entry needs a link to the next.
+// segment that all have left goes back at once. Others are drained: their entries move, and the segment is free. Eviction
+// drains the oldest segment of a log, and what stays goes to the end of one; the collection of left places (tidy) drains
+// any, and its entries go to the segment in front (keep), in order. So no entry needs a link to the next.
 const (
-	logMain   = iota // live entries, and dead ones that still have their value
+	logMain   = iota // live entries that were wanted again, and dead ones that still have their value (evict.go)
+	logTrial         // the same, but those that came last
 	logTombs         // tombstones and dead records without value, oldest first (R13)
 	logGhosts        // versions of evicted entries (R16), oldest first
 	logCount
@@ -16,9 +17,10 @@ const (
 
 type log struct {
 	first, last uint32 // segments; 0 is none
-	hand        uint32 // the next to be drained; 0: start at the first
-	keep        uint32 // the one that takes what moves; 0: none yet
+	hand        uint32 // the next that tidy looks at; 0: start at the first
+	keep        uint32 // the one that takes what tidy moves; 0: none yet
 	segments    int
+	pages       int   // of its large entries
 	live        int64 // bytes of the entries that have not left
 }
 
@@ -44,10 +46,18 @@ func (sh *shard) wasted(l *log) int64 { return int64(l.segments)<<sh.env.segment
 
 // addSegment puts a new segment into a log, before another or (0) at the end.
 func (sh *shard) addSegment(n uint8, before uint32) uint32 {
-	l := &sh.logs[n]
 	s := sh.env.memory.segments.take()
+	*sh.about(s) = segment{}
+	sh.enlist(s, n, before)
+	sh.grown = true
+	return s
+}
+
+// enlist puts a segment into a log, before another or (0) at the end.
+func (sh *shard) enlist(s uint32, n uint8, before uint32) {
+	l := &sh.logs[n]
 	a := sh.about(s)
-	*a = segment{next: before, log: n, prev: l.last}
+	a.next, a.log, a.prev = before, n, l.last
 	if before != 0 {
 		a.prev = sh.about(before).prev
 		sh.about(before).prev = s
@@ -60,12 +70,17 @@ func (sh *shard) addSegment(n uint8, before uint32) uint32 {
 		l.first = s
 	}
 	l.segments++
-	sh.grown = true
-	return s
+	l.live += int64(a.live)
 }
 
-// freeSegment takes a segment out of its log and gives it back.
+// freeSegment takes a segment out of its log and gives it back. Nothing lies in it any more.
 func (sh *shard) freeSegment(s uint32) {
+	sh.delist(s)
+	sh.env.memory.segments.give(s, 1)
+}
+
+// delist takes a segment out of its log.
+func (sh *shard) delist(s uint32) {
 	a := sh.about(s)
 	l := &sh.logs[a.log]
 	if a.prev != 0 {
@@ -85,7 +100,7 @@ func (sh *shard) freeSegment(s uint32) {
 		l.keep = 0
 	}
 	l.segments--
-	sh.env.memory.segments.give(s, 1)
+	l.live -= int64(a.live)
 }
 
 // claim takes n bytes of a segment that has them.
@@ -106,7 +121,7 @@ func (sh *shard) room(s uint32, n int) bool {
 // append returns a place of n bytes at the end of a log. It may take a segment, never move anything.
 func (sh *shard) append(log uint8, n int) loc {
 	s := sh.logs[log].last
-	if !sh.room(s, n) {
+	if s == sh.draining || !sh.room(s, n) {
 		s = sh.addSegment(log, 0)
 	}
 	return sh.claim(s, n)
@@ -143,19 +158,23 @@ func (sh *shard) nextIn(s uint32, offset int) (at loc, size int) {
 	return 0, 0
 }
 
-// move carries an entry, loaded, over to a place in front of the segment that is being drained, and mends what names it.
-// Padding stays behind.
-func (sh *shard) move(e *entry) {
+// move carries an entry, loaded, of the segment that is being drained over to the end of a log, or with inFront to a place
+// in front of that segment, and mends what names it. Padding stays behind.
+func (sh *shard) move(e *entry, log uint8, inFront bool) {
 	b := sh.mem[e.at:][:e.size]
 	filled := e.size - padding(b, e.flags, e.size)
 	n := sh.rounded(filled)
-	from := sh.about(sh.draining).log
-	l := &sh.logs[from]
-	if !sh.room(l.keep, n) {
-		l.keep = sh.addSegment(from, sh.draining)
-	}
 	old := *e
-	e.at, e.size = sh.claim(l.keep, n), n
+	if l := &sh.logs[log]; inFront {
+		if !sh.room(l.keep, n) {
+			l.keep = sh.addSegment(log, sh.draining)
+		}
+		e.at = sh.claim(l.keep, n)
+	} else {
+		e.at = sh.append(log, n)
+		sh.takePages(e, sh.about(sh.draining).log, log)
+	}
+	e.size = n
 	to := sh.mem[e.at:][:n]
 	copy(to, b)
 	if n != old.size {

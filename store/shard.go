@@ -38,7 +38,7 @@ type shard struct {
 	mem  []byte // the region of segments
 	bits uint8  // top bits of a hash that name the lock shard
 
-	// Guarded by mu; readers touch only the visited bits of cells. What every operation needs comes first.
+	// Guarded by mu; readers touch only the hits in cells. What every operation needs comes first.
 
 	stale  bool // a step or a flush came that is not applied to every entry yet
 	flown  bool // the flush waits
@@ -58,6 +58,7 @@ type shard struct {
 	pages    int    // in use by large entries
 	lists    [listCount]loc
 	wheel    wheel
+	trial    trial
 
 	keys           int // readable entries, and those whose expiry is due but not yet applied
 	ghosts         int
@@ -75,6 +76,7 @@ const shardBytes = int64(unsafe.Sizeof(shard{}))
 func (sh *shard) init(v *env, a *aim, bits int, base, tables []uint64) {
 	sh.env, sh.aim, sh.mem, sh.bits = v, a, v.memory.segments.mem, uint8(bits)
 	sh.leaves.init(v.leafBits-uint(bits), base, tables)
+	sh.trial.share = trialStart
 	sh.publish()
 }
 
@@ -187,7 +189,7 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	var value []byte
 	if takeV {
 		if e.ghost {
-			hit(e.cell)
+			sh.welcome(e, r.Flags&Deleted == 0)
 		}
 		e.take(r)
 		if e.flags&(Deleted|bare) == 0 {
@@ -227,13 +229,16 @@ func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 	n := sh.inline(e)
 	need := body + n
 	oldAt, oldSize := e.at, e.size
-	if log := e.log(); e.at == 0 || sh.about(sh.segmentOf(e.at)).log != log || need > e.size || e.size-need > e.size/8+8 {
+	if log := sh.log(e); e.at == 0 || sh.logAt(e.at) != log || need > e.size || e.size-need > e.size/8+8 {
 		e.size = sh.rounded(need)
 		e.at = sh.append(log, e.size)
 	}
 	b := sh.mem[e.at:][:e.size]
 	if keep {
 		copy(b[body:need], sh.mem[from:from+n])
+		if oldAt != 0 {
+			sh.takePages(e, sh.logAt(oldAt), sh.logAt(e.at))
+		}
 	} else if !e.ghost {
 		sh.writeBody(e, b[body:need], key, value)
 	}
@@ -253,15 +258,20 @@ func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 }
 
 // log returns the log that the entry belongs in.
-func (e *entry) log() uint8 {
+func (sh *shard) log(e *entry) uint8 {
 	switch {
 	case e.ghost:
 		return logGhosts
 	case e.tombstone():
 		return logTombs
+	case e.wanted, e.at != 0 && sh.logAt(e.at) == logMain:
+		return logMain
 	}
-	return logMain
+	return logTrial
 }
+
+// logAt returns the log in which a place lies.
+func (sh *shard) logAt(at loc) uint8 { return sh.about(sh.segmentOf(at)).log }
 
 // tombstone tells a deletion, or a dead record without value, for which nothing is left to wait but the horizon. A record
 // that came without its value, and whose expiry is ahead, waits for that.

@@ -118,7 +118,7 @@ func (sh *shard) verifyLeaves(want []uint64) error {
 // verifyLog goes through the segments of a log and adds up its entries.
 func (sh *shard) verifyLog(n int, t *tally) error {
 	l := &sh.logs[n]
-	live, segments, prev := int64(0), 0, uint32(0)
+	live, segments, prev, pages := int64(0), 0, uint32(0), t.pages
 	hand, keep := l.hand == 0, l.keep == 0
 	for s := l.first; s != 0; prev, s = s, sh.about(s).next {
 		a := sh.about(s)
@@ -140,8 +140,8 @@ func (sh *shard) verifyLog(n int, t *tally) error {
 		}
 		live += int64(there)
 	}
-	if l.last != prev || l.segments != segments || l.live != live || !hand || !keep {
-		return fmt.Errorf("%d segments to %d, %d bytes: %+v", segments, prev, live, *l)
+	if pages = t.pages - pages; l.last != prev || l.segments != segments || l.pages != pages || l.live != live || !hand || !keep {
+		return fmt.Errorf("%d segments to %d, %d pages, %d bytes: %+v", segments, prev, pages, live, *l)
 	}
 	return nil
 }
@@ -152,8 +152,8 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 	switch {
 	case e.cell == nil:
 		return fmt.Errorf("the index does not know it: %+v", e)
-	case int(e.log()) != log:
-		return fmt.Errorf("it belongs in log %d: %+v", e.log(), e)
+	case int(sh.log(&e)) != log:
+		return fmt.Errorf("it belongs in log %d: %+v", sh.log(&e), e)
 	case e.flags&counted != 0 && e.flags&(Deleted|dead) != 0:
 		return fmt.Errorf("gone and in the digest: %+v", e)
 	case sh.bits > 0 && &sh.env.shards[e.hash>>(64-sh.bits)] != sh:
@@ -179,7 +179,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		if waits && !sh.wheel.finds(list, e.expiry()) {
 			return fmt.Errorf("the wheel at %d misses it on list %d: %+v", sh.wheel.tick, list, e)
 		}
-		if dying := e.flags&dead != 0 && log == logMain; awaits(list) != waits || (list == listDying) != dying {
+		if dying := e.flags&dead != 0 && log <= logTrial; awaits(list) != waits || (list == listDying) != dying {
 			return fmt.Errorf("on list %d: %+v", list, e)
 		}
 	}
