@@ -18,7 +18,7 @@
 //  7. The update to send is returned; nothing is called under the lock.
 //
 // A record of another node takes the same way through Merge, with its version in place of step 3 (merge.go). A read
-// takes the read lock, appends the value to the caller's buffer and sets one bit (read.go).
+// takes the read lock, appends the value to the caller's buffer and counts the hit in two bits (read.go).
 //
 // What time asks for is done by Sweep, which the node's ticker calls, in slices: due expiries, found by a timing wheel
 // (expire.go); values of dead records and old tombstones, oldest first (tombstone.go).
@@ -28,8 +28,8 @@
 // Entries lie in mapped memory that the collector knows nothing of (memory.go): no Go pointer an entry, so its work does
 // not grow with their number.
 //
-//	shard   index    cells of 8 bytes, in the order of the hash: tag 27 bits, hit 1, place 36; load 0.7 to 0.875
-//	        logs     main, tombstones, ghosts: lists of segments of 1 to 32 KiB (1/64 of the shard's share)
+//	shard   index    cells of 8 bytes, in the order of the hash: tag 27 bits, hits 2, place 35; load 0.7 to 0.875
+//	        logs     trial, main, tombstones, ghosts: lists of segments of 1 to 32 KiB (1/64 of the shard's share)
 //	        segment  entries one after another, as they came; the last takes new ones
 //	        lists    rings through the entries that have an expiry: the wheel, and those that died
 //	        sums     fingerprints of the shard and of its leaves, by epoch
@@ -42,8 +42,8 @@
 // With its cell, 9.1 to 11.4 bytes, a plain entry takes 30 to 32 bytes beyond key and value. A large one keeps what is not
 // a whole page here and the rest in a chain of pages of at most 4 KiB.
 //
-// Space comes back in three ways, each of bounded work: a segment that all entries left goes at once; the hand of
-// eviction empties whole segments; where more than a quarter of a log was left, the emptiest of a few segments moves
+// Space comes back in three ways, each of bounded work: a segment that all entries left goes at once;
+// eviction empties whole segments, the oldest of the trial log or of the main log (evict.go); where more than a quarter of a log was left, the emptiest of a few segments moves
 // together with the next. Nothing moves but under the shard's lock, and nobody outside holds a place.
 //
 // # Rules

@@ -63,7 +63,7 @@ func run(s settings, out string) error {
 		}
 		modules = append(modules, m.Module)
 	}
-	r := report.BeginWatched(out, "The store beside other caches: time", modules)
+	r := report.Begin(out, "The store beside other caches: time", modules)
 	r.Text("Zipf 0.99 over %d keys of 16 bytes, values of 64 bytes, all present; ns an operation, all processors of the column at", s.keys)
 	r.Text("work at once. %d runs with the caches in turn, each in a process of its own, %s a benchmark. Covey's store has versions,", s.runs, s.benchtime)
 	r.Text("expiry, eviction and digests on. HotKey: everybody wants one key. DuringWalk: another goroutine walks all entries meanwhile.")

@@ -67,10 +67,8 @@ func run(s settings, out string) error {
 	for _, m := range s.makers {
 		modules = append(modules, m.Module)
 	}
-	r, err := report.Begin(out, "The store beside other caches: hit ratios", modules)
-	if err != nil {
-		return err
-	}
+	r := report.Begin(out, "The store beside other caches: hit ratios", modules)
+	r.Text("What a cache keeps does not depend on the load of the machine.\n")
 	traces := load(r, s)
 	alone := plan(s, traces)
 	for _, equal := range s.equal {

@@ -1,10 +1,9 @@
 // Package report writes what a comparison found, as Markdown: what is compared, in which versions, on which machine,
 // when, at which commit, how busy the machine was, and the tables.
 //
-// A time that is kept was measured on a machine that did nothing else. So a report of times that goes to a file is refused
-// while others work (Begin); one of bytes and processor time is not (BeginAnyLoad). Every report ends with the share of the
-// processors' time that went to others while it was made. A program that watches that itself, piece by piece (Others), may
-// begin at any load.
+// A time that is kept was measured on a machine that did nothing else: a program of times watches that itself, piece by piece
+// (Others). Bytes, processor time and hit ratios are the same at any load. Every report ends with the share of the
+// processors' time that went to others while it was made.
 package report
 
 import (
@@ -20,7 +19,7 @@ import (
 	"time"
 )
 
-// quietLoad is the load average of a minute below which a machine counts as quiet.
+// quietLoad is the load average of a minute below which a machine is called quiet.
 const quietLoad = 1.0
 
 // Report is one. Begin makes it, Text and Table add to it, End writes the file.
@@ -34,31 +33,19 @@ type Report struct {
 
 // Path declares the flag -o of a program, to be parsed before Begin.
 func Path() *string {
-	return flag.String("o", "", "also write the Markdown to this `file`; times only on a quiet machine")
+	return flag.String("o", "", "also write the Markdown to this `file`")
 }
-
-// Begin prints the head. title is what is compared; modules are the libraries of it. With a path it is an error to begin
-// while the machine is busy.
-func Begin(path, title string, modules []string) (*Report, error) {
-	load, err := loadAverage()
-	if err == nil && path != "" && load >= quietLoad {
-		return nil, fmt.Errorf("the load of this machine is %.2f: wait until it is below %.1f, or leave out -o", load, quietLoad)
-	}
-	return begin(path, title, modules), nil
-}
-
-// BeginWatched is Begin for a program that watches what others do beside each piece that it measures (Others).
-func BeginWatched(path, title string, modules []string) *Report { return begin(path, title, modules) }
 
 // BeginAnyLoad is Begin for a report whose verdicts are over bytes and processor time, which others that work beside it do not
 // change; the report says so.
 func BeginAnyLoad(path, title string, modules []string) *Report {
-	r := begin(path, title, modules)
+	r := Begin(path, title, modules)
 	r.Text("Verdicts are over bytes and processor time, which do not need an idle machine. Times by the clock on the wall do: see the load.\n")
 	return r
 }
 
-func begin(path, title string, modules []string) *Report {
+// Begin prints the head. title is what is compared; modules are the libraries of it.
+func Begin(path, title string, modules []string) *Report {
 	r := &Report{path: path, start: time.Now()}
 	load, err := loadAverage()
 	r.busy = readBusy()

@@ -22,33 +22,9 @@ func TestTheMostRSSIsNotBelowThatOfNow(t *testing.T) {
 	}
 }
 
-func TestABusyMachineGetsNoFile(t *testing.T) {
-	load, err := loadAverage()
-	if err != nil {
-		t.Skip("the load is unknown here")
-	}
+func TestAReportGoesToItsFile(t *testing.T) {
 	path := t.TempDir() + "/report.md"
-	r, err := Begin(path, "a title", nil)
-	if load >= quietLoad {
-		if err == nil {
-			t.Errorf("a report begins at load %v", load)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	end(t, r, path)
-}
-
-func TestAReportOfBytesIsWrittenAtAnyLoad(t *testing.T) {
-	path := t.TempDir() + "/report.md"
-	end(t, BeginAnyLoad(path, "a title", nil), path)
-}
-
-// end adds a line to a report and looks for it in the file.
-func end(t *testing.T, r *Report, path string) {
-	t.Helper()
+	r := Begin(path, "a title", nil)
 	r.Text("a line")
 	if err := r.End(); err != nil {
 		t.Fatal(err)
