@@ -26,7 +26,7 @@ run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 demo: build ## three nodes on this machine: set on one, read on the others, members, stop
 	@$(GO) run ./internal/demo -binary bin/covey
 
-test: check race ## vet, gofmt and every test, at most ten minutes on two cores
+test: check race invariants ## vet, gofmt and every test, at most ten minutes on two cores
 	$(GO) test -timeout 3m $$($(GO) list ./... | grep -v '/internal/lab$$')
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
 	$(GO) test -count=1 -timeout 6m ./internal/lab
@@ -45,6 +45,12 @@ race: ## the tests of the packages in which goroutines meet, under the race dete
 	else \
 		echo "without a C compiler there is no race detector: its run is left out"; \
 	fi
+
+invariants: ## the tests of the store, with its structure checked after every call
+	$(GO) test -tags invariants -timeout 4m ./store
+
+model: ## the store beside plain models over SEEDS=2000 random histories each
+	$(GO) test -count=1 -timeout 60m ./store -run 'Model|R1R2R4' -seeds=$(SEEDS)
 
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab
@@ -84,4 +90,4 @@ compare-growth: ## the longest Set on the way to ten million entries (6 min)
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race lab sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean

@@ -42,6 +42,12 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 			s.Delete(key, hash, now, false)
 			s.Set(dst, key, value, hash, now, SetOptions{})
 		}},
+		{"Take and Set", func() {
+			s.Take(dst, key, hash, now, false)
+			s.Set(dst, key, value, hash, now, SetOptions{})
+		}},
+		{"Set of another length", func() { s.Set(dst, key, value[:now%100], hash, now, SetOptions{KeepTTL: true}) }},
+		{"Meta", func() { s.Meta(key, hash, now) }},
 		{"Lookup", func() { s.Lookup(dst, key, hash, now) }},
 		{"Sweep", func() { s.Sweep(now, 1000) }},
 		{"Digest", func() { s.Digest(now) }},

@@ -57,6 +57,48 @@ func TestScanReturnsWhatIsThereThroughout(t *testing.T) {
 	}
 }
 
+// TestRangeSeesWhatIsThereThroughoutOnce ranges in small chunks while keys come and go, values grow and move, and the index
+// changes its size between two chunks.
+func TestRangeSeesWhatIsThereThroughoutOnce(t *testing.T) {
+	for _, shards := range []int{1, 4, 256} {
+		s := newStore(t, Options{Node: 1, Shards: shards, MaxBytes: 32 << 20, Horizon: 1000})
+		fillKeys(t, s, "passing ", 6000)
+		fillKeys(t, s, "stays ", 3000)
+		seen, calls := map[string]int{}, 0
+		homes := s.shards[0].index.cur.homes
+		for shard := range MaxShards {
+			for cursor, done := uint64(0), false; !done; calls++ {
+				var recs []Record
+				recs, _, cursor, done = s.Range(nil, nil, shard, cursor, 300, epoch0)
+				for _, r := range recs {
+					seen[string(r.Key)]++
+				}
+				switch calls {
+				case 200:
+					for i := range 6000 {
+						k := fmt.Appendf(nil, "passing %d", i)
+						s.Delete(k, s.Hash(k), epoch0, false)
+					}
+					s.Sweep(epoch0+2000, 1<<20)
+				case 400:
+					fillKeys(t, s, "new ", 9000)
+				}
+				k := fmt.Append(nil, "stays ", calls%3000)
+				s.Set(nil, k, make([]byte, calls%700), s.Hash(k), epoch0, SetOptions{})
+			}
+		}
+		for i := range 3000 {
+			if k := fmt.Sprint("stays ", i); seen[k] != 1 {
+				t.Fatalf("%d shards: %q was there all the while and was seen %d times", shards, k, seen[k])
+			}
+		}
+		if calls < 800 || s.shards[0].index.cur.homes == homes {
+			t.Errorf("%d shards: %d calls, and no index changed its size", shards, calls)
+		}
+		check(t, s)
+	}
+}
+
 func TestRangeReturnsEveryRecordOfItsShardInChunksOfTheLimit(t *testing.T) {
 	for _, shards := range []int{1, 8, 256} {
 		s := newStore(t, Options{Node: 1, Shards: shards})
