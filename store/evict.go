@@ -190,14 +190,17 @@ func (sh *shard) drain(s uint32, why int, now uint64) {
 // tidy collects left places while they take more than a quarter of a log, from the segment with the most of them among a
 // few, a few segments at a time.
 func (sh *shard) tidy(n int) {
-	l := &sh.logs[n]
+	l, looks := &sh.logs[n], tidyLook
+	if n == logTombs || n == logGhosts {
+		looks = 1 // the oldest are to go first: one segment after another, so that all stay in their order
+	}
 	for range tidyMost {
 		if waste := sh.wasted(l); waste <= sh.segmentBytes(2)+sh.segmentBytes(l.segments)/4 {
 			return
 		}
 		best := uint32(0)
 		s := l.hand
-		for look := 0; look < tidyLook; look++ {
+		for range looks {
 			if s == 0 {
 				s = l.first
 			}
@@ -209,6 +212,9 @@ func (sh *shard) tidy(n int) {
 		l.hand = s
 		if best == 0 {
 			return
+		}
+		if looks == 1 && l.keep != 0 && sh.about(l.keep).next != best {
+			l.keep = 0
 		}
 		sh.drain(best, drainTidy, 0)
 	}

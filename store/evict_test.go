@@ -139,3 +139,49 @@ func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestR13_TheOldestTombstoneIsTheFirstToGo deletes, writes and deletes again, so that many tombstones are renewed and the
+// segments they lie in are emptied: what is first in their log must still be the oldest.
+func TestR13_TheOldestTombstoneIsTheFirstToGo(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 4 << 20})
+	rng := rand.New(rand.NewPCG(1, 13))
+	sh := &s.shards[0]
+	over := 0
+	for i := range 100_000 {
+		k, now := fmt.Append(nil, "k", rng.IntN(30_000)), epoch0+uint64(i)
+		switch h := s.Hash(k); rng.IntN(5) {
+		case 0, 1:
+			s.Delete(k, h, now, true)
+		case 2:
+			merge(s, now, Record{Key: k, Kind: KindString, Flags: ExpiryOnly, ExpireAt: now + 9000, ExpireStamp: now << 16, ExpireNode: 2})
+		default:
+			s.Set(nil, k, k, h, now, SetOptions{})
+		}
+		if i%500 != 0 {
+			continue
+		}
+		s.Sweep(now, 10_000)
+		if sh.tombstoneBytes > s.env.tombstones {
+			over++
+		}
+		var e, first entry
+		if !sh.oldest(logTombs, &first) {
+			continue
+		}
+		if over > 0 && sh.tombstoneBytes > s.env.tombstones && sh.age(&first, now) >= tombstoneMinAge {
+			t.Fatal("over the budget, and an old tombstone is kept")
+		}
+		for g := sh.logs[logTombs].first; g != 0; g = sh.about(g).next {
+			for at, size := sh.nextIn(g, 0); size != 0; at, size = sh.nextIn(g, int(at-sh.start(g))+size) {
+				if sh.load(at, &e); sh.age(&e, now) > sh.age(&first, now)+2*BareAfter { // what died waits that long for its place here
+					t.Fatalf("after %d calls a tombstone of %d ms lies before one of %d ms", i, sh.age(&first, now), sh.age(&e, now))
+				}
+				first = e
+			}
+		}
+	}
+	if over == 0 || s.Counts().Purged == 0 {
+		t.Errorf("the budget of tombstones was not reached: %+v", s.Counts())
+	}
+	check(t, s)
+}

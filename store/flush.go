@@ -167,7 +167,7 @@ func (sh *shard) cover(e *entry, now uint64) {
 	switch {
 	case noV && (noE || e.ghost):
 		sh.forget(e, v.epoch())
-	case noV, noE && e.e != Version{}:
+	case noV && e.v != Version{}, noE && e.e != Version{}:
 		sh.settle(e, now)
 		// What is covered is put back to where a key begins: V to a deletion, E to never, at the zero version.
 		sh.apply(e, &Record{Key: sh.keyOf(e), Flags: Deleted}, noV, noE, now)

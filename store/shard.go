@@ -215,7 +215,7 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	sh.attach(e, now)
 }
 
-// put writes an entry: where it is if it fits there, else to the end of its log. It keeps its key and value, or gets new
+// put writes an entry: where it is if it fits there, else, and where the log is in order of age, to the end of its log. It keeps its key and value, or gets new
 // ones, which may alias its old ones. Nothing else moves.
 func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 	if !keep && e.page != 0 {
@@ -229,7 +229,9 @@ func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 	n := sh.inline(e)
 	need := body + n
 	oldAt, oldSize := e.at, e.size
-	if log := sh.log(e); e.at == 0 || sh.logAt(e.at) != log || need > e.size || e.size-need > e.size/8+8 {
+	log := sh.log(e)
+	// A tombstone that is written anew is the youngest of its log.
+	if e.at == 0 || log == logTombs || sh.logAt(e.at) != log || need > e.size || e.size-need > e.size/8+8 {
 		e.size = sh.rounded(need)
 		e.at = sh.append(log, e.size)
 	}
