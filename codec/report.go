@@ -14,9 +14,10 @@ type MemberReport struct {
 	LastSeen    time.Time `json:"last_seen"`          // wall clock of the answering node
 	RTT         int64     `json:"rtt_us"`             // microseconds
 	Lag         uint64    `json:"lag"`                // updates that the member has not acknowledged yet
+	LagMS       int64     `json:"lag_ms"`             // age of the oldest of them, in milliseconds
 	Synced      bool      `json:"synced"`             // it is ready and has acknowledged all there is
 	Incarnation uint64    `json:"incarnation,string"` // number of its present start; a string, for it is beyond 2^53
-	Offset      int64     `json:"offset_ms"`          // its clock minus ours, in milliseconds
+	Offset      int64     `json:"clock_offset_ms"`    // its clock minus ours, in milliseconds
 	Readiness   string    `json:"readiness"`          // seeking, loading, ready
 }
 
@@ -35,6 +36,7 @@ type InfoReport struct {
 	Commands       uint64  `json:"commands"`   // executed since start
 	RepairedKeys   uint64  `json:"repaired_keys"`
 	DroppedByFloor uint64  `json:"dropped_by_floor"`
+	LagMS          int64   `json:"lag_ms"` // age of the oldest write of this node that a linked peer has not acknowledged, in ms; 0: all have all
 	Evictions      uint64  `json:"evictions"`
 	Connections    int     `json:"connections"` // of clients and peers, open now
 	Security       int     `json:"security"`    // 0: open; 1: a secret is set

@@ -15,8 +15,8 @@ func TestReportsHaveTheFieldsThatScriptsRelyOn(t *testing.T) {
 		strings string
 		others  string
 	}{
-		{MemberReport{}, "id mac addr state last_seen incarnation readiness", "rtt_us lag synced offset_ms"},
-		{InfoReport{}, "id digest release", "version uptime_s ready keys bytes max_memory members commands repaired_keys dropped_by_floor evictions connections security"},
+		{MemberReport{}, "id mac addr state last_seen incarnation readiness", "rtt_us lag lag_ms synced clock_offset_ms"},
+		{InfoReport{}, "id digest release", "version uptime_s ready keys bytes max_memory members commands repaired_keys dropped_by_floor lag_ms evictions connections security"},
 		{VerifyReport{}, "digest since", "converged members differing left_out"},
 	} {
 		b, err := json.Marshal(c.report)

@@ -153,6 +153,7 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 		n.mind.Tick(now)
 		n.beacon.tick(now)
 		n.drain(now)
+		n.watchWall(now)
 		n.store.Sweep(n.cluster.Cluster(now), sweepBudget)
 	}
 	return n.beatLoops(now), gnet.None

@@ -66,7 +66,7 @@ func (n *node) members() []codec.MemberReport {
 		out = append(out, codec.MemberReport{
 			ID: codec.FormatID(m.ID), MAC: codec.FormatMAC(m.ID), Addr: addr.String(), State: m.State.String(),
 			LastSeen: wall.Add(-time.Duration(max(now-m.Seen, 0))).Round(time.Millisecond),
-			RTT:      m.RTT.Microseconds(), Lag: m.Lag, Synced: m.Synced,
+			RTT:      m.RTT.Microseconds(), Lag: m.Lag, LagMS: m.LagAge.Milliseconds(), Synced: m.Synced,
 			Incarnation: m.Incarnation, Offset: m.Offset, Readiness: m.Readiness.String(),
 		})
 	}
@@ -109,6 +109,7 @@ func (n *node) report() codec.InfoReport {
 		Uptime: n.uptime().Seconds(), Ready: ready, Keys: int64(counts.Keys), Bytes: counts.Bytes,
 		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Digest: fmt.Sprintf("%016x", root),
 		Commands: c.commands.Load(), RepairedKeys: seen.Repaired, DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
+		LagMS:       n.mind.Lag(n.clock.now()).Milliseconds(),
 		Connections: int(c.connections.Load()),
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
 		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load(), Overloads: c.overloads.Load(),

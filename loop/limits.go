@@ -107,6 +107,9 @@ const (
 	// warnInterval is the least between two warnings about peers' breaches; the others are counted.
 	warnInterval = time.Second
 
+	// wallOff is by how many ms the wall clock may be off the cluster's time before that is said (R6).
+	wallOff = 250
+
 	// bootTimeout bounds the wait for gnet's first tick.
 	bootTimeout = 5 * time.Second
 

@@ -24,7 +24,10 @@ func (c *Clock) Cluster(mono int64) uint64 {
 // Offset returns how far cluster time is from this machine's own, in ms.
 func (c *Clock) Offset() int64 { return c.offset.Load() / 1e6 }
 
-func (c *Clock) step(ms int64) { c.offset.Add(ms * 1e6) }
+// step moves the clock at mono, not to before 1970: there it would stand still.
+func (c *Clock) step(mono, ms int64) {
+	c.offset.Store(max(c.offset.Load()+ms*1e6, -c.wall*1e6-mono))
+}
 
 // slew moves the clock toward another time, ms away, for as much as may be after dt ns: so little that no time comes twice.
 func (c *Clock) slew(ms, dt int64) {

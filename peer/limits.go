@@ -40,6 +40,7 @@ const (
 	SlewRate       = 500       // ppm, ns for each ms: how fast a clock moves toward the others' (R6)
 	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
 	StepFrom       = 2000      // ms that clocks may be apart before one group steps (R7)
+	MaxMarks       = 256       // moments at which the head of the own stream is known
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	rootsKept      = 8         // (epoch, root) pairs remembered of each member (R18)

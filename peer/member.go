@@ -41,10 +41,11 @@ type Member struct {
 	Incarnation uint64
 	Seen        int64 // boot-time ns when its last byte came; of the node itself: now
 	RTT         time.Duration
-	Offset      int64  // its clock minus ours, in ms
-	Lag         uint64 // updates of ours that it has not acknowledged
-	Synced      bool   // linked, ready, and both have all of the other's that was there
-	Linked      bool   // there is a link with it
+	Offset      int64         // its clock minus ours, in ms
+	Lag         uint64        // updates of ours that it has not acknowledged
+	LagAge      time.Duration // the age of the oldest of them
+	Synced      bool          // linked, ready, and both have all of the other's that was there
+	Linked      bool          // there is a link with it
 }
 
 // member is what the node knows of another. All fields are guarded by Node.mu.

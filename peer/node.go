@@ -78,6 +78,7 @@ type Node struct {
 	beat     beat
 	verdict  verdict
 	steps    steps
+	lag      lag
 	offers   uint64           // counts offers
 	scratch  []handover       // scratch
 	offsets  []int64          // scratch
@@ -264,6 +265,7 @@ func (n *Node) Tick(now int64) {
 	n.dial(now)
 	n.announce(now)
 	n.heartbeats(now, cut)
+	n.lag.note(now, n.ring.Head())
 	n.lastTick = now
 	n.mu.Unlock()
 	if !floor.IsZero() && !store.TooFarAhead(floor.Stamp, n.clock.Cluster(now)) {
@@ -322,7 +324,7 @@ func (n *Node) Members(dst []Member) []Member {
 			RTT: time.Duration(m.rtt), Offset: m.offset, Linked: m.link != nil}
 		if l := m.link; l != nil {
 			s.Seen = max(m.seen, l.touched.Load())
-			s.Lag = l.Backlog()
+			s.Lag, s.LagAge = l.Backlog(), n.lag.age(n.lastTick, l.acked.Load(), n.ring.Head())
 			s.Synced = m.readiness == codec.StateReady && s.Lag == 0 && !l.pulls.owed && m.stream.applied.Load() >= m.head
 		}
 		dst = append(dst, s)

@@ -381,13 +381,16 @@ func TestClockGivesMilliseconds(t *testing.T) {
 	if got := c.Cluster(int64(2*time.Second) + 999_999); got != 3000 {
 		t.Fatal(got)
 	}
-	c.step(-500)
+	c.step(0, -500)
 	if got := c.Cluster(int64(2 * time.Second)); got != 2500 || c.Offset() != -500 {
 		t.Fatal(got, c.Offset())
 	}
-	c.step(-10_000)
+	c.step(0, -10_000)
 	if got := c.Cluster(0); got != 0 {
 		t.Fatal("time before 1970: ", got)
+	}
+	if got := c.Cluster(int64(time.Second)); got != 1000 {
+		t.Fatal("it stands still: ", got)
 	}
 }
 

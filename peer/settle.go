@@ -132,7 +132,7 @@ func (n *Node) seekAgain(now int64) {
 
 // settleTime steps the clock of a node that has not stamped (R6): to its first ready peer's; of two that are equally far
 // the higher id to the lower's, unless only one has stamped. With the first peer the time is settled (R8).
-func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
+func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	j := &n.join
 	defer n.settled.Store(true)
 	if stamped || j.time == timeReady {
@@ -152,7 +152,8 @@ func (n *Node) settleTime(_ int64, m *member, stamped, theirs bool) {
 		return
 	}
 	step := m.offset
-	n.clock.step(step)
+	n.clock.step(now, step)
+	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
 	if told := m.link.told; told > n.steps.number.Load() {
 		n.steps.number.Store(told)
 		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})

@@ -91,7 +91,7 @@ func (n *Node) judgeTime(now int64) bool {
 	}
 	n.catchUp(now)
 	if s.best.To != 0 && now >= s.bestAt && len(s.due) == 0 {
-		if s.best.From == s.number.Load() {
+		if s.best.From == s.number.Load() && gap(n.clock.Cluster(now), s.best.Old) <= 2*StepFrom {
 			s.due = append(s.due, s.best)
 		}
 		s.best = codec.Step{}
@@ -186,7 +186,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	by := int64(k.New - k.Old)
-	n.clock.step(by)
+	n.clock.step(now, by)
 	s := &n.steps
 	s.number.Store(k.To)
 	s.taken = appendStep(s.taken, k)

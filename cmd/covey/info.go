@@ -57,6 +57,7 @@ func figures(r *codec.InfoReport, person bool) *table {
 	t.add("members", strconv.Itoa(r.Members))
 	t.add("digest", r.Digest)
 	t.add("commands", strconv.FormatUint(r.Commands, 10))
+	t.add("lag_ms", strconv.FormatInt(r.LagMS, 10))
 	t.add("repaired_keys", strconv.FormatUint(r.RepairedKeys, 10))
 	t.add("dropped_by_floor", strconv.FormatUint(r.DroppedByFloor, 10))
 	t.add("evictions", strconv.FormatUint(r.Evictions, 10))

@@ -17,7 +17,7 @@ type membersVerb struct {
 
 // Help is the second part of `covey members --help`.
 func (*membersVerb) Help() string {
-	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet; a member is synced when it is ready and has acknowledged them all.
+	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all.
 
 Examples:
 
@@ -48,21 +48,22 @@ func (v *membersVerb) Run(ctx context.Context, p *process) error {
 
 // memberRows has the fields as scripts read them.
 func memberRows(members []codec.MemberReport) *table {
-	t := &table{header: []string{"id", "mac", "addr", "state", "last_seen", "rtt_us", "lag", "synced", "readiness"}}
+	t := &table{header: []string{"id", "mac", "addr", "state", "last_seen", "rtt_us", "lag", "synced", "readiness", "lag_ms", "clock_offset_ms"}}
 	for _, m := range members {
 		t.add(m.ID, m.MAC, m.Addr, m.State, m.LastSeen.Format(time.RFC3339Nano), strconv.FormatInt(m.RTT, 10),
-			strconv.FormatUint(m.Lag, 10), strconv.FormatBool(m.Synced), m.Readiness)
+			strconv.FormatUint(m.Lag, 10), strconv.FormatBool(m.Synced), m.Readiness, strconv.FormatInt(m.LagMS, 10), strconv.FormatInt(m.Offset, 10))
 	}
 	return t
 }
 
 // memberTable has what a person looks for.
 func memberTable(members []codec.MemberReport, now time.Time) *table {
-	t := &table{header: []string{"ID", "ADDRESS", "STATE", "LAST SEEN", "ROUND TRIP", "LAG", "SYNCED"}}
+	t := &table{header: []string{"ID", "ADDRESS", "STATE", "LAST SEEN", "ROUND TRIP", "CLOCK", "LAG", "SYNCED"}}
 	for _, m := range members {
 		seen, trip, synced := ago(now.Sub(m.LastSeen)), fmt.Sprintf("%.2f ms", float64(m.RTT)/1000), "no"
+		clock := fmt.Sprintf("%+d ms", m.Offset)
 		if m.State == "self" {
-			seen, trip = "now", "-"
+			seen, trip, clock = "now", "-", "-"
 		}
 		if m.Synced {
 			synced = "yes"
@@ -70,9 +71,17 @@ func memberTable(members []codec.MemberReport, now time.Time) *table {
 		if m.Readiness != "ready" && m.Readiness != "" {
 			synced = m.Readiness
 		}
-		t.add(m.ID, m.Addr, m.State, seen, trip, strconv.FormatUint(m.Lag, 10), synced)
+		t.add(m.ID, m.Addr, m.State, seen, trip, clock, lagged(&m), synced)
 	}
 	return t
+}
+
+// lagged says how many updates a member has not acknowledged, and for how long.
+func lagged(m *codec.MemberReport) string {
+	if m.LagMS < 1000 {
+		return strconv.FormatUint(m.Lag, 10)
+	}
+	return fmt.Sprintf("%d since %d s", m.Lag, m.LagMS/1000)
 }
 
 // ago says how long ago something was, as exactly as a person cares for.

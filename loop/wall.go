@@ -1,0 +1,42 @@
+package loop
+
+import "time"
+
+// wallWatch notices when this machine's wall clock is not the cluster's time (R6), once for each change. The ticker owns it.
+type wallWatch struct {
+	looked int64 // when, ns
+	said   int64 // by how many ms it was off when that was said; 0: it was right
+}
+
+// changed reports whether it is to be said that the cluster's time is off ms ahead of the wall clock: wrong by more than
+// wallOff, and by another wallOff than was said, or right again.
+func (w *wallWatch) changed(off int64) bool {
+	wrong := max(off, -off) > wallOff
+	switch d := off - w.said; {
+	case wrong && max(d, -d) > wallOff:
+		w.said = off
+		return true
+	case !wrong && w.said != 0 && max(off, -off) <= wallOff/2:
+		w.said = 0
+		return true
+	}
+	return false
+}
+
+// watchWall compares the clocks once a second, when the time is settled.
+func (n *node) watchWall(now int64) {
+	w := &n.wall
+	if now-w.looked < int64(sweepInterval) || !n.mind.Settled() {
+		return
+	}
+	w.looked = now
+	off := int64(n.cluster.Cluster(n.clock.now())) - time.Now().UnixMilli()
+	switch {
+	case !w.changed(off):
+	case w.said == 0:
+		n.log.Info("wall clock agrees with the cluster's time again", "clock_offset_ms", off)
+	default:
+		n.log.Warn("wall clock is not the cluster's time, set the clocks of all machines (NTP); EXPIREAT goes by this one",
+			"clock_offset_ms", off)
+	}
+}

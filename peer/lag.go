@@ -1,0 +1,75 @@
+package peer
+
+import (
+	"slices"
+	"time"
+)
+
+// lag tells how old a write of this node's stream is by its number: each Tick marks the head, if it has moved. Where there
+// are too many marks, neighbours are joined that together span no more than an eighth of their age: the age of a write is
+// known to a Tick and an eighth. So MaxMarks are enough for any time.
+type lag struct {
+	marks []mark // oldest first
+	last  int64  // when the last look was
+}
+
+// mark says of the writes up to seq, from the mark before on, that none is older than since.
+type mark struct {
+	seq   uint64
+	since int64
+	at    int64 // when it was made
+}
+
+// note marks the head of the stream.
+func (g *lag) note(now int64, head uint64) {
+	since, n := g.last, len(g.marks)
+	g.last = now
+	if head == 0 || n > 0 && g.marks[n-1].seq >= head {
+		return
+	}
+	if n >= MaxMarks {
+		g.join(now)
+	}
+	g.marks = append(g.marks, mark{head, since, now})
+}
+
+// join joins neighbours; so many as MaxMarks are never all too far apart.
+func (g *lag) join(now int64) {
+	kept := g.marks[:1]
+	for _, m := range g.marks[1:] {
+		if o := &kept[len(kept)-1]; m.at-o.since <= (now-m.at)/8 {
+			o.seq, o.at = m.seq, m.at
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	g.marks = kept[max(0, len(kept)-MaxMarks+1):]
+}
+
+// age returns how old the oldest write after acked is, at most; 0 when there is none.
+func (g *lag) age(now int64, acked, head uint64) time.Duration {
+	if acked >= head {
+		return 0
+	}
+	i, _ := slices.BinarySearchFunc(g.marks, acked, func(m mark, acked uint64) int {
+		if m.seq <= acked {
+			return -1
+		}
+		return 1
+	})
+	if i == len(g.marks) {
+		return time.Duration(now - g.last)
+	}
+	return time.Duration(now - g.marks[i].since)
+}
+
+// Lag returns the age of the oldest write of this node that a linked peer has not acknowledged, 0 when they all have all.
+func (n *Node) Lag(now int64) (most time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	head := n.ring.Head()
+	for _, l := range n.Links() {
+		most = max(most, n.lag.age(now, l.acked.Load(), head))
+	}
+	return most
+}

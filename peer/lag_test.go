@@ -1,0 +1,67 @@
+package peer
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestTheAgeOfTheOldestWriteThatIsNotAcknowledged(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 8))
+	var g lag
+	var at []int64 // by number, when it was written
+	now := int64(time.Minute)
+	g.note(now, 0)
+	for range 20_000 {
+		for range r.IntN(4) * r.IntN(2) {
+			at = append(at, now+r.Int64N(int64(TickInterval)))
+		}
+		now += int64(TickInterval)
+		g.note(now, uint64(len(at)))
+		if len(g.marks) > MaxMarks {
+			t.Fatalf("%d marks", len(g.marks))
+		}
+		acked := r.IntN(len(at) + 1)
+		if r.IntN(2) == 0 {
+			acked = max(0, len(at)-r.IntN(50))
+		}
+		age := g.age(now, uint64(acked), uint64(len(at)))
+		if acked == len(at) {
+			if age != 0 {
+				t.Fatalf("%v although all is acknowledged", age)
+			}
+			continue
+		}
+		want := time.Duration(now - at[acked])
+		if age < want || age > want+want/8+2*TickInterval {
+			t.Fatalf("%v, want %v", age, want)
+		}
+	}
+	if age := g.age(now+10, uint64(len(at)), uint64(len(at)+1)); age != 10 {
+		t.Fatalf("a write since the last Tick is %v old", age)
+	}
+}
+
+func TestThePeerThatIsFurthestBehindMakesTheLag(t *testing.T) {
+	b := newBench(t)
+	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
+	b.wire(x, y, 1)
+	b.settle()
+	b.pass(2 * time.Second)
+	b.set(x, "k", "v")
+	b.settle()
+	if lag := x.Lag(b.now); lag != 0 {
+		t.Fatalf("%v although the peer has acknowledged", lag)
+	}
+	b.cut(x, y)
+	b.set(x, "k", "w")
+	b.pass(time.Second)
+	if lag := x.Lag(b.now); lag < time.Second || lag > time.Second+TickInterval {
+		t.Fatalf("%v after a second", lag)
+	}
+	for _, m := range x.Members(nil) {
+		if m.ID == y.ID() && (m.LagAge < time.Second || m.Lag != 1) {
+			t.Fatalf("%+v", m)
+		}
+	}
+}
