@@ -284,6 +284,14 @@ func plainCases() map[string]plainCase {
 				"flags": u8(0x60), "kind": u8(1), "key length": u32(3), "value length": u32(5), "content": u32(0xDEADC0DE), "version": ver(0x11, node1),
 			},
 		},
+		"Counter": {
+			bytes: exampleCounter(), example: true,
+			fields: map[string][]byte{"reset": ver(0x11, node1), "content": u32(0xDEADC0DE), "form": u32(1), "number": u64(7)},
+		},
+		"Counter 2": {
+			bytes:  exampleCounter()[32:],
+			fields: map[string][]byte{"stream": u64(0x21), "first": u64(0x31), "order": u64(0x41), "sum": u64(^uint64(1))},
+		},
 		"Listing 2": {
 			bytes: AppendListingEntry(nil, exampleEntry),
 			fields: map[string][]byte{
@@ -292,4 +300,13 @@ func plainCases() map[string]plainCase {
 			},
 		},
 	}
+}
+
+// exampleCounter is the value of a counter. What it means is package store's, whose tests read the same example.
+func exampleCounter() []byte {
+	b := append(ver(0x11, node1), append(u32(0xDEADC0DE), u32(1)...)...)
+	for _, n := range []uint64{7, 0x21, 0x31, 0x41, ^uint64(1)} {
+		b = append(b, u64(n)...)
+	}
+	return b
 }

@@ -2,12 +2,12 @@ package codec
 
 import "encoding/binary"
 
-// Kinds of a record's value.
+// Kinds of a record's value. What they mean is package store's; here a kind is a byte.
 const (
 	KindString  = 1
 	KindCounter = 2
 
-	recordKindMax = KindCounter
+	recordKindMax = 0x7F
 )
 
 // Flags of a Record. They share a byte on the wire with the flags that say which blocks follow.

@@ -86,7 +86,7 @@ func TestARecordCutAnywhereIsRefused(t *testing.T) {
 func TestAMalformedRecordIsRefused(t *testing.T) {
 	says(t, "A record that has no value by its flags has a value length of 0, a FLUSHALL a key length of 0.")
 	says(t, "Bit 0x80 of a record's flags is never on the wire.")
-	says(t, "1 string, 2 counter; 0 only where there is no value")
+	says(t, "1 string, 2 counter; 0 only where there is no value; from 0x80 on refused")
 	room := make([]byte, MaxValue+MaxKey)
 	for name, c := range map[string]struct {
 		flags, kind         byte
@@ -99,7 +99,7 @@ func TestAMalformedRecordIsRefused(t *testing.T) {
 		"a FLUSHALL with a key":     {RecordFlush, 0, 0, 1, 0},
 		"by reference":              {RecordRef, 1, 0, 1, 0},
 		"a value without a kind":    {0, 0, 0, 1, 1},
-		"a kind that is not known":  {0, 3, 0, 1, 1},
+		"a kind from 0x80 on":       {0, 0x80, 0, 1, 1},
 		"a reserved byte":           {0, 1, 1, 1, 1},
 		"a key that is too long":    {0, 1, 0, MaxKey + 1, 1},
 		"a value that is too long":  {0, 1, 0, 1, MaxValue + 1},

@@ -3,7 +3,8 @@ package codec
 import "encoding/binary"
 
 // Restamp lets change map the stamps and the expiry time of each record of a run where it lies: of a Batch, of Records, or
-// of a Stage. change must leave all else as it is, and equal what was equal: the length of a record follows from it. The
+// of a Stage. It may change bytes of a value, and the content hash with them. It must leave all else as it is, and equal what
+// was equal: the length of a record follows from it. The
 // error is ErrRecord; what comes before the record at fault has been changed.
 func Restamp(run []byte, change func(*Record)) error {
 	var r Record
@@ -17,6 +18,7 @@ func Restamp(run []byte, change func(*Record)) error {
 		if r.wireFlags(r.Flags) != run[0] {
 			return ErrRecord
 		}
+		le.PutUint32(run[12:], r.Content)
 		le.PutUint64(run[16:], r.Stamp)
 		b, f := run[recordFixed:], run[0]
 		if f&wireExpiry != 0 {

@@ -1,6 +1,9 @@
 package command
 
-import "covey/codec"
+import (
+	"covey/codec"
+	"covey/store"
+)
 
 // del leaves a tombstone for each key that is there. On a node that is not ready it does so
 // for every key: it cannot be sure that no other node has it (R3, R17). The reply counts the
@@ -30,8 +33,8 @@ func exists(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func typeOf(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	if _, _, ok := t.has(args[1]); ok {
-		return codec.AppendSimple(out, "string"), Done
+	if m, _, ok := t.has(args[1]); ok {
+		return codec.AppendSimple(out, store.TypeName(m.Kind)), Done
 	}
 	return codec.AppendSimple(out, "none"), Done
 }

@@ -83,7 +83,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	n.ring = peer.NewRing(stream, int(cfg.MaxMemory/ringShare))
 	n.store, err = store.New(store.Options{
 		Node: id, MaxBytes: cfg.MaxMemory - cfg.MaxMemory/ringShare,
-		Seed: peer.HashSeed(cfg.Cluster), Horizon: uint64(cfg.Horizon.Milliseconds()),
+		Seed: peer.HashSeed(cfg.Cluster), Horizon: uint64(cfg.Horizon.Milliseconds()), Stream: stream,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)

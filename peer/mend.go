@@ -138,6 +138,10 @@ func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome
 	case store.Applied:
 		r.moved++
 		n.counters.repaired.Add(1)
+	case store.Joined: // who sent it lacks some of what it has become (R27)
+		r.moved++
+		n.counters.repaired.Add(1)
+		r.add(work{hashes: []uint64{hash}})
 	case store.Older:
 		r.add(work{hashes: []uint64{hash}}) // who sent it should be told (R15)
 	case store.Refused:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func records(s *Store, now uint64) []Record {
 			all, _, cursor, done = s.Range(all, nil, shard, cursor, 4096, now)
 		}
 	}
-	slices.SortFunc(all, func(a, b Record) int { return bytes.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b Record) int { return cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(a.Kind, b.Kind)) })
 	return all
 }
 
@@ -63,8 +64,12 @@ func contents(s *Store, now uint64) string {
 	fmt.Fprintf(&b, "flush %v\n", s.Flushed())
 	for _, r := range records(s, now) {
 		value := "-"
-		if v, ok := get(s, now, string(r.Key)); ok {
-			value = fmt.Sprintf("%q", v)
+		get := s.Get
+		if r.Kind&Composite != 0 {
+			get = s.GetField
+		}
+		if v, m, ok := get(nil, r.Key, s.Hash(r.Key), now); ok {
+			value = fmt.Sprintf("%q kind %d content %x", v, m.Kind, r.Content)
 		}
 		fmt.Fprintf(&b, "%q V=%x.%d base=%x.%d E=%x.%d at=%d %s\n", r.Key, r.Stamp, r.Node, r.BaseStamp, r.BaseNode,
 			r.ExpireStamp, r.ExpireNode, r.ExpireAt, value)

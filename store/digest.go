@@ -102,6 +102,10 @@ func (sh *shard) withdraw(e *entry, epoch uint64) (print uint64) {
 		print = e.fingerprint()
 		sh.count(e.hash, end, print)
 	}
+	if own := e.epoch(); own > epoch && print != 0 { // V goes back, with a higher R (R27)
+		sh.count(e.hash, own, -print)
+		print = 0
+	}
 	return print
 }
 

@@ -49,8 +49,8 @@
 // # Rules
 //
 // Numbers are those of the rules of replication. R1, R2: merge.go, entry.go. R3: expire.go, tombstone.go. R4: flush.go. R5, R8: clock.go,
-// merge.go. R7: step.go. R13, R14: tombstone.go. R15: Lookup. R16: ghost.go. R17: Certain. R18: digest.go, leaves.go. R27 (counters) is
-// not here yet.
+// merge.go. R7: step.go. R13, R14: tombstone.go. R15: Lookup. R16: ghost.go. R17: Certain. R18: digest.go, leaves.go. R27: join.go,
+// counter.go, and what a kind of value is: kind.go.
 //
 // The state of a key is a pair of registers, each of which only grows: V with what belongs to it, and E with the expiry
 // time. The flush register covers either by itself: what is at or below it counts as never written. A key whose E is

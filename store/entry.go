@@ -77,7 +77,7 @@ func (e *entry) take(r *Record) {
 // registers returns the record without key and value.
 func (e *entry) registers() Record {
 	r := Record{
-		Kind: e.kind, Flags: e.flags & (Deleted | Keeps), Content: e.content,
+		Kind: e.kind &^ marked, Flags: e.flags & (Deleted | Keeps), Content: e.content,
 		Stamp: e.v.Stamp, Node: e.v.Node,
 		ExpireAt: e.expireAt, ExpireStamp: e.e.Stamp, ExpireNode: e.e.Node,
 	}

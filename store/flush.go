@@ -163,13 +163,13 @@ func (sh *shard) coverLog(l *log, now uint64) {
 // cover applies the flush to an entry.
 func (sh *shard) cover(e *entry, now uint64) {
 	v := sh.flush
-	noV, noE := e.v.Compare(v) <= 0, e.e.Compare(v) <= 0
+	noV, noE := e.v.Compare(v) <= 0 || e.joins() && e.base.Compare(v) < 0, e.e.Compare(v) <= 0
 	switch {
 	case noV && (noE || e.ghost):
 		sh.forget(e, v.epoch())
 	case noV && e.v != Version{}, noE && e.e != Version{}:
 		sh.settle(e, now)
 		// What is covered is put back to where a key begins: V to a deletion, E to never, at the zero version.
-		sh.apply(e, &Record{Key: sh.keyOf(e), Flags: Deleted}, noV, noE, now)
+		sh.apply(e, &Record{Key: sh.keyOf(e), Kind: e.kind & Composite, Flags: Deleted}, noV, noE, now)
 	}
 }

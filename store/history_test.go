@@ -116,6 +116,11 @@ func (h *history) look(key string, epoch uint64) {
 		h.lives[key] = append(lives, last)
 	case !there || last.state == e:
 		return
+	case e.epoch() < last.state.epoch():
+		// V went back, with a higher R (R27): what it replaces goes as of its own epoch.
+		last.from(last.state.epoch(), 0)
+		last = &life{there: true}
+		h.lives[key] = append(lives, last)
 	}
 	if !there {
 		return

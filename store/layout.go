@@ -8,7 +8,7 @@ import "encoding/binary"
 //	 0  2  bytes of the entry, all of it; the top bit: left, nothing is here any more
 //	 2  2  bytes of the key; or ghostKey, largeKey
 //	 4  1  flags
-//	 5  1  kind
+//	 5  1  kind; the top bit: marked (kind.go)
 //	 6  2  number of V's node; or wideNode
 //	 8  8  stamp of V
 //	16  4  content hash

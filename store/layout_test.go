@@ -7,33 +7,6 @@ import (
 	"testing"
 )
 
-// TestAKindIsOneConstant shows that a new kind needs nothing but its number: it is written, read, merged and told apart.
-func TestAKindIsOneConstant(t *testing.T) {
-	const kindField = 200
-	a, b := newStore(t, Options{Node: 1}), newStore(t, Options{Node: 2})
-	r := Record{
-		Key: []byte("hash\x00field"), Value: []byte("v"), Kind: kindField, Content: Content(kindField, false, []byte("v")),
-		Stamp: epoch0 << 16, Node: 1, ExpireStamp: epoch0 << 16, ExpireNode: 1,
-	}
-	if got := merge(a, epoch0, r); got != Applied {
-		t.Fatal(got)
-	}
-	whole, _ := lookup(a, epoch0, "hash\x00field")
-	merge(b, epoch0, whole)
-	if _, m, ok := b.Get(nil, r.Key, b.Hash(r.Key), epoch0); !ok || m.Kind != kindField {
-		t.Error(m, ok)
-	}
-	if r.Kind = KindString; merge(b, epoch0, Record{Key: r.Key, Value: r.Value, Kind: r.Kind, Content: Content(r.Kind, false, r.Value), Stamp: r.Stamp, Node: 1}) == Same {
-		t.Error("kinds are not told apart")
-	}
-	_, ra := a.Digest(epoch0 + 5000)
-	merge(a, epoch0, whole)
-	if _, rb := a.Digest(epoch0 + 5000); ra != rb {
-		t.Error("the same again changes the root")
-	}
-	check(t, a)
-}
-
 // TestNodesBeyondTheTableAreKeptInFull merges records of more nodes than the table of short numbers has places for.
 func TestNodesBeyondTheTableAreKeptInFull(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 1 << 20})

@@ -81,6 +81,11 @@ const (
 	wheelSlotBits = 6 // 64 buckets a level
 	wheelLevels   = 4 // 4 s, 4 min, 4 h, 12 days; what is later waits in one list
 
+	scratchKept = 64 << 10 // bytes of a scratch that is kept
+
+	maxContributions  = 64  // of a counter: who would open one more writes it anew as a SET (R27)
+	mostContributions = 128 // that a counter has after merges: two sides of a split; beyond it the oldest are forgotten
+
 	DefaultScanCount = 10      // keys of a Scan that names no count
 	MaxScanCount     = 100_000 // keys of one Scan
 )

@@ -84,7 +84,7 @@ func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
 	if e.flags&gone != 0 || e.ghost || maxVersion(e.v, e.e).Compare(floor) > 0 {
 		return false
 	}
-	r := Record{Key: key, Kind: e.kind, Flags: Deleted, Content: math.MaxUint32, Stamp: e.v.Stamp, Node: e.v.Node}
+	r := Record{Key: key, Kind: e.kind &^ marked, Flags: Deleted, Content: math.MaxUint32, Stamp: e.v.Stamp, Node: e.v.Node}
 	sh.apply(&e, &r, true, false, now)
 	sh.droppedByFloor++
 	sh.trim(e.at, now)

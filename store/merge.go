@@ -16,7 +16,7 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 	if r.Flags&Flush != 0 {
 		return s.mergeFlush(r.Version(), now)
 	}
-	if !s.fits(r.Key, r.Value) {
+	if !s.fits(r.Key, r.Value) || r.Kind != KindString && !r.fine() {
 		sh.mu.Lock()
 		sh.refused++
 		sh.mu.Unlock()
@@ -38,16 +38,22 @@ func (sh *shard) merge(r *Record, hash, now uint64) Outcome {
 	sh.clock.raise(max(r.Stamp, r.ExpireStamp))
 	// 1. What the flush covers counts as never written, each register for itself (R4).
 	noV, noE := r.Version().Compare(sh.flush) <= 0, r.Expiry().Compare(sh.flush) <= 0
+	if r.Kind != KindString && r.joins() {
+		noV = noV || r.origin().reset.Compare(sh.flush) < 0
+	}
 	if noV && noE {
 		sh.flushed++
 		return Flushed
 	}
 	var e entry
-	if !sh.find(&e, r.Key, hash) {
+	if !sh.findKind(&e, r.Key, hash, r.Kind) {
 		return sh.mergeAbsent(&e, r, now, noV, noE)
 	}
 	// 2. Each register moves if the record's is higher.
 	sh.settle(&e, now)
+	if e.kind|r.Kind != KindString && !r.expiryOnly() && (e.joins() || r.joins()) {
+		return sh.mergeJoin(&e, r, noV, noE, now)
+	}
 	byV := -1
 	if !noV {
 		byV = e.compareV(r)
@@ -88,7 +94,7 @@ func (sh *shard) mergeAbsent(e *entry, r *Record, now uint64, noV, noE bool) Out
 		return NeedRecord
 	}
 	// A key begins as a deletion at the zero version.
-	*e = entry{hash: e.hash, flags: Deleted}
+	*e = entry{hash: e.hash, flags: Deleted, kind: r.Kind}
 	sh.apply(e, r, !noV, !noE, now)
 	return sh.merged(e, noV, now)
 }

@@ -55,10 +55,10 @@ func FuzzMerge(f *testing.F) {
 
 func TestOutcomesHaveNames(t *testing.T) {
 	seen := map[string]bool{}
-	for o := range Refused + 2 {
+	for o := range Joined + 2 {
 		seen[o.String()] = true
 	}
-	if len(seen) != int(Refused)+2 || !seen["need record"] || !seen["unknown outcome"] {
+	if len(seen) != int(Joined)+2 || !seen["need record"] || !seen["unknown outcome"] {
 		t.Error(seen)
 	}
 }

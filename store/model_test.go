@@ -66,11 +66,15 @@ func (m *model) look(key string) {
 	want, ok := m.live(key)
 	k, h := []byte(key), m.hash(key)
 	meta, size, got := m.s.Meta(k, h, m.now)
-	if got != ok || ok && (size != len(want.value) || meta.ExpireAt != want.at || meta.Kind != KindString) || ok && !m.s.Certain(k, h, m.now) {
+	if got != ok || ok && (size != len(want.value) || meta.ExpireAt != want.at || TypeName(meta.Kind) != "string") || ok && !m.s.Certain(k, h, m.now) {
 		m.t.Fatalf("meta of %q at %d: %+v %d %v, want %+v %v", key, m.now, meta, size, got, want, ok)
 	}
 	r, _, there := m.s.Lookup(nil, k, h, m.now)
-	if ok && (!there || string(r.Value) != want.value || r.Content != Content(KindString, false, r.Value) || string(r.Key) != key) {
+	value := r.Value
+	if text := kinds[r.Kind].text; ok && text != nil {
+		value = text(nil, value)
+	}
+	if ok && (!there || string(value) != want.value || r.Content != Content(r.Kind, false, r.Value) || string(r.Key) != key) {
 		m.t.Fatalf("lookup of %q at %d: %+v %v, want %+v", key, m.now, r, there, want)
 	}
 	if again := (SetOptions{NX: true}); ok {

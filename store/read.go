@@ -8,8 +8,8 @@ func (s *Store) Get(dst, key []byte, hash, now uint64) (out []byte, m Meta, ok b
 	sh.rlock(now)
 	var e entry
 	if sh.find(&e, key, hash) && e.readable(now) {
-		dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
-		m = Meta{e.kind, e.v, e.expiry()}
+		dst = sh.text(dst, &e)
+		m = e.meta()
 		ok = true
 		hit(e.cell)
 	}
@@ -23,7 +23,7 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 	sh.rlock(now)
 	var e entry
 	if sh.find(&e, key, hash) && e.readable(now) {
-		m, valueLen, ok = Meta{e.kind, e.v, e.expiry()}, e.valueLen, true
+		m, valueLen, ok = e.meta(), sh.textLen(&e), true
 		hit(e.cell)
 	}
 	sh.mu.RUnlock()
@@ -31,12 +31,12 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 }
 
 // Lookup appends key and value to dst and returns the whole record of a key, be it live, dead or a tombstone (R15).
-// The record's slices alias out.
+// The record's slices alias out. Of a plain and a composite key of the same bytes it returns the plain one's.
 func (s *Store) Lookup(dst, key []byte, hash, now uint64) (r Record, out []byte, ok bool) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
-	if sh.find(&e, key, hash) && !e.ghost {
+	if (sh.find(&e, key, hash) || sh.findKind(&e, key, hash, Composite)) && !e.ghost {
 		r, dst = sh.record(&e, dst, now)
 		ok = true
 	}

@@ -63,7 +63,7 @@ func TestALargeWriteEvictsBeforeItIsMade(t *testing.T) {
 			set(t, s, epoch0, key, string(value[:roomFrom+random.IntN(large-roomFrom)]), SetOptions{})
 			continue
 		}
-		r := Record{Key: []byte(key), Value: value, Content: Content(KindString, false, value), Stamp: (epoch0 + uint64(i)) << stampBits, Node: 2}
+		r := Record{Key: []byte(key), Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: (epoch0 + uint64(i)) << stampBits, Node: 2}
 		r.ExpireStamp, r.ExpireNode = r.Stamp, r.Node
 		if got := merge(s, epoch0+uint64(i), r); got != Applied {
 			t.Fatal(got)

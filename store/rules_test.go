@@ -108,7 +108,7 @@ func TestR2_IncrementKeepsTheTimeToLive(t *testing.T) {
 	for want := int64(42); want < 45; want++ {
 		out, n, r, err := s.Increment(nil, k, h, epoch0+uint64(want), 1)
 		if err != nil || n != want || string(out) != string(r.Value) {
-			t.Fatal(n, err, string(out))
+			t.Fatalf("%d, %v, %q", n, err, out)
 		}
 		if r.Flags != Keeps || (Version{r.BaseStamp, r.BaseNode}) != base.Version() || r.Expiry() != base.Expiry() || r.ExpireAt != epoch0+500 {
 			t.Errorf("increment: %+v", r)
@@ -126,9 +126,13 @@ func TestR2_IncrementKeepsTheTimeToLive(t *testing.T) {
 			t.Error("an increment lost the time to live")
 		}
 	}
-	// A SET at the same time that the increment did not see is older than base: nothing of it counts.
-	if _, _, r, _ := s.Increment(nil, k, h, epoch0+600, 5); r.Flags != 0 || string(r.Value) != "5" {
-		t.Errorf("an increment of a dead key starts anew: %+v", r)
+	// An increment of a dead key starts anew, where all that find it dead do.
+	_, n, r, _ := s.Increment(nil, k, h, epoch0+600, 5)
+	if n != 5 || (Version{r.BaseStamp, r.BaseNode}) != (Version{(epoch0 + 500) << stampBits, 0}) {
+		t.Errorf("an increment of a dead key starts anew: %d, %+v", n, r)
+	}
+	if m, _, ok := s.Meta(k, h, epoch0+100_000); !ok || m.ExpireAt != 0 {
+		t.Error("the time to live of the dead key counts for the one that starts anew", m)
 	}
 }
 

@@ -25,6 +25,7 @@ type env struct {
 	mask        uint64                  // of the key hash: all bits but in tests
 	shards      []shard                 // the first carries the flush in the root
 	floor       atomic.Pointer[Version] // R14; never nil
+	scratch     sync.Pool               // of *scratch
 	charge      charge
 	ahead       atomic.Int64  // bytes that makeRoom evicts for
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
@@ -85,9 +86,12 @@ func (sh *shard) place(at loc) uint64      { return at >> sh.env.memory.grain }
 func (sh *shard) locOf(cell uint64) loc    { return cell & placeMask << sh.env.memory.grain }
 func (sh *shard) segmentBytes(n int) int64 { return int64(n) << sh.env.segmentBits }
 
-// find loads the entry of a key into e and returns whether there is one; if not, e has the hash alone. Equal tags are
+// find loads the entry of a plain key into e and returns whether there is one; if not, e has the hash alone. Equal tags are
 // told apart by the key; a ghost has only the hash.
-func (sh *shard) find(e *entry, key []byte, hash uint64) bool {
+func (sh *shard) find(e *entry, key []byte, hash uint64) bool { return sh.findKind(e, key, hash, 0) }
+
+// findKind is find for a key that is composite or not as those of a kind are.
+func (sh *shard) findKind(e *entry, key []byte, hash uint64, kind uint8) bool {
 	tag := sh.tag(hash)
 	t := sh.index.table(tag)
 	if len(t.cells) > 0 {
@@ -102,7 +106,7 @@ func (sh *shard) find(e *entry, key []byte, hash uint64) bool {
 			at := sh.locOf(c)
 			prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[at])))
 			sh.load(at, e)
-			if e.ghost && e.hash == hash || !e.ghost && sh.hasKey(e, key) {
+			if (e.ghost && e.hash == hash || !e.ghost && sh.hasKey(e, key)) && (e.kind^kind)&Composite == 0 {
 				e.hash, e.cell = hash, &t.cells[p]
 				return true
 			}
@@ -314,7 +318,7 @@ func (sh *shard) weigh(e *entry, sign int) {
 			n += int64(sh.pageCount(e)) * sh.env.memory.pages.cost
 		}
 		sh.tombstoneBytes += n * int64(sign)
-	default:
+	case e.kind&Composite == 0:
 		sh.keys += sign
 	}
 }

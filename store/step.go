@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -55,17 +56,22 @@ func (st *Step) Expiry(at uint64) uint64 {
 // Version maps a register that stands alone: a floor, a flush.
 func (st *Step) Version(v Version) Version { return Version{st.Stamp(v.Stamp), v.Node} }
 
-// Record maps a record. Its encoding stays as long as it was. A kind whose value holds stamps has them mapped here and in
-// restamp.
+// Record maps a record. Its encoding stays as long as it was. The value of a kind that joins holds R (R27), which is mapped
+// where it lies.
 func (st *Step) Record(r *Record) {
 	v, e, base := r.Version(), r.Expiry(), Version{r.BaseStamp, r.BaseNode}
-	st.versions(&v, &e, &base, r.Flags&Keeps != 0)
+	st.versions(&v, &e, &base, r.Flags&Keeps != 0, r.joins())
 	r.Stamp, r.ExpireStamp, r.BaseStamp = v.Stamp, e.Stamp, base.Stamp
 	r.ExpireAt = st.Expiry(r.ExpireAt)
+	if r.joins() && len(r.Value) >= originBytes && st.Back() {
+		binary.LittleEndian.PutUint64(r.Value, base.Stamp)
+		r.Content = Content(r.Kind, false, r.Value)
+	}
 }
 
-// versions maps those of one record. Whether E counts (R2) stays as it was, also where two stamps have become one.
-func (st *Step) versions(v, e, base *Version, keeps bool) {
+// versions maps those of one record. Whether E counts (R2) stays as it was, also where two stamps have become one, but
+// where base is R (R27), which is to be the same everywhere.
+func (st *Step) versions(v, e, base *Version, keeps, joins bool) {
 	order, counts := e.Compare(*v), e.Compare(*base) >= 0
 	*v, *e, *base = st.Version(*v), st.Version(*e), st.Version(*base)
 	switch {
@@ -75,7 +81,7 @@ func (st *Step) versions(v, e, base *Version, keeps bool) {
 		e.Stamp = v.Stamp - 1
 	}
 	switch {
-	case !keeps || counts == (e.Compare(*base) >= 0):
+	case !keeps || joins || counts == (e.Compare(*base) >= 0):
 	case counts:
 		base.Stamp = e.Stamp - 1
 	default:
@@ -149,7 +155,10 @@ func (sh *shard) restampEntry(at loc, st *Step, now uint64) {
 	}
 	b := sh.mem[at:][:e.size]
 	need := e.size - padding(b, e.flags, e.size)
-	st.versions(&e.v, &e.e, &e.base, e.flags&Keeps != 0)
+	st.versions(&e.v, &e.e, &e.base, e.flags&Keeps != 0, e.joins())
+	if e.joins() && !e.bytesless() {
+		sh.restampOrigin(&e)
+	}
 	e.expireAt = st.Expiry(e.expireAt)
 	e.flags &^= counted
 	epoch, expiry := e.epoch(), e.expiry()

@@ -15,6 +15,7 @@ type Store struct {
 	aims   []aim // by shard
 
 	node      atomic.Uint64
+	stream    uint64 // id of this start of the node
 	stamped   atomic.Bool
 	sweepHand atomic.Uint32
 }
@@ -50,6 +51,9 @@ func New(o Options) (*Store, error) {
 	}
 	s.limit = s.most()
 	s.node.Store(o.Node)
+	if s.stream = o.Stream; s.stream == 0 {
+		s.stream = o.Node
+	}
 	return s, nil
 }
 

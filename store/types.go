@@ -5,14 +5,6 @@ import (
 	"errors"
 )
 
-// Kinds of value. To the store a kind is a byte that goes with V and into the content hash: it is kept, merged and told,
-// never interpreted, so a new one is a new constant here. Kinds whose entries lie under a key and something more (a field)
-// compose both into the key of the entry.
-const (
-	KindString  uint8 = 1
-	KindCounter uint8 = 2 // for the mergeable counters of R27; not yet produced here
-)
-
 // Flags of a Record. They are the same bits as on the wire.
 const (
 	Deleted    uint8 = 1 // a tombstone: V is a deletion, there is no value
@@ -77,6 +69,7 @@ type Options struct {
 	MaxBytes int64  // memory budget in bytes; 0: DefaultBytes
 	Seed     uint64 // of the key hash; the same on all nodes of a cluster (R18)
 	Horizon  uint64 // ms that a tombstone is kept (R13); 0: DefaultHorizon
+	Stream   uint64 // id of this start of the node, under which it contributes to counters (R9, R27); 0: Node
 
 	blind uint64 // for tests: bits that every key hash lacks
 	heap  bool   // for tests: no mapped memory, so that the race detector sees it
@@ -95,7 +88,10 @@ type SetOptions struct {
 	KeepTTL  bool   // leave the time to live of an existing key as it is
 	Get      bool   // append the value that was there
 	ExpireAt uint64 // cluster ms; 0 never
+	Kind     uint8  // of value; 0: KindString. One that joins with others is not set. If it is composite, so is the key
 }
+
+func (o *SetOptions) kind() uint8 { return max(o.Kind, KindString) }
 
 // SetResult is the outcome of a Set.
 type SetResult struct {
@@ -125,10 +121,11 @@ const (
 	NeedRecord                // an expiry update of a version, or of a value, that is not here: ask the sender for the whole record (R3)
 	Ahead                     // stamped more than MaxAhead ahead of now (R8)
 	Flushed                   // V is at or below the flush register; at most the expiry was taken (R4)
-	Refused                   // absent here and at or below the floor (R14), or larger than the limits
+	Refused                   // absent here and at or below the floor (R14), larger than the limits, or not what its kind says
+	Joined                    // it was put together with what was here, which the sender lacks: it should be told (R27)
 )
 
-var outcomeNames = [...]string{"applied", "older", "same", "need record", "ahead", "flushed", "refused"}
+var outcomeNames = [...]string{"applied", "older", "same", "need record", "ahead", "flushed", "refused", "joined"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
@@ -153,12 +150,13 @@ type Counts struct {
 	DroppedByFloor uint64 // merged records refused by R14
 	Ahead          uint64 // merged records dropped by R8
 	Flushed        uint64 // merged records refused by R4
-	Refused        uint64 // merged records over a size limit
+	Refused        uint64 // merged records over a size limit, or not what their kind says
 }
 
 // Errors of the write calls.
 var (
 	ErrTooLarge   = errors.New("the key or the value is larger than this cache takes; raise --max-memory or store less under one key")
 	ErrNotInteger = errors.New("value is not an integer or out of range")
+	ErrKind       = errors.New("the key holds a value of another kind")
 	ErrOverflow   = errors.New("increment or decrement would overflow")
 )

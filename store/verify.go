@@ -167,7 +167,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		return fmt.Errorf("%d pages in its chain, want %d: %+v", pages, want, e)
 	}
 	key := sh.read(nil, &e, 0, e.keyLen)
-	if !e.ghost && (!sh.find(&found, key, e.hash) || found.at != at) {
+	if !e.ghost && (!sh.findKind(&found, key, e.hash, e.kind) || found.at != at) {
 		return fmt.Errorf("its key is found at %d: %+v", found.at, e)
 	}
 	if e.flags&timed != 0 {
@@ -197,7 +197,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		if e.page != 0 {
 			t.tombstoneBytes += int64(sh.pageCount(&e)) * sh.env.memory.pages.cost
 		}
-	default:
+	case e.kind&Composite == 0:
 		t.keys++
 	}
 	if e.page != 0 {

@@ -151,7 +151,7 @@ func (s *Store) Scan(keys [][]byte, buf []byte, cursor uint64, count int, now ui
 			if first && want <= 0 {
 				return false
 			}
-			if e.readable(now) {
+			if e.readable(now) && e.kind&Composite == 0 {
 				want--
 				start := len(buf)
 				buf = sh.read(buf, &e, 0, e.keyLen)

@@ -1,7 +1,5 @@
 package store
 
-import "strconv"
-
 // Set stores a value (R2). With o.Get the value that was there is appended to dst, whether or not the new one is
 // written. key and value are copied; out is dst or what append made of it.
 func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
@@ -13,14 +11,15 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	}
 	s.warm(hash)
 	sh := s.shardOf(hash)
-	content := Content(KindString, false, value)
+	kind := o.kind()
+	content := Content(kind, false, value)
 	var e entry
 	sh.lock(now)
-	res.Existed = sh.findLive(&e, key, hash, now) && e.readable(now)
+	res.Existed = sh.findLive(&e, key, hash, kind, now) && e.readable(now)
 	if res.Existed {
 		hit(e.cell)
 		if o.Get {
-			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
+			dst = sh.text(dst, &e)
 		}
 	}
 	if res.Existed && o.NX || !res.Existed && o.XX {
@@ -30,7 +29,7 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	v := s.version(sh, now)
 	res.Written = true
 	res.Record = Record{
-		Key: key, Value: value, Kind: KindString, Content: content, Stamp: v.Stamp, Node: v.Node,
+		Key: key, Value: value, Kind: kind, Content: content, Stamp: v.Stamp, Node: v.Node,
 		ExpireAt: o.ExpireAt, ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
 	if res.Existed && o.KeepTTL {
@@ -45,9 +44,9 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	return dst, res
 }
 
-// findLive finds a key for a write and settles its expiry.
-func (sh *shard) findLive(e *entry, key []byte, hash, now uint64) bool {
-	if !sh.find(e, key, hash) {
+// findLive finds a key for a write of a kind and settles its expiry.
+func (sh *shard) findLive(e *entry, key []byte, hash uint64, kind uint8, now uint64) bool {
+	if !sh.findKind(e, key, hash, kind) {
 		return false
 	}
 	sh.settle(e, now)
@@ -85,13 +84,13 @@ func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blin
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
-	existed = sh.findLive(&e, key, hash, now) && e.readable(now)
+	existed = sh.findLive(&e, key, hash, KindString, now) && e.readable(now)
 	if !existed && !blind && sh.certain(&e) {
 		sh.mu.Unlock()
 		return dst, r, false, false
 	}
 	if existed && take {
-		dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
+		dst = sh.text(dst, &e)
 	}
 	v := s.version(sh, now)
 	r = Record{
@@ -141,13 +140,13 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
-	if !sh.findLive(&e, key, hash, now) || !e.readable(now) || !may(e.expiry()) {
+	if !sh.findLive(&e, key, hash, KindString, now) || !e.readable(now) || !may(e.expiry()) {
 		sh.mu.Unlock()
 		return r, false
 	}
 	v := s.version(sh, now)
 	r = Record{
-		Key: key, Kind: e.kind, Flags: ExpiryOnly, Content: e.content, Stamp: e.v.Stamp, Node: e.v.Node,
+		Key: key, Kind: e.kind &^ marked, Flags: ExpiryOnly, Content: e.content, Stamp: e.v.Stamp, Node: e.v.Node,
 		ExpireAt: at, ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
 	hit(e.cell)
@@ -158,53 +157,4 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 		s.reclaim(key, hash, now)
 	}
 	return r, true
-}
-
-// Increment adds delta to the decimal number under key, 0 when it is absent, and appends the new number's digits to
-// dst. It keeps the time to live (R2). The Record's value aliases out.
-func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64) (out []byte, n int64, r Record, err error) {
-	if !s.fits(key, nil) {
-		return dst, 0, r, ErrTooLarge
-	}
-	sh := s.shardOf(hash)
-	var e entry
-	sh.lock(now)
-	existed := sh.findLive(&e, key, hash, now) && e.readable(now)
-	if existed {
-		n, err = sh.number(&e)
-	}
-	if err == nil {
-		n, err = add(n, delta)
-	}
-	if err != nil {
-		sh.mu.Unlock()
-		return dst, 0, r, err
-	}
-	out = strconv.AppendInt(dst, n, 10)
-	value := out[len(dst):len(out):len(out)]
-	v := s.version(sh, now)
-	r = Record{
-		Key: key, Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: v.Stamp, Node: v.Node,
-		ExpireStamp: v.Stamp, ExpireNode: v.Node,
-	}
-	if existed {
-		hit(e.cell)
-		e.keep(&r)
-	}
-	sh.apply(&e, &r, true, true, now)
-	sh.trim(e.at, now)
-	sh.mu.Unlock()
-	if s.over() {
-		s.reclaim(key, hash, now)
-	}
-	return out, n, r, nil
-}
-
-// number reads the value of an entry as a decimal number.
-func (sh *shard) number(e *entry) (int64, error) {
-	var digits [maxNumberBytes]byte
-	if e.valueLen > maxNumberBytes {
-		return 0, ErrNotInteger
-	}
-	return parseInt(sh.read(digits[:0], e, e.keyLen, e.keyLen+e.valueLen))
 }

@@ -66,7 +66,7 @@ func (h *Host) Start() {
 		stream = h.stream
 	}
 	var err error
-	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim")})
+	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim"), Stream: stream})
 	if err != nil {
 		panic(err)
 	}
