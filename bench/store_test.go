@@ -84,7 +84,7 @@ func BenchmarkStoreIncrement(b *testing.B) {
 	var dst []byte
 	for b.Loop() {
 		var err error
-		if dst, _, _, err = s.Increment(dst[:0], key, s.Hash(key), now, 1); err != nil {
+		if dst, _, _, err = s.Increment(dst[:0], key, s.Hash(key), now, 1, false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ const (
 	errInteger    = "ERR value is not an integer or out of range"
 	errOverflow   = "ERR increment or decrement would overflow"
 	errLoading    = "LOADING " + sentenceLoading
+	errTryAgain   = "TRYAGAIN " + sentenceTryAgain
 	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
 	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
 	errReplyMGET  = "ERR the reply would be larger than 64 MiB; ask for fewer keys at once"
@@ -23,6 +24,9 @@ const (
 
 // sentenceLoading is what a node that is not ready says, in the binary protocol without a code.
 const sentenceLoading = "covey is loading the data of its peers; try again in a moment"
+
+// sentenceTryAgain is what a node says that had to ask a peer and got no answer in time (R17).
+const sentenceTryAgain = "the value was evicted here and a peer that may have it did not answer in time; try again in a moment"
 
 func wrongArity(out []byte, name string) []byte {
 	return codec.AppendError(out, "ERR wrong number of arguments for '"+name+"' command")

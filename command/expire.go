@@ -54,46 +54,46 @@ func (t *Turn) expiry(arg []byte, unit expiryUnit) (at uint64, p expiryProblem) 
 func (t *Turn) wallOffset() int64 { return int64(t.Now) - int64(t.Host.Wall()/1000) }
 
 func expire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, int64(t.Now), 1000, "expire", out), Done
+	return t.expire(c, args, int64(t.Now), 1000, "expire", out)
 }
 
 func pexpire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, int64(t.Now), 1, "pexpire", out), Done
+	return t.expire(c, args, int64(t.Now), 1, "pexpire", out)
 }
 
 func expireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, t.wallOffset(), 1000, "expireat", out), Done
+	return t.expire(c, args, t.wallOffset(), 1000, "expireat", out)
 }
 
 func pexpireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, t.wallOffset(), 1, "pexpireat", out), Done
+	return t.expire(c, args, t.wallOffset(), 1, "pexpireat", out)
 }
 
 // expire sets the expiry of a key to base + the argument times unit, in ms. A time that is
 // past ends the key now.
-func (t *Turn) expire(c *Client, args [][]byte, base, unit int64, name string, out []byte) []byte {
+func (t *Turn) expire(c *Client, args [][]byte, base, unit int64, name string, out []byte) ([]byte, Verdict) {
 	cond, problem := expireCond(args[3:])
 	if problem != "" {
-		return codec.AppendError(out, problem)
+		return codec.AppendError(out, problem), Done
 	}
 	n, ok := integer(args[2])
 	if !ok {
-		return codec.AppendError(out, errInteger)
+		return codec.AppendError(out, errInteger), Done
 	}
 	if n > math.MaxInt64/unit || n < math.MinInt64/unit {
-		return badExpiry(out, name)
+		return badExpiry(out, name), Done
 	}
 	n *= unit
 	if base > 0 && n > math.MaxInt64-base || base < 0 && n < math.MinInt64-base {
-		return badExpiry(out, name)
+		return badExpiry(out, name), Done
 	}
 	at := uint64(max(n+base, 1))
 	r, ok := t.Store.Expire(args[1], t.Store.Hash(args[1]), t.Now, at, cond)
 	if !ok {
-		return codec.AppendInt(out, 0)
+		return t.absent(c, args[1], 0, out)
 	}
 	t.update(c, &r)
-	return codec.AppendInt(out, 1)
+	return codec.AppendInt(out, 1), Done
 }
 
 // expireCond reads the options of EXPIRE; problem is the error to reply.
@@ -124,7 +124,7 @@ func expireCond(args [][]byte) (cond store.ExpireCond, problem string) {
 func persist(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	r, ok := t.Store.Persist(args[1], t.Store.Hash(args[1]), t.Now)
 	if !ok {
-		return codec.AppendInt(out, 0), Done
+		return t.absent(c, args[1], 0, out)
 	}
 	t.update(c, &r)
 	return codec.AppendInt(out, 1), Done

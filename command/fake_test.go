@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"covey/codec"
@@ -19,12 +20,19 @@ type fakeHost struct {
 	wall    uint64
 	report  string
 	facts   Facts
+	answers map[string]Answer // to questions for a key
+	asked   []string          // what was asked, by client and key
 }
 
 func (h *fakeHost) State() codec.State { return h.state }
 func (h *fakeHost) Settled() bool      { return h.settled }
 func (h *fakeHost) Wall() uint64       { return h.wall }
 func (h *fakeHost) Facts() Facts       { return h.facts }
+
+func (h *fakeHost) Ask(client uint64, key []byte) Answer {
+	h.asked = append(h.asked, fmt.Sprintf("%d %s", client, key))
+	return h.answers[string(key)]
+}
 
 func (h *fakeHost) Acked(seq uint64) int {
 	n := 0

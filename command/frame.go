@@ -92,14 +92,15 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 	if m.TTL > 0 {
 		o.ExpireAt = t.Now + m.TTL
 	}
-	_, res := t.Store.Set(nil, m.Key, m.Value, t.Store.Hash(m.Key), t.Now, o)
+	_, res, a := t.set(c, nil, m.Key, m.Value, o)
 	switch {
+	case a != admitted:
+		return a.putOffFrame(out, h)
 	case res.Err != nil:
 		return respond(out, h, codec.StatusError, res.Err.Error()), Done
 	case !res.Written:
 		return respond(out, h, codec.StatusNotFound, ""), Done
 	}
-	t.update(c, &res.Record)
 	return respond(out, h, codec.StatusOK, ""), Done
 }
 

@@ -129,80 +129,105 @@ func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		}
 		o.ExpireAt = at
 	}
-	return t.store(c, args[1], args[2], o.SetOptions, out), Done
+	return t.store(c, args[1], args[2], o.SetOptions, out)
 }
 
 // store writes a value and appends SET's reply: OK, null when a condition was not met, or
 // with GET what was there.
-func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byte) []byte {
+func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byte) ([]byte, Verdict) {
 	start, guess := len(out), t.guess
 	if o.Get {
 		out = codec.BeginBulk(out, guess)
 	}
 	body := len(out)
-	out, res := t.Store.Set(out, key, value, t.Store.Hash(key), t.Now, o)
-	if res.Err != nil {
-		return codec.AppendError(out[:start], "ERR "+res.Err.Error())
+	out, res, a := t.set(c, out, key, value, o)
+	switch {
+	case a != admitted:
+		return a.putOff(out[:start])
+	case res.Err != nil:
+		return codec.AppendError(out[:start], "ERR "+res.Err.Error()), Done
+	case o.Get && res.Existed:
+		t.Tally.Hits++
+		t.guess = len(out) - body
+		return codec.FinishBulk(out, start, guess), Done
+	case o.Get:
+		t.Tally.Misses++
+		return codec.AppendNull(out[:start], c.Proto), Done
+	case res.Written:
+		return codec.AppendSimple(out, "OK"), Done
+	}
+	return codec.AppendNull(out, c.Proto), Done
+}
+
+// set writes a value and stages the update. Where it depends on whether the key is there, and that is in doubt, it is not
+// admitted before the peers have said so.
+func (t *Turn) set(c *Client, out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult, admission) {
+	hash := t.Store.Hash(key)
+	out, res := t.Store.Set(out, key, value, hash, t.Now, o)
+	if res.Err == store.ErrUnsure {
+		if a := t.doubt(c, key); a != admitted {
+			return out, res, a
+		}
+		o.Sure = true
+		out, res = t.Store.Set(out, key, value, hash, t.Now, o)
 	}
 	if res.Written {
 		t.update(c, &res.Record)
 	}
-	switch {
-	case o.Get && res.Existed:
-		t.Tally.Hits++
-		t.guess = len(out) - body
-		return codec.FinishBulk(out, start, guess)
-	case o.Get:
-		t.Tally.Misses++
-		return codec.AppendNull(out[:start], c.Proto)
-	case res.Written:
-		return codec.AppendSimple(out, "OK")
-	}
-	return codec.AppendNull(out, c.Proto)
+	return out, res, admitted
 }
 
 func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	key := args[1]
-	_, res := t.Store.Set(nil, key, args[2], t.Store.Hash(key), t.Now, store.SetOptions{NX: true})
+	_, res, a := t.set(c, nil, args[1], args[2], store.SetOptions{NX: true})
 	switch {
+	case a != admitted:
+		return a.putOff(out)
 	case res.Err != nil:
 		return codec.AppendError(out, "ERR "+res.Err.Error()), Done
 	case !res.Written:
 		return codec.AppendInt(out, 0), Done
 	}
-	t.update(c, &res.Record)
 	return codec.AppendInt(out, 1), Done
 }
 
 func setex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.setWithExpiry(c, args, unitEX, "setex", out), Done
+	return t.setWithExpiry(c, args, unitEX, "setex", out)
 }
 
 func psetex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.setWithExpiry(c, args, unitPX, "psetex", out), Done
+	return t.setWithExpiry(c, args, unitPX, "psetex", out)
 }
 
-func (t *Turn) setWithExpiry(c *Client, args [][]byte, unit expiryUnit, name string, out []byte) []byte {
+func (t *Turn) setWithExpiry(c *Client, args [][]byte, unit expiryUnit, name string, out []byte) ([]byte, Verdict) {
 	at, problem := t.expiry(args[2], unit)
 	if problem != expiryFine {
-		return problem.append(out, name)
+		return problem.append(out, name), Done
 	}
 	return t.store(c, args[1], args[3], store.SetOptions{ExpireAt: at}, out)
 }
 
 func getset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.store(c, args[1], args[2], store.SetOptions{Get: true}, out), Done
+	return t.store(c, args[1], args[2], store.SetOptions{Get: true}, out)
 }
 
 func getdel(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	key := args[1]
+	key, hash := args[1], t.Store.Hash(args[1])
 	var r store.Record
-	var existed bool
-	t.buf, r, existed, _ = t.Store.Take(t.buf[:0], key, t.Store.Hash(key), t.Now, false)
+	var existed, written bool
+	var err error
+	t.buf, r, existed, written, err = t.Store.Take(t.buf[:0], key, hash, t.Now, false)
+	if err != nil {
+		if a := t.doubt(c, key); a != admitted {
+			return a.putOff(out)
+		}
+		t.buf, r, existed, written, _ = t.Store.Take(t.buf[:0], key, hash, t.Now, true)
+	}
+	if written {
+		t.update(c, &r)
+	}
 	if !existed {
 		return codec.AppendNull(out, c.Proto), Done
 	}
-	t.update(c, &r)
 	return codec.AppendBulk(out, t.buf), Done
 }
 
@@ -222,11 +247,11 @@ func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func incr(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.increment(c, args[1], 1, out), Done
+	return t.increment(c, args[1], 1, out)
 }
 
 func decr(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.increment(c, args[1], -1, out), Done
+	return t.increment(c, args[1], -1, out)
 }
 
 func incrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -234,7 +259,7 @@ func incrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if !ok {
 		return codec.AppendError(out, errInteger), Done
 	}
-	return t.increment(c, args[1], n, out), Done
+	return t.increment(c, args[1], n, out)
 }
 
 func decrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -245,19 +270,26 @@ func decrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	case n == math.MinInt64:
 		return codec.AppendError(out, "ERR decrement would overflow"), Done
 	}
-	return t.increment(c, args[1], -n, out), Done
+	return t.increment(c, args[1], -n, out)
 }
 
-func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) []byte {
+func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte, Verdict) {
 	var n int64
 	var r store.Record
 	var err error
-	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, t.Store.Hash(key), t.Now, delta)
+	hash := t.Store.Hash(key)
+	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, false)
+	if err == store.ErrUnsure {
+		if a := t.doubt(c, key); a != admitted {
+			return a.putOff(out)
+		}
+		t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, true)
+	}
 	if err != nil {
-		return codec.AppendError(out, "ERR "+err.Error())
+		return codec.AppendError(out, "ERR "+err.Error()), Done
 	}
 	t.update(c, &r)
 	out = append(out, ':')
 	out = strconv.AppendInt(out, n, 10)
-	return append(out, '\r', '\n')
+	return append(out, '\r', '\n'), Done
 }

@@ -29,6 +29,9 @@ type Host interface {
 	// Acked returns how many peers are linked now and have acknowledged the node's own stream
 	// up to seq, in their present start (R11).
 	Acked(seq uint64) int
+	// Ask has the peers asked for a key of which the store is not certain, on behalf of a client, and tells what has come
+	// of it (R17). The client asks for one key at a time, until it is told. Nothing of key is kept.
+	Ask(client uint64, key []byte) Answer
 	// Wall is the wall clock of this turn, in microseconds since 1970.
 	Wall() uint64
 	// Report appends the JSON of a topic. The error is a sentence for the user.

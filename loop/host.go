@@ -23,6 +23,20 @@ func (n *node) Acked(seq uint64) int  { return n.mind.Acked(seq) }
 func (n *node) Wall() uint64          { return uint64(time.Now().UnixMicro()) }
 func (n *node) uptime() time.Duration { return time.Duration(n.clock.now()) }
 
+// Ask is on the way of those commands alone that have met a key which was evicted here, or may have been.
+func (n *node) Ask(client uint64, key []byte) command.Answer {
+	now := n.clock.now()
+	a := n.mind.Ask(now, client, key)
+	n.drain(now)
+	switch a {
+	case peer.AnswerNone:
+		return command.AnswerNone
+	case peer.AnswerPending:
+		return command.AnswerPending
+	}
+	return command.AnswerLate
+}
+
 func (n *node) Facts() command.Facts {
 	c := &n.counters
 	return command.Facts{

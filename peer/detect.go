@@ -26,6 +26,7 @@ func (n *Node) heartbeats(now int64, c cut) {
 	n.beat.due.Store(now + int64(HeartbeatInterval))
 	n.ownRoot(c)
 	n.dropStreams(now)
+	n.forgetDoubts(now)
 	linked := n.beat.linked[:0]
 	for _, m := range n.members {
 		if m.link != nil && now-m.link.touched.Load() < int64(VouchAge) {
@@ -195,6 +196,7 @@ func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 // detach takes l from its member, which has no link then, and says what that means: reason 0 is a close without a Bye.
 func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	n.unpull(now, l)
+	n.unask(l)
 	n.unrelay(now, l)
 	m := l.member
 	if m == nil {

@@ -22,6 +22,8 @@ const (
 	FetchCredit = 4         // Fetches outstanding at one peer
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
+	AskCredit   = 4         // Fetches outstanding at one peer that clients wait for (R17)
+	MaxDoubts   = 4096      // clients that wait for them
 	MaxAnswers  = 16        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
 
@@ -73,6 +75,8 @@ const (
 	DeadAfter         = 3 * time.Second         // of silence
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts
 	VouchWait         = 750 * time.Millisecond  // for others to speak up after a link was lost
+
+	AskTimeout = time.Second // for all peers to say what they have under a key (R17)
 
 	GreetingTimeout = 5 * time.Second         // for both greetings
 	ByeTimeout      = time.Second             // for the other side to close after its Bye

@@ -53,6 +53,7 @@ type Link struct {
 	excuse     int64 // silence counts from here at the earliest: this node was asleep
 	beats      uint32
 	pulls      pulls
+	asking     asking
 	tooEarly   ahead
 	repairAt   int64  // when the next repair may begin
 	heldAt     int64  // since when it is held, or this node has stepped while it was
@@ -171,7 +172,10 @@ func (n *Node) takeControl(l *Link, dst []byte) []byte {
 	dst = append(dst, l.control...)
 	l.control = l.control[:0]
 	l.waiting.Store(false)
-	return dst
+	if l.closing {
+		return dst
+	}
+	return n.appendQuestions(l, dst)
 }
 
 // More reports whether a flush would write something now.

@@ -77,6 +77,7 @@ type Node struct {
 	join     join
 	beat     beat
 	verdict  verdict
+	doubts   doubts
 	steps    steps
 	lag      lag
 	offers   uint64           // counts offers
@@ -102,6 +103,7 @@ func NewNode(cfg Config) *Node {
 	n.ident.Store(cfg.ID)
 	n.chosen.Store(new([]*Link))
 	n.beacon.heard = make(map[start]uint64)
+	n.doubts = make(doubts)
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)
 	for _, addr := range cfg.Static {
 		n.staticTarget(addr)

@@ -65,8 +65,11 @@ func (r *receiver) ask(s *subscription) {
 	s.ask, s.asked, r.asking = true, true, true
 }
 
-// fetchBit marks the ids of Fetches; those of Pulls are below it.
-const fetchBit = 1 << 31
+// fetchBit marks the ids of Fetches; those of Pulls are below it. askBit marks those that a client waits for (R17).
+const (
+	fetchBit = 1 << 31
+	askBit   = 1 << 30
+)
 
 // batch takes records of a stream.
 func (l *Link) batch(now int64, body []byte) error {
@@ -162,6 +165,9 @@ func (l *Link) records(now int64, body []byte) error {
 	if m.ID&fetchBit == 0 {
 		return n.pulled(now, l, m)
 	}
+	if m.ID&askBit != 0 {
+		return n.answered(now, l, m)
+	}
 	if r.fetches == 0 {
 		return ErrFlow
 	}
@@ -231,7 +237,7 @@ func (r *receiver) appendFetch(dst []byte) []byte {
 	if !r.mayFetch() {
 		return dst
 	}
-	r.fetchID++
+	r.fetchID = (r.fetchID + 1) % askBit
 	dst = codec.AppendFetch(dst, codec.Fetch{ID: r.fetchID | fetchBit, Count: r.keys, Keys: r.wanted})
 	r.wanted, r.keys = r.wanted[:0], 0
 	r.fetches++

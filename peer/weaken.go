@@ -14,6 +14,7 @@ const (
 	WithoutStep                         // R7: groups whose clocks are apart exchange records all the same
 	WithoutMap                          // R7: a step moves the clock and maps no stamp
 	EarlyFloor                          // R14: a node that still loads takes its donors' floor, and refuses what they send
+	WithoutAsking                       // R17: what was evicted here is taken for absent
 )
 
 // Weaken switches protections off, for tests alone; before Start.

@@ -17,7 +17,7 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 	now := epoch0
 	dst := make([]byte, 0, 256)
 	r := set(t, s, now, string(key), string(value), SetOptions{})
-	s.Increment(dst, number, numberHash, now, 1)
+	s.Increment(dst, number, numberHash, now, 1, false)
 
 	for _, c := range []struct {
 		name string
@@ -37,7 +37,7 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 		}},
 		{"Expire", func() { s.Expire(key, hash, now, now+5000, 0) }},
 		{"Persist", func() { s.Persist(key, hash, now) }},
-		{"Increment", func() { s.Increment(dst, number, numberHash, now, 1) }},
+		{"Increment", func() { s.Increment(dst, number, numberHash, now, 1, false) }},
 		{"Delete and Set", func() {
 			s.Delete(key, hash, now, false)
 			s.Set(dst, key, value, hash, now, SetOptions{})

@@ -51,9 +51,10 @@ func contribAt(value []byte, i int) contrib {
 
 // Increment adds delta to the decimal number under key, 0 when it is absent, and returns the new number. It keeps the time
 // to live (R2). The Record's value lies in out, which is dst or what append made of it, or behind it in its array: it is good
-// until the caller writes to out.
-func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64) (out []byte, n int64, r Record, err error) {
-	out, r, err = s.contribute(dst, key, KindCounter, hash, now, func(dst, value []byte, v Version, own bool) ([]byte, error) {
+// until the caller writes to out. Of a key that is not certain to be absent nothing is written, ErrUnsure, unless sure is set:
+// that it is absent was asked for (R17).
+func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64, sure bool) (out []byte, n int64, r Record, err error) {
+	out, r, err = s.contribute(dst, key, KindCounter, hash, now, sure, func(dst, value []byte, v Version, own bool) ([]byte, error) {
 		var err error
 		if n, err = sumOf(value).plus(delta); err != nil {
 			return dst, err

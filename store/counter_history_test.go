@@ -105,13 +105,13 @@ func (s *site) act(rng *rand.Rand, key string, books map[string]*ledger) {
 	switch p := rng.IntN(100); {
 	case p < 60:
 		delta := rng.Int64N(20) - 5
-		if _, _, r, err := s.Increment(nil, k, h, s.now, delta); err == nil {
+		if _, _, r, err := s.Increment(nil, k, h, s.now, delta, true); err == nil {
 			s.send(r)
 			book.added(&r, delta)
 		}
 	case p < 70:
 		n := rng.Int64N(1000)
-		o := SetOptions{KeepTTL: rng.IntN(2) == 0}
+		o := SetOptions{KeepTTL: rng.IntN(2) == 0, Sure: true}
 		if rng.IntN(3) == 0 && !o.KeepTTL {
 			o.ExpireAt = s.now + 1 + rng.Uint64N(300)
 		}

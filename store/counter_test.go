@@ -39,7 +39,7 @@ func (s *site) send(r Record) {
 func (s *site) incr(key string, delta, want int64) {
 	s.t.Helper()
 	s.now++
-	_, n, r, err := s.Increment(nil, []byte(key), s.Hash([]byte(key)), s.now, delta)
+	_, n, r, err := s.Increment(nil, []byte(key), s.Hash([]byte(key)), s.now, delta, true)
 	if err != nil || n != want {
 		s.t.Fatalf("increment %s by %d: %d, %v; want %d", key, delta, n, err, want)
 	}
@@ -207,7 +207,7 @@ func TestR27_ACounterThatWasEvictedGoesOnWhereOthersHaveIt(t *testing.T) {
 	exchange(1, all)
 	a.evict("n")
 	a.evict("of a SET")
-	a.incr("n", 1, 1) // it does not know better (R17)
+	a.incr("n", 1, 1) // the peers were asked, and had nothing (R17)
 	a.incr("of a SET", 2, 2)
 	b.incr("n", 1, 8)
 	for _, r := range a.sent {

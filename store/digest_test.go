@@ -60,7 +60,7 @@ func randomWrite(rng *rand.Rand, s *Store, now uint64, keys int) (Record, bool) 
 	case 9:
 		return s.Persist(k, h, now)
 	case 10:
-		_, _, r, err := s.Increment(nil, k, h, now, rng.Int64N(9)-4)
+		_, _, r, err := s.Increment(nil, k, h, now, rng.Int64N(9)-4, false)
 		return r, err == nil
 	}
 	if rng.IntN(30) > 0 {

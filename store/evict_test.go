@@ -83,7 +83,7 @@ func TestWhatCanNeverFitIsRefused(t *testing.T) {
 	if _, _, written := s.Delete(k, s.Hash(k), epoch0, true); written {
 		t.Error("a tombstone of a key over the limit")
 	}
-	if _, _, _, err := s.Increment(nil, k, s.Hash(k), epoch0, 1); err != ErrTooLarge {
+	if _, _, _, err := s.Increment(nil, k, s.Hash(k), epoch0, 1, false); err != ErrTooLarge {
 		t.Error(err)
 	}
 	if c := s.Counts(); c.Refused != 3 || c.Keys != 0 {

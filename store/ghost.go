@@ -46,9 +46,10 @@ func (sh *shard) dropGhosts(now uint64) bool {
 	return true
 }
 
-// certain tells of a key for which there is no entry, or only a ghost, whether it is sure to be absent here.
+// certain tells of what find left of a key whether it is sure that the key is, or is not, there: an entry tells, be it a
+// tombstone, a ghost does not.
 func (sh *shard) certain(e *entry) bool {
-	return !e.ghost && !sh.leaves.isPartial(e.hash<<sh.bits)
+	return !e.ghost && (e.at != 0 || !sh.leaves.isPartial(e.hash<<sh.bits))
 }
 
 // Certain tells whether what Get and Delete say of a key can be relied on: not when it was evicted here, or may have been
@@ -58,7 +59,8 @@ func (s *Store) Certain(key []byte, hash, now uint64) bool {
 	sh.rlock(now)
 	defer sh.mu.RUnlock()
 	var e entry
-	return sh.find(&e, key, hash) && !e.ghost || sh.certain(&e)
+	sh.find(&e, key, hash)
+	return sh.certain(&e)
 }
 
 // Partial appends to dst the bitmap of the partial leaves of a digest shard, the first leaf lowest: LeafCount bits, in words

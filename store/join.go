@@ -279,7 +279,8 @@ func (sh *shard) begin(e *entry) origin {
 // contribute is a local write to a key of a kind that joins. f appends to dst what value is to become by a write of version v;
 // own says that value has all that this node has contributed. The record's value aliases out, or lies behind it in its
 // array: it is good until the caller writes to out. An entry of another kind is ErrKind, unless this one can go on from it.
-func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, f func(dst, value []byte, v Version, own bool) ([]byte, error)) (out []byte, r Record, err error) {
+// Of a key that is not certain to be absent nothing is written, ErrUnsure, unless sure is set (R17).
+func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error)) (out []byte, r Record, err error) {
 	if !s.fits(key, nil) {
 		return dst, r, ErrTooLarge
 	}
@@ -290,6 +291,10 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, f func
 	var e entry
 	sh.lock(now)
 	existed := sh.findLive(&e, key, hash, kind, now) && e.readable(now)
+	if !existed && !sure && !sh.certain(&e) {
+		sh.mu.Unlock()
+		return dst, r, ErrUnsure
+	}
 	value, err := sh.source(&e, kind, existed, scratch)
 	if err == nil {
 		v := s.version(sh, now)

@@ -48,7 +48,7 @@ func union(dst, set []byte) []byte {
 // put adds letters to a set as a local write.
 func put(t *testing.T, s *Store, now uint64, kind uint8, key []byte, set string) Record {
 	t.Helper()
-	_, r, err := s.contribute(nil, key, kind, s.Hash(key), now, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
+	_, r, err := s.contribute(nil, key, kind, s.Hash(key), now, true, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
 		return union(append(dst, value...), []byte(set)), nil
 	})
 	if err != nil {
@@ -170,7 +170,7 @@ func TestAKindThatJoinsGoesThroughTheLifeOfAnEntry(t *testing.T) {
 	}
 	both("abcdefghijklmnopqrstuvwxyz~")
 	set(t, a, now, "set", "", SetOptions{})
-	_, _, err := a.contribute(nil, key, kindLetters, a.Hash(key), now, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
+	_, _, err := a.contribute(nil, key, kindLetters, a.Hash(key), now, true, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
 		return dst, ErrOverflow
 	})
 	if err != ErrOverflow {
@@ -188,7 +188,7 @@ func TestAKindThatJoinsGoesThroughTheLifeOfAnEntry(t *testing.T) {
 }
 
 func incremented(s *Store, now uint64, key string, delta int64) (int64, error) {
-	_, n, _, err := s.Increment(nil, []byte(key), s.Hash([]byte(key)), now, delta)
+	_, n, _, err := s.Increment(nil, []byte(key), s.Hash([]byte(key)), now, delta, false)
 	return n, err
 }
 

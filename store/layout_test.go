@@ -81,7 +81,7 @@ func TestValuesOfAllSizes(t *testing.T) {
 					t.Fatalf("lookup of key of %d, value of %d bytes", n, m)
 				}
 				s.Persist(k, h, epoch0)
-				s.Increment(nil, k, h, epoch0, 1)
+				s.Increment(nil, k, h, epoch0, 1, false)
 			}
 			check(t, s)
 		}
@@ -100,11 +100,11 @@ func TestTakeIsGetAndDelete(t *testing.T) {
 	s := newStore(t, Options{Node: 1})
 	set(t, s, epoch0, "k", "value", SetOptions{})
 	k := []byte("k")
-	out, r, existed, written := s.Take([]byte("so: "), k, s.Hash(k), epoch0, false)
+	out, r, existed, written, _ := s.Take([]byte("so: "), k, s.Hash(k), epoch0, false)
 	if string(out) != "so: value" || r.Flags != Deleted || !existed || !written {
 		t.Error(string(out), r, existed, written)
 	}
-	if out, _, existed, written := s.Take(nil, k, s.Hash(k), epoch0, false); out != nil || existed || written {
+	if out, _, existed, written, _ := s.Take(nil, k, s.Hash(k), epoch0, false); out != nil || existed || written {
 		t.Error("taken twice")
 	}
 }

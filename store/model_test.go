@@ -136,8 +136,8 @@ func (m *model) receive(key, value string, at uint64, deleted bool) {
 func (m *model) take(key string) {
 	m.t.Helper()
 	want, ok := m.live(key)
-	out, r, existed, written := m.s.Take(nil, []byte(key), m.hash(key), m.now, false)
-	if existed != ok || written != ok || ok && string(out) != want.value {
+	out, r, existed, written, err := m.s.Take(nil, []byte(key), m.hash(key), m.now, false)
+	if existed != ok || written != ok || err != nil || ok && string(out) != want.value {
 		m.t.Fatalf("take %q at %d: %q %v %v, want %+v %v", key, m.now, out, existed, written, want, ok)
 	}
 	if ok {
@@ -229,7 +229,7 @@ func (m *model) increment(key string, delta int64) {
 			err = ErrNotInteger
 		}
 	}
-	_, got, r, gotErr := m.s.Increment(nil, []byte(key), m.hash(key), m.now, delta)
+	_, got, r, gotErr := m.s.Increment(nil, []byte(key), m.hash(key), m.now, delta, false)
 	if (err != nil) != (gotErr != nil) {
 		m.t.Fatalf("increment %q (%+v): %v, want %v", key, e, gotErr, err)
 	}
@@ -434,7 +434,7 @@ func TestNumbersAreThoseRedisTakes(t *testing.T) {
 	}
 	s := newStore(t, Options{Node: 1})
 	set(t, s, epoch0, "n", "9223372036854775807", SetOptions{})
-	if _, _, _, err := s.Increment(nil, []byte("n"), s.Hash([]byte("n")), epoch0, 1); err != ErrOverflow {
+	if _, _, _, err := s.Increment(nil, []byte("n"), s.Hash([]byte("n")), epoch0, 1, false); err != ErrOverflow {
 		t.Error(err)
 	}
 	if v, _ := get(s, epoch0, "n"); v != "9223372036854775807" {

@@ -23,7 +23,7 @@ func TestR3_NoCallReturnsWhatIsPastNotOneMillisecondLate(t *testing.T) {
 		},
 		"Take": func(s *Store, now uint64) bool {
 			h, k := key(s)
-			out, _, existed, written := s.Take(nil, k, h, now, false)
+			out, _, existed, written, _ := s.Take(nil, k, h, now, false)
 			return existed && written && string(out) == number
 		},
 		"Delete": func(s *Store, now uint64) bool { h, k := key(s); _, ok, _ := s.Delete(k, h, now, true); return ok },
@@ -51,7 +51,7 @@ func TestR3_NoCallReturnsWhatIsPastNotOneMillisecondLate(t *testing.T) {
 		"Persist": func(s *Store, now uint64) bool { h, k := key(s); _, ok := s.Persist(k, h, now); return ok },
 		"Increment": func(s *Store, now uint64) bool {
 			h, k := key(s)
-			_, n, r, _ := s.Increment(nil, k, h, now, 1)
+			_, n, r, _ := s.Increment(nil, k, h, now, 1, false)
 			return n == 42 && r.Flags == Keeps
 		},
 	}

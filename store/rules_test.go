@@ -106,7 +106,7 @@ func TestR2_IncrementKeepsTheTimeToLive(t *testing.T) {
 	base := set(t, s, epoch0, "n", "41", SetOptions{ExpireAt: epoch0 + 500})
 	k, h := []byte("n"), s.Hash([]byte("n"))
 	for want := int64(42); want < 45; want++ {
-		out, n, r, err := s.Increment(nil, k, h, epoch0+uint64(want), 1)
+		out, n, r, err := s.Increment(nil, k, h, epoch0+uint64(want), 1, false)
 		if err != nil || n != want || string(out) != string(r.Value) {
 			t.Fatalf("%d, %v, %q", n, err, out)
 		}
@@ -127,7 +127,7 @@ func TestR2_IncrementKeepsTheTimeToLive(t *testing.T) {
 		}
 	}
 	// An increment of a dead key starts anew, where all that find it dead do.
-	_, n, r, _ := s.Increment(nil, k, h, epoch0+600, 5)
+	_, n, r, _ := s.Increment(nil, k, h, epoch0+600, 5, false)
 	if n != 5 || (Version{r.BaseStamp, r.BaseNode}) != (Version{(epoch0 + 500) << stampBits, 0}) {
 		t.Errorf("an increment of a dead key starts anew: %d, %+v", n, r)
 	}
@@ -142,7 +142,7 @@ func TestR2_AnExpireSeenByTheIncrementedValueStillCounts(t *testing.T) {
 	merge(b, epoch0, base)
 	k, h := []byte("n"), a.Hash([]byte("n"))
 	expire, _ := b.Expire(k, h, epoch0+1, epoch0+100, 0)
-	_, _, inc, _ := a.Increment(nil, k, h, epoch0+2, 1)
+	_, _, inc, _ := a.Increment(nil, k, h, epoch0+2, 1, false)
 	merge(a, epoch0+3, expire) // names an older V than the increment
 	merge(b, epoch0+3, inc)
 	for _, s := range []*Store{a, b} {

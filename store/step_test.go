@@ -88,7 +88,7 @@ func aged(t *testing.T, seed uint64, o Options) *Store {
 		case p < 40:
 			s.Expire(key, hash, now, now+r.Uint64N(20_000), 0)
 		case p < 60:
-			s.Increment(nil, key, hash, now, 1)
+			s.Increment(nil, key, hash, now, 1, false)
 		default:
 			o := SetOptions{}
 			if r.IntN(2) == 0 {

@@ -87,18 +87,22 @@ type SetOptions struct {
 	NX, XX   bool   // only when the key is absent, only when it is there
 	KeepTTL  bool   // leave the time to live of an existing key as it is
 	Get      bool   // append the value that was there
+	Sure     bool   // that the key is absent, if it is, was asked for: never ErrUnsure
 	ExpireAt uint64 // cluster ms; 0 never
 	Kind     uint8  // of value; 0: KindString. One that joins with others is not set. If it is composite, so is the key
 }
 
 func (o *SetOptions) kind() uint8 { return max(o.Kind, KindString) }
 
+// reads tells whether what is written, or replied, depends on whether the key is there (R17).
+func (o *SetOptions) reads() bool { return o.NX || o.XX || o.KeepTTL || o.Get }
+
 // SetResult is the outcome of a Set.
 type SetResult struct {
 	Record  Record // the update to send, when Written; Key and Value alias the arguments of Set
 	Written bool
 	Existed bool
-	Err     error // ErrTooLarge
+	Err     error // ErrTooLarge, ErrUnsure
 }
 
 // ExpireCond are the conditions of an Expire; 0 is none. They combine as in Redis.
@@ -159,4 +163,5 @@ var (
 	ErrNotInteger = errors.New("value is not an integer or out of range")
 	ErrKind       = errors.New("the key holds a value of another kind")
 	ErrOverflow   = errors.New("increment or decrement would overflow")
+	ErrUnsure     = errors.New("the value was evicted here, or may have been: only the peers know whether the key is there") // R17
 )

@@ -1,7 +1,8 @@
 package store
 
 // Set stores a value (R2). With o.Get the value that was there is appended to dst, whether or not the new one is
-// written. key and value are copied; out is dst or what append made of it.
+// written. key and value are copied; out is dst or what append made of it. Where it depends on whether the key is there, and
+// that is not certain, nothing is done: ErrUnsure.
 func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
 	if !s.fits(key, value) {
 		return dst, SetResult{Err: ErrTooLarge}
@@ -22,7 +23,12 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 			dst = sh.text(dst, &e)
 		}
 	}
-	if res.Existed && o.NX || !res.Existed && o.XX {
+	switch {
+	case !res.Existed && o.reads() && !o.Sure && !sh.certain(&e):
+		sh.mu.Unlock()
+		res.Err = ErrUnsure
+		return dst, res
+	case res.Existed && o.NX || !res.Existed && o.XX:
 		sh.mu.Unlock()
 		return dst, res
 	}
@@ -68,26 +74,32 @@ func (e *entry) keep(r *Record) {
 // Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless it is not certain to be absent or
 // blind is set: for a node that cannot be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
 func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
-	_, r, existed, written = s.remove(nil, false, key, hash, now, blind)
+	_, r, existed, written, _ = s.remove(nil, false, key, hash, now, blind)
 	return r, existed, written
 }
 
-// Take is Delete, and appends the value that was there to dst.
-func (s *Store) Take(dst, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool) {
-	return s.remove(dst, true, key, hash, now, blind)
+// Take is Delete, and appends the value that was there to dst. Of a key that is not certain to be absent it writes nothing,
+// ErrUnsure, unless sure is set: that it is absent was asked for.
+func (s *Store) Take(dst, key []byte, hash, now uint64, sure bool) (out []byte, r Record, existed, written bool, err error) {
+	return s.remove(dst, true, key, hash, now, sure)
 }
 
-func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool) {
+func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool, err error) {
 	if !s.fits(key, nil) {
-		return dst, r, false, false
+		return dst, r, false, false, nil
 	}
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
 	existed = sh.findLive(&e, key, hash, KindString, now) && e.readable(now)
-	if !existed && !blind && sh.certain(&e) {
-		sh.mu.Unlock()
-		return dst, r, false, false
+	if !existed && !blind {
+		if !sh.certain(&e) {
+			err = ErrUnsure
+		}
+		if take || err == nil {
+			sh.mu.Unlock()
+			return dst, r, false, false, err
+		}
 	}
 	if existed && take {
 		dst = sh.text(dst, &e)
@@ -103,7 +115,7 @@ func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blin
 	if s.over() {
 		s.reclaim(key, hash, now)
 	}
-	return dst, r, existed, true
+	return dst, r, existed, true, nil
 }
 
 var tombstoneContent = Content(KindString, true, nil)

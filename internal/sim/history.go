@@ -112,7 +112,7 @@ func (y *History) turn(h *Host, ready bool, now uint64, stage func(store.Record)
 			stage(r)
 		}
 	case p < 500 && ready:
-		if _, _, r, err := s.Increment(nil, key, hash, now, int64(w.Rand.IntN(10))); err == nil {
+		if _, _, r, err := s.Increment(nil, key, hash, now, int64(w.Rand.IntN(10)), false); err == nil {
 			stage(r)
 		}
 	default:

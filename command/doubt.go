@@ -1,0 +1,55 @@
+package command
+
+import "covey/codec"
+
+// Answer is what has become of a question to the peers (R17).
+type Answer uint8
+
+const (
+	// AnswerNone: whoever is linked and ready has none, or nobody is: the key is absent.
+	AnswerNone Answer = iota
+	// AnswerPending: some have not answered yet. Ask again when a peer has said something, or at the next tick.
+	AnswerPending
+	// AnswerLate: one did not answer in time, or too many questions are open.
+	AnswerLate
+)
+
+// doubt is how a command goes on of which the store was not certain whether its key is there: admitted, it is absent;
+// held, the peers are being asked, and what they have is in the store before the command is run again; refused, they did
+// not answer (TRYAGAIN).
+func (t *Turn) doubt(c *Client, key []byte) admission {
+	switch t.Host.Ask(c.ID, key) {
+	case AnswerNone:
+		return admitted
+	case AnswerPending:
+		return held
+	}
+	return refused
+}
+
+// putOff is the reply and the verdict for a RESP command that a doubt did not admit.
+func (a admission) putOff(out []byte) ([]byte, Verdict) {
+	if a == held {
+		return out, Wait
+	}
+	return codec.AppendError(out, errTryAgain), Done
+}
+
+// putOffFrame is the same for a binary client message.
+func (a admission) putOffFrame(out []byte, h codec.Header) ([]byte, Verdict) {
+	if a == held {
+		return out, Wait
+	}
+	return respond(out, h, codec.StatusTryAgain, sentenceTryAgain), Done
+}
+
+// absent replies with a number, or waits for certainty: a write found no key that it could change. It is asked for after
+// the fact, for who finds its key does not need to know.
+func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
+	if !t.Store.Certain(key, t.Store.Hash(key), t.Now) {
+		if a := t.doubt(c, key); a != admitted {
+			return a.putOff(out)
+		}
+	}
+	return codec.AppendInt(out, n), Done
+}

@@ -1,0 +1,149 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// evicted fills the store of a fixture until it has evicted, and returns a key that lost its value with what it was.
+func (f *fixture) evicted(t *testing.T) (key string, r store.Record) {
+	t.Helper()
+	small, err := store.New(store.Options{Shards: 1, Node: 1, MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Store = small
+	var all []store.Record
+	for i := 0; small.Counts().Evictions == 0; i++ {
+		key, value := fmt.Appendf(nil, "n%d", i), fmt.Append(nil, i)
+		_, res := small.Set(nil, key, value, small.Hash(key), f.Now, store.SetOptions{})
+		all = append(all, res.Record)
+	}
+	for _, r := range all {
+		if !small.Certain(r.Key, small.Hash(r.Key), f.Now) {
+			return string(r.Key), r
+		}
+	}
+	t.Fatal("nothing is a ghost")
+	return "", r
+}
+
+// What reads in order to write, with the reply when the key is absent and when it holds 41.
+var readers = []struct{ command, absent, there string }{
+	{"SET k 7 NX", "+OK", "$-1"}, {"SET k 7 XX", "$-1", "+OK"}, {"SET k 7 GET", "$-1", "$2|41"}, {"SET k 7 KEEPTTL", "+OK", "+OK"},
+	{"SETNX k 7", ":1", ":0"}, {"GETSET k 7", "$-1", "$2|41"}, {"GETDEL k", "$-1", "$2|41"}, {"INCR k", ":1", ":42"}, {"DECR k", ":-1", ":40"},
+	{"INCRBY k 5", ":5", ":46"}, {"DECRBY k 5", ":-5", ":36"}, {"EXPIRE k 9", ":0", ":1"}, {"PEXPIRE k 9", ":0", ":1"},
+	{"EXPIREAT k 99999999999", ":0", ":1"}, {"PEXPIREAT k 99999999999999", ":0", ":1"}, {"PERSIST k", ":0", ":0"},
+}
+
+func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {
+	for _, c := range readers {
+		run := func(answer Answer, found bool) (*fixture, string, Verdict) {
+			f := newFixture(t)
+			key, r := f.evicted(t)
+			line := strings.Replace(c.command, " k", " "+key, 1)
+			f.host.answers = map[string]Answer{key: AnswerPending}
+			for range 3 {
+				if out, v := f.doVerdict(words(line)...); v != Wait || out != "" || f.Stage.Count() != 0 {
+					t.Fatalf("%s while it is asked for: %q, verdict %d, %d updates", line, out, v, f.Stage.Count())
+				}
+			}
+			if f.host.asked[0] != "7 "+key {
+				t.Fatalf("%s asked for %q", line, f.host.asked)
+			}
+			if found {
+				r.Value = []byte("41")
+				r.Stamp++
+				r.ExpireStamp++
+				r.Content = store.Content(store.KindString, false, r.Value)
+				if o := f.Store.Merge(&r, f.Store.Hash(r.Key), f.Now); o != store.Applied {
+					t.Fatal(o)
+				}
+			}
+			f.host.answers[key] = answer
+			out, v := f.doVerdict(words(line)...)
+			return f, strings.ReplaceAll(strings.TrimSuffix(out, "\r\n"), "\r\n", "|"), v
+		}
+		if _, out, v := run(AnswerNone, false); out != c.absent || v != Done {
+			t.Errorf("%s, nobody has it: %q, verdict %d", c.command, out, v)
+		}
+		if _, out, v := run(AnswerNone, true); out != c.there || v != Done {
+			t.Errorf("%s, somebody has it: %q, verdict %d", c.command, out, v)
+		}
+		if f, out, v := run(AnswerLate, false); !strings.HasPrefix(out, "-TRYAGAIN ") || v != Done || f.Stage.Count() != 0 {
+			t.Errorf("%s, no answer in time: %q, verdict %d, %d updates", c.command, out, v, f.Stage.Count())
+		}
+	}
+}
+
+func TestR17WhatIsCertainIsNotAskedFor(t *testing.T) {
+	for _, c := range readers {
+		for _, there := range []bool{true, false} {
+			f := newFixture(t)
+			f.evicted(t)
+			if f.do("SET", "k", "41"); !there {
+				f.do("DEL", "k") // a tombstone is an answer, in a partial leaf too
+			}
+			f.host.answers = map[string]Answer{"k": AnswerLate}
+			if out := f.do(words(c.command)...); len(f.host.asked) != 0 || strings.HasPrefix(out, "-") {
+				t.Errorf("%s, there %v: %q, asked for %q", c.command, there, out, f.host.asked)
+			}
+		}
+	}
+}
+
+// A read of what was evicted is a miss: it never waits for the network.
+func TestR17ReadsAndBlindWritesNeverAsk(t *testing.T) {
+	for c, want := range map[string]string{
+		"GET k": "$-1", "MGET k": "*1|$-1", "EXISTS k": ":0", "STRLEN k": ":0", "TTL k": ":-2", "TYPE k": "+none",
+		"SET k 1": "+OK", "SET k 1 EX 9": "+OK", "SETEX k 9 1": "+OK", "MSET k 1": "+OK", "DEL k": ":0",
+	} {
+		f := newFixture(t)
+		key, _ := f.evicted(t)
+		f.host.answers = map[string]Answer{key: AnswerLate}
+		out := f.do(words(strings.Replace(c, " k", " "+key, 1))...)
+		if strings.ReplaceAll(strings.TrimSuffix(out, "\r\n"), "\r\n", "|") != want || len(f.host.asked) != 0 {
+			t.Errorf("%s: %q, asked for %q", c, out, f.host.asked)
+		}
+		if c == "DEL k" && f.Stage.Count() != 1 {
+			t.Error("a DEL of what was evicted wrote nothing (R3)")
+		}
+	}
+}
+
+func TestR17ABinarySetWithAConditionAsks(t *testing.T) {
+	f := newFixture(t)
+	key, _ := f.evicted(t)
+	f.host.answers = map[string]Answer{key: AnswerPending}
+	set := func() (codec.ValueResponse, Verdict) {
+		frame := codec.AppendSetValue(nil, 9, codec.SetValue{Key: []byte(key), Value: []byte("7"), Flags: codec.SetNX})
+		h, _, err := codec.DecodeHeader(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, v := f.Frame(f.client, h, frame[codec.HeaderLen:], nil)
+		if v == Wait {
+			return codec.ValueResponse{}, v
+		}
+		r, err := codec.DecodeValueResponse(out[codec.HeaderLen:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, v
+	}
+	if _, v := set(); v != Wait {
+		t.Fatal("did not wait")
+	}
+	f.host.answers[key] = AnswerLate
+	if r, v := set(); v != Done || r.Status != codec.StatusTryAgain {
+		t.Fatal(r, v)
+	}
+	f.host.answers[key] = AnswerNone
+	if r, v := set(); v != Done || r.Status != codec.StatusOK || f.Stage.Count() != 1 {
+		t.Fatal(r, v)
+	}
+}

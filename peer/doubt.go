@@ -1,0 +1,187 @@
+package peer
+
+import (
+	"bytes"
+	"slices"
+
+	"covey/codec"
+)
+
+// doubt is a client's question whether any peer has something under a key (R17): the store's own value was evicted, or may
+// have been. It is put to all that are linked and ready, as a Fetch; what they have is merged as it comes. Nobody passes
+// it on.
+type doubt struct {
+	client uint64
+	key    []byte // its own copy
+	begun  int64
+	open   []*Link // those that have not answered
+	filled bool    // what came has settled it: the store has the key, or knows that it is gone
+	over   bool    // the client does not ask any more
+}
+
+// doubts are those of all clients, by client.
+type doubts map[uint64]*doubt
+
+// asking is what is asked on one link for the sake of doubts. It is guarded by Node.mu.
+type asking struct {
+	queue []*doubt // to be asked
+	sent  []question
+	id    uint32
+}
+
+// question is one Fetch that is not answered yet.
+type question struct {
+	id     uint32
+	doubts []*doubt
+}
+
+// Answer is what has become of a question.
+type Answer uint8
+
+// The answers.
+const (
+	AnswerNone    Answer = iota // whoever is linked and ready has answered, or nobody is: what the store has now is all there is
+	AnswerPending               // somebody has not
+	AnswerLate                  // not within AskTimeout; or too many questions are open
+)
+
+// Ask asks the peers for what they have under a key, on behalf of a client, and tells what has come of it. The client asks
+// for one key at a time, again and again until it is told, each time after the store was not certain of the key. Nothing of
+// key is kept.
+func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
+	if n.weak&WithoutAsking != 0 {
+		return AnswerNone
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d := n.doubts[client]
+	if d != nil && (!bytes.Equal(d.key, key) || len(d.open) == 0 && now-d.begun >= int64(AskTimeout)) {
+		n.forgetDoubt(d) // an answer that nobody came for says nothing of now
+		d = nil
+	}
+	switch {
+	case d == nil && len(n.doubts) >= MaxDoubts:
+		return AnswerLate
+	case d == nil:
+		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
+		n.ask(d)
+	case now-d.begun >= int64(AskTimeout):
+		n.forgetDoubt(d)
+		return AnswerLate
+	case len(d.open) == 0 && d.filled:
+		d.filled = false
+		n.ask(d) // it was evicted once more
+	}
+	if len(d.open) > 0 {
+		n.doubts[client] = d
+		return AnswerPending
+	}
+	n.forgetDoubt(d)
+	return AnswerNone
+}
+
+// ask puts a doubt to all peers that are ready.
+func (n *Node) ask(d *doubt) {
+	for _, m := range n.members {
+		if l := m.link; l != nil && !l.closing && m.readiness == codec.StateReady {
+			d.open = append(d.open, l)
+			l.asking.queue = append(l.asking.queue, d)
+			n.pend(l)
+		}
+	}
+}
+
+func (n *Node) forgetDoubt(d *doubt) {
+	d.over = true
+	delete(n.doubts, d.client)
+}
+
+// forgetDoubts forgets those whose clients are gone.
+func (n *Node) forgetDoubts(now int64) {
+	for _, d := range n.doubts {
+		if now-d.begun >= 2*int64(AskTimeout) {
+			n.forgetDoubt(d)
+		}
+	}
+}
+
+// appendQuestions asks for the keys that wait, up to AskCredit Fetches at one time.
+func (n *Node) appendQuestions(l *Link, dst []byte) []byte {
+	a := &l.asking
+	for len(a.sent) < AskCredit && len(a.queue) > 0 {
+		q := question{id: fetchBit | askBit | a.id%askBit}
+		var keys []byte
+		used := 0
+		for _, d := range a.queue {
+			if len(q.doubts) == FetchKeys || len(keys)+len(d.key) > FetchBytes {
+				break
+			}
+			used++
+			if !d.over {
+				keys = codec.AppendKey(keys, d.key)
+				q.doubts = append(q.doubts, d)
+			}
+		}
+		a.queue = slices.Delete(a.queue, 0, used)
+		if len(q.doubts) == 0 {
+			continue
+		}
+		a.id++
+		a.sent = append(a.sent, q)
+		n.counters.asked.Add(uint64(len(q.doubts)))
+		dst = codec.AppendFetch(dst, codec.Fetch{ID: q.id, Count: uint32(len(q.doubts)), Keys: keys})
+	}
+	return dst
+}
+
+// answered takes the answer to a question, whose records are merged. On the loop of l.
+func (n *Node) answered(now int64, l *Link, m codec.Records) error {
+	q, ok := n.takeQuestion(l, m.ID)
+	if !ok {
+		return ErrFlow
+	}
+	// The store is asked without the node's lock.
+	certain := make([]bool, len(q.doubts))
+	for i, d := range q.doubts {
+		certain[i] = n.store.Certain(d.key, n.store.Hash(d.key), n.clock.Cluster(now))
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, d := range q.doubts {
+		d.filled = d.filled || certain[i]
+		switch {
+		case d.over || l.closing || !slices.Contains(d.open, l):
+		case certain[i] || m.Done:
+			d.open = slices.DeleteFunc(d.open, func(o *Link) bool { return o == l })
+		default:
+			l.asking.queue = append(l.asking.queue, d) // the answer had no room for it
+		}
+	}
+	if len(l.asking.queue) > 0 {
+		n.pend(l)
+	}
+	return nil
+}
+
+// takeQuestion takes a question off those that are not answered.
+func (n *Node) takeQuestion(l *Link, id uint32) (q question, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := &l.asking
+	for i := range a.sent {
+		if a.sent[i].id == id {
+			q = a.sent[i]
+			a.sent = slices.Delete(a.sent, i, i+1)
+			return q, true
+		}
+	}
+	return q, false
+}
+
+// unask waits for no answer any more on a link that ends.
+func (n *Node) unask(l *Link) {
+	for _, d := range n.doubts {
+		d.open = slices.DeleteFunc(d.open, func(o *Link) bool { return o == l })
+	}
+	l.asking.queue = nil
+}
