@@ -4,8 +4,7 @@ import "encoding/binary"
 
 // Restamp lets change map the stamps and the expiry time of each record of a run where it lies: of a Batch, of Records, or
 // of a Stage. It may change bytes of a value, and the content hash with them. It must leave all else as it is, and equal what
-// was equal: the length of a record follows from it. The
-// error is ErrRecord; what comes before the record at fault has been changed.
+// was equal: the length of a record follows from it. The error is ErrRecord; what comes before the record at fault has been changed.
 func Restamp(run []byte, change func(*Record)) error {
 	var r Record
 	le := binary.LittleEndian

@@ -9,6 +9,10 @@ import (
 func TestARunThatIsRestampedIsTheRunOfChangedRecords(t *testing.T) {
 	add := func(r *Record) {
 		r.Stamp += 100
+		r.Content ^= 0xff
+		if len(r.Value) > 0 {
+			r.Value[0] ^= 1
+		}
 		if r.ExpireStamp != 0 {
 			r.ExpireStamp += 100
 		}
@@ -29,6 +33,7 @@ func TestARunThatIsRestampedIsTheRunOfChangedRecords(t *testing.T) {
 	var run, want []byte
 	for _, r := range records {
 		run = AppendRecord(run, &r)
+		r.Value = bytes.Clone(r.Value)
 		add(&r)
 		want = AppendRecord(want, &r)
 	}
