@@ -191,16 +191,16 @@ func joinCounters(dst, a, b []byte) []byte {
 }
 
 // validCounter checks the shape of a counter that came from another node, and that its contributions are in order.
-func validCounter(r *Record) bool {
-	n := contributions(r.Value)
-	if len(r.Value) < counterHead || (len(r.Value)-counterHead)%contribBytes != 0 || n == 0 || n > mostContributions {
+func validCounter(value []byte) bool {
+	n := contributions(value)
+	if len(value) < counterHead || (len(value)-counterHead)%contribBytes != 0 || n == 0 || n > mostContributions {
 		return false
 	}
-	if o, _ := readOrigin(r.Value); o.form != originSet && startOf(r.Value) != 0 {
+	if o, _ := readOrigin(value); o.form != originSet && startOf(value) != 0 {
 		return false
 	}
 	for i := 1; i < n; i++ {
-		if !contribAt(r.Value, i-1).before(contribAt(r.Value, i)) {
+		if !contribAt(value, i-1).before(contribAt(value, i)) {
 			return false
 		}
 	}

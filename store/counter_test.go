@@ -232,6 +232,32 @@ func TestR27_ACounterThatWasEvictedGoesOnWhereOthersHaveIt(t *testing.T) {
 	check(t, a.Store)
 }
 
+func TestR27_ANodeGoesOnOnlyWithAContributionOfWhichItHasAll(t *testing.T) {
+	all := sites(t, 2, Options{})
+	a, b := all[0], all[1]
+	a.incr("n", 4, 4)
+	merge(b.Store, b.now, a.sent[0])
+	a.incr("n", 1, 5) // of which the other has not heard
+	b.now += 50
+	b.incr("n", 10, 14)
+	a.evict("n")
+	a.now = b.now
+	if o := merge(a.Store, a.now, b.sent[0]); o != Applied {
+		t.Fatal(o)
+	}
+	a.incr("n", 1, 15)
+	exchange(1, all)
+	agree(t, all, "n", "16")
+	// Evicted and back as it was it goes on.
+	r, _ := lookup(a.Store, a.now, "n")
+	a.evict("n")
+	merge(a.Store, a.now, r)
+	a.incr("n", 1, 17)
+	if r, _ := lookup(a.Store, a.now, "n"); contributions(r.Value) != 3 {
+		t.Errorf("%d contributions", contributions(r.Value))
+	}
+}
+
 func TestR27_TheContributionThatWouldBeTooManyIsASet(t *testing.T) {
 	all := sites(t, maxContributions+1, Options{Shards: 1, MaxBytes: 1 << 20})
 	last := all[maxContributions]
@@ -402,6 +428,43 @@ func TestR27_AStepOfTheTimeBackKeepsCountersTogether(t *testing.T) {
 		agree(t, all, key, "45")
 		if r, _ := lookup(a.Store, a.now, key); contributions(r.Value) != 2 || r.Content != Content(KindCounter, false, r.Value) {
 			t.Errorf("%d contributions", contributions(r.Value))
+		}
+	}
+}
+
+// TestCountersAllocateNothingInTheSteadyState: two sites that count under one key and hear each other, with few contributions and
+// with so many that the value has pages.
+func TestCountersAllocateNothingInTheSteadyState(t *testing.T) {
+	if raceEnabled || invariants {
+		t.Skip("the race detector allocates")
+	}
+	for _, contributors := range []int{2, maxContributions} {
+		all := sites(t, contributors, Options{Shards: 4, MaxBytes: 1 << 20})
+		for _, s := range all {
+			s.incr("n", 1, 1)
+		}
+		exchange(1, all)
+		a, b, key := all[0], all[1], []byte("n")
+		hash, dst, toA, toB := a.Hash(key), make([]byte, 0, 8<<10), make([]byte, 0, 8<<10), make([]byte, 0, 8<<10)
+		now := a.now
+		joined := 0
+		step := func() {
+			now++
+			_, _, ra, _ := a.Increment(toB, key, hash, now, 1, false)
+			_, _, rb, _ := b.Increment(toA, key, hash, now, -1, false)
+			if b.Merge(&ra, hash, now) == Joined {
+				joined++
+			}
+			a.Merge(&rb, hash, now)
+			a.Merge(&ra, hash, now)
+			a.Get(dst, key, hash, now)
+			b.Meta(key, hash, now)
+		}
+		if n := testing.AllocsPerRun(1000, step); n != 0 {
+			t.Errorf("%d contributors: %v allocations", contributors, n)
+		}
+		if joined == 0 {
+			t.Error("nothing was joined")
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 // kind is what the store knows of a kind of value. The bytes of a kind with a join begin with its origin (join.go).
 type kind struct {
 	typ   string                         // what TYPE says; "": there is no such kind
-	valid func(r *Record) bool           // whether a record, which has a value, is one of this kind; nil: any bytes are
+	valid func(value []byte) bool        // whether a value is one of this kind; nil: any bytes are
 	text  func(dst, value []byte) []byte // appends a value as the string that it reads as; nil: its bytes are
 
 	// join appends to dst, behind the origin of the two, what is behind the origin of two values that have the same, put
@@ -69,7 +69,7 @@ func (r *Record) fine() bool {
 			return false
 		}
 	}
-	return k.valid == nil || k.valid(r)
+	return k.valid == nil || k.valid(r.Value)
 }
 
 // keyLenBytes is what ComposeKey adds.

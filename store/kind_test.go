@@ -17,13 +17,13 @@ const (
 
 func init() {
 	kinds[kindNote] = kind{
-		typ: "note", valid: func(r *Record) bool { return len(r.Value) > 0 },
+		typ: "note", valid: func(value []byte) bool { return len(value) > 0 },
 		text: func(dst, value []byte) []byte { return append(append(dst, "note: "...), value...) },
 	}
 	letters := kind{
 		typ: "letters",
-		valid: func(r *Record) bool {
-			set := r.Value[originBytes:]
+		valid: func(value []byte) bool {
+			set := value[originBytes:]
 			return slices.IsSorted(set) && len(slices.Compact(bytes.Clone(set))) == len(set)
 		},
 		text:  func(dst, value []byte) []byte { return append(dst, value[originBytes:]...) },
