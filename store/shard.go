@@ -18,6 +18,7 @@ type env struct {
 	budget      int64  // bytes
 	maxBytes    int64  // of what is in use; what may stay mapped besides is taken off
 	tombstones  int64  // bytes that the tombstones of one shard may take
+	graves      int64  // the same, at the very most
 	ghosts      int64  // bytes that the ghosts of one shard may take
 	share       int64  // bytes of one shard when all take the same
 	horizon     uint64
@@ -28,6 +29,7 @@ type env struct {
 	scratch     sync.Pool               // of *scratch
 	charge      charge
 	ahead       atomic.Int64  // bytes that makeRoom evicts for
+	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
 	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them
 }
@@ -67,7 +69,7 @@ type shard struct {
 	tombstoneBytes int64
 	published      int64 // the part of own that memory.used knows of
 
-	evictions, expired, purged, droppedByFloor, ahead, flushed, refused, forgotten uint64
+	evictions, expired, purged, purgedEarly, droppedByFloor, ahead, flushed, refused, forgotten uint64
 
 	_ [64]byte // keeps the lock of the next shard off this one's last cache line
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"sync/atomic"
 )
@@ -71,6 +72,7 @@ func newEnv(o *Options) (*env, error) {
 		segmentBits: uint(bits.TrailingZeros(uint(segments.unit))),
 		maxBytes:    o.MaxBytes - int64(segments.most)*segments.cost - int64(m.pages.most)*m.pages.cost,
 		tombstones:  o.MaxBytes / tombstoneShare / shards,
+		graves:      o.MaxBytes / tombstoneMost / shards,
 		ghosts:      o.MaxBytes / ghostShare / shards,
 	}
 	v.share = v.maxBytes / shards
@@ -79,6 +81,7 @@ func newEnv(o *Options) (*env, error) {
 	v.leafBits = uint(min(bits.Len64(uint64(o.MaxBytes/leafShare))-1, maxLeafBits))
 	v.leafBits = max(v.leafBits, uint(bits.TrailingZeros(uint(o.Shards))))
 	v.floor.Store(&Version{})
+	v.compared.Store(math.MaxUint64)
 	return v, nil
 }
 
@@ -143,6 +146,7 @@ func (s *Store) Counts() Counts {
 		c.Forgotten += sh.forgotten
 		c.Expired += sh.expired
 		c.Purged += sh.purged
+		c.PurgedEarly += sh.purgedEarly
 		c.DroppedByFloor += sh.droppedByFloor
 		c.Ahead += sh.ahead
 		c.Flushed += sh.flushed

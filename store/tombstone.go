@@ -33,14 +33,15 @@ func (sh *shard) keyOf(e *entry) []byte {
 	return sh.mem[int(e.at)+e.body:][:e.keyLen:e.keyLen]
 }
 
-// purgeDue forgets tombstones past the horizon, and the oldest ones while the tombstone budget is exceeded and they
-// are older than tombstoneMinAge (R13).
+// purgeDue forgets tombstones past the horizon. While their budget is exceeded it forgets the oldest, older than
+// tombstoneMinAge, of those that every member was compared with since (R13): of the others somebody may hold what they
+// ended, and something older than them that is nowhere else, which a floor above it would end too. Values make room for
+// them, up to a bound.
 func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 	var floor Version
 	var e entry
 	for ; worked < budget && sh.oldest(logTombs, &e); worked++ {
-		age, over := sh.age(&e, now), sh.tombstoneBytes > sh.env.tombstones
-		if age < sh.env.horizon && !(over && age >= tombstoneMinAge) {
+		if sh.age(&e, now) < sh.env.horizon && !sh.crowded(&e, now) {
 			break
 		}
 		floor = maxVersion(floor, sh.purge(&e, now))
@@ -48,6 +49,23 @@ func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 	sh.env.raiseFloor(floor)
 	return worked
 }
+
+// crowded tells whether a tombstone is to go because there are too many.
+func (sh *shard) crowded(e *entry, now uint64) bool {
+	if sh.tombstoneBytes <= sh.env.tombstones || sh.age(e, now) < tombstoneMinAge {
+		return false
+	}
+	early := max(e.v.Stamp, e.e.Stamp) > sh.env.compared.Load()
+	if early && sh.tombstoneBytes > sh.env.graves {
+		sh.purgedEarly++
+		return true
+	}
+	return !early
+}
+
+// SetCompared tells up to which stamp this store was compared with that of every member, at the least: those that are away
+// count until they are forgotten. Without members that is all there is. The caller says so again and again; it may go back.
+func (s *Store) SetCompared(stamp uint64) { s.env.compared.Store(stamp) }
 
 // purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left to give back memory.
 func (sh *shard) purgeOldest(now uint64, n int) (purged int) {

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var churn = flag.Int("churn", 300_000, "how many entries with a short time to live come and go")
+
+// bury deletes n absent keys, one a millisecond from at on, and returns the versions.
+func bury(s *Store, prefix string, at uint64, n int) (all []Version) {
+	for i := range n {
+		k := fmt.Appendf(nil, "%s %020d", prefix, i)
+		r, _, _ := s.Delete(k, s.Hash(k), at+uint64(i), true)
+		all = append(all, r.Version())
+	}
+	return all
+}
+
+func TestR13_WhatIsNewerThanTheLastComparisonWithEveryMemberStays(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20})
+	const n, compared = 3000, 500
+	all := bury(s, "k", epoch0, n)
+	now := epoch0 + n + tombstoneMinAge
+	s.SetCompared(all[compared-1].Stamp)
+	s.Sweep(now, 1<<20)
+	if c := s.Counts(); c.Tombstones != n-compared || c.PurgedEarly != 0 || s.Floor() != all[compared-1] {
+		t.Fatalf("%+v, floor %v", c, s.Floor())
+	}
+	// Values make room for them.
+	for i := range 5000 {
+		set(t, s, now, fmt.Sprint("value ", i), strings.Repeat("v", 200), SetOptions{})
+	}
+	s.Sweep(now, 1<<20)
+	if c := s.Counts(); c.Tombstones != n-compared || c.Evictions == 0 || c.Bytes > c.MaxBytes {
+		t.Fatalf("%+v", c)
+	}
+	// The next comparison lets the oldest go, down to the budget and no further.
+	s.SetCompared(all[n-1].Stamp)
+	s.Sweep(now, 1<<20)
+	if c := s.Counts(); c.TombstoneBytes > 1<<20/tombstoneShare || c.Tombstones < n/8 || s.Floor() != all[n-c.Tombstones-1] {
+		t.Fatalf("%+v, floor %v", c, s.Floor())
+	}
+	check(t, s)
+}
+
+func TestR13_TombstonesOfMembersThatStayAwayHaveABound(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 2 << 20})
+	s.SetCompared(0) // somebody is away
+	const n = 40_000
+	bury(s, "k", epoch0, n)
+	now := epoch0 + n + tombstoneMinAge
+	s.Sweep(now, 1<<20)
+	c := s.Counts()
+	if most := int64(2 << 20 / tombstoneMost); c.TombstoneBytes > most || c.TombstoneBytes < most/2 || c.PurgedEarly == 0 || c.Bytes > c.MaxBytes {
+		t.Fatalf("%+v, at most %d bytes", c, most)
+	}
+	s.Sweep(now+DefaultHorizon, 1<<20) // after the horizon they go anyway
+	if c := s.Counts(); c.Tombstones != 0 {
+		t.Fatalf("%+v", c)
+	}
+	check(t, s)
+}
+
+// TestR13_AChurnOfShortLivesStaysInsideTheBudget lets entries with a short time to live come and go, as sessions do, while a
+// member is away and while none is. `-churn=5000000` is the long form.
+func TestR13_AChurnOfShortLivesStaysInsideTheBudget(t *testing.T) {
+	for _, away := range []bool{false, true} {
+		s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 4 << 20})
+		if away {
+			s.SetCompared(0)
+		}
+		rng := rand.New(rand.NewPCG(3, 4))
+		now := uint64(epoch0)
+		for i := range *churn {
+			if i%20 == 0 {
+				now += 1 + rng.Uint64N(40)
+			}
+			k := fmt.Appendf(nil, "session %d", i)
+			s.Set(nil, k, k, s.Hash(k), now, SetOptions{ExpireAt: now + 1 + rng.Uint64N(2000)})
+			if i%1000 == 0 {
+				s.Sweep(now, 20_000)
+				if c := s.Counts(); c.Bytes > c.MaxBytes {
+					t.Fatalf("after %d: %+v", i, c)
+				}
+			}
+		}
+		now += 40_000
+		s.Sweep(now, 1<<24)
+		c := s.Counts()
+		most := int64(4 << 20 / tombstoneShare)
+		if away {
+			most = 4 << 20 / tombstoneMost
+		}
+		if c.Keys != 0 || c.TombstoneBytes > most || c.Bytes > c.MaxBytes {
+			t.Fatalf("away %v: %+v", away, c)
+		}
+		check(t, s)
+	}
+}
+
+// TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt writes from several goroutines while another flushes: what is left is newer
+// than the last flush, what was answered after it is there, and another store that gets the updates in any order has the same.
+func TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt(t *testing.T) {
+	s, other := newStore(t, Options{Node: 1}), newStore(t, Options{Node: 2})
+	const writers, writes, flushes = 4, 3000, 20
+	sent := make([][]Record, writers+1)
+	var all sync.WaitGroup
+	for g := range writers {
+		all.Go(func() {
+			for i := range writes {
+				k := fmt.Appendf(nil, "key %d", i%200)
+				if i%5 == 4 {
+					if r, _, ok := s.Delete(k, s.Hash(k), epoch0, true); ok {
+						sent[g] = append(sent[g], r)
+					}
+					continue
+				}
+				_, res := s.Set(nil, k, fmt.Appendf(nil, "%d of %d", i, g), s.Hash(k), epoch0, SetOptions{})
+				sent[g] = append(sent[g], res.Record)
+			}
+		})
+	}
+	all.Go(func() {
+		for range flushes {
+			sent[writers] = append(sent[writers], s.Flush(epoch0))
+		}
+	})
+	all.Wait()
+	last, best := sent[writers][flushes-1].Version(), map[string]Record{}
+	var shuffled []Record
+	for _, of := range sent {
+		for _, r := range of {
+			shuffled = append(shuffled, r)
+			if old, ok := best[string(r.Key)]; r.Flags&Flush == 0 && r.Version().Compare(last) > 0 && (!ok || r.Version().Compare(old.Version()) > 0) {
+				best[string(r.Key)] = r
+			}
+		}
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	for _, r := range shuffled {
+		merge(other, epoch0, r)
+	}
+	live := 0
+	for key, r := range best {
+		for _, st := range []*Store{s, other} {
+			v, ok := get(st, epoch0, key)
+			if want := r.Flags&Deleted == 0; ok != want || v != string(r.Value) {
+				t.Errorf("%s: %q %v, the newest is %+v", key, v, ok, r)
+			}
+		}
+		if r.Flags&Deleted == 0 {
+			live++
+		}
+	}
+	if s.Len() != live || other.Len() != live {
+		t.Errorf("%d and %d keys, %d were written after the last flush", s.Len(), other.Len(), live)
+	}
+	check(t, s)
+	check(t, other)
+}
