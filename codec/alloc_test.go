@@ -23,6 +23,7 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 		"Digests":           func() { AppendDigests(dst, Digests{Count: 1, Nodes: AppendDigestsNode(dst[2048:2048], 1, &sums)}) },
 		"Want":              func() { AppendWant(dst, Want{}) },
 		"Absent":            func() { AppendAbsent(dst, Absent{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
+		"Compared":          func() { AppendCompared(dst, Compared{}) },
 		"Records":           func() { FinishRecords(AppendRecord(BeginRecords(dst), &exampleRecord), 0, Records{Count: 1}) },
 		"Fetch":             func() { AppendFetch(dst, Fetch{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
 		"Listing": func() {
@@ -77,13 +78,14 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 			_, _, err = DecodeDigestsNode(m.Nodes, m.Level, &sums)
 			note(err)
 		},
-		"Want":    func() { _, err := DecodeWant(bodies["Want"]); note(err) },
-		"Absent":  func() { _, err := DecodeAbsent(bodies["Absent"]); note(err) },
-		"Step":    func() { _, err := DecodeStep(bodies["Step"]); note(err) },
-		"Offer":   func() { _, err := DecodeOffer(bodies["Offer"]); note(err) },
-		"Pull":    func() { _, err := DecodePull(bodies["Pull"]); note(err) },
-		"Records": func() { _, err := DecodeRecords(bodies["Records"]); note(err) },
-		"Fetch":   func() { m, err := DecodeFetch(bodies["Fetch"]); note(err); _, _, err = DecodeKey(m.Keys); note(err) },
+		"Want":     func() { _, err := DecodeWant(bodies["Want"]); note(err) },
+		"Compared": func() { _, err := DecodeCompared(bodies["Compared"]); note(err) },
+		"Absent":   func() { _, err := DecodeAbsent(bodies["Absent"]); note(err) },
+		"Step":     func() { _, err := DecodeStep(bodies["Step"]); note(err) },
+		"Offer":    func() { _, err := DecodeOffer(bodies["Offer"]); note(err) },
+		"Pull":     func() { _, err := DecodePull(bodies["Pull"]); note(err) },
+		"Records":  func() { _, err := DecodeRecords(bodies["Records"]); note(err) },
+		"Fetch":    func() { m, err := DecodeFetch(bodies["Fetch"]); note(err); _, _, err = DecodeKey(m.Keys); note(err) },
 		"Listing": func() {
 			m, err := DecodeListing(bodies["Listing"])
 			note(err)

@@ -142,7 +142,13 @@ func copyCases() []frameCase {
 	digests := Digests{Epoch: 0x11, Level: 2, Retry: true, Count: 1, Nodes: AppendDigestsNode(nil, 0x21, &sums)}
 	want := Want{Epoch: 0x11, Count: 2, Hashes: append(u64(0x21), u64(0x31)...)}
 	absent := Absent{Floor: Version{0x11, 0x12}, Count: 1, Keys: AppendKey(nil, []byte("key"))}
+	compared := Compared{Epoch: 0x11, Newest: 0x21, ID: 0x31, Form: ComparedAnswer, Lost: true}
 	return []frameCase{
+		{
+			name: "Compared", kind: KindCompared, msg: compared, frame: AppendCompared(nil, compared),
+			decode: func(b []byte) (any, error) { return DecodeCompared(b) },
+			fields: map[string][]byte{"epoch": u64(0x11), "newest": u64(0x21), "id": u32(0x31), "form": u8(2), "flags": u8(1)},
+		},
 		{
 			name: "Digests", kind: KindDigests, msg: digests, frame: AppendDigests(nil, digests), decode: decodeDigestsWhole,
 			fields: map[string][]byte{"epoch": u64(0x11), "level": u8(2), "flags": u8(1), "count": u16(1)},
@@ -296,7 +302,7 @@ func plainCases() map[string]plainCase {
 			bytes: AppendListingEntry(nil, exampleEntry),
 			fields: map[string][]byte{
 				"key hash": u64(0x21), "version": ver(0x31, 0x32), "expiry version": ver(0x41, 0x42), "expiry time": u64(0x51),
-				"content": u32(0x61), "flags": u8(1),
+				"content": u32(0x61), "flags": u8(1 | 4 | 8),
 			},
 		},
 	}

@@ -72,6 +72,8 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendWant(nil, m)
 	case Absent:
 		return AppendAbsent(nil, m)
+	case Compared:
+		return AppendCompared(nil, m)
 	case Offer:
 		return AppendOffer(nil, m)
 	case Pull:

@@ -4,8 +4,9 @@ import "encoding/binary"
 
 const (
 	listingFixed = 24
-	// ListingEntryLen is the length of an entry of a listing in bytes.
-	ListingEntryLen = 56
+	// ListingEntryMin is the length, in bytes, of an entry of a listing whose two versions are one and that never expires.
+	ListingEntryMin = 29
+	listingEntryMax = ListingEntryMin + versionLen + 8
 )
 
 // Flags of a listing's entry.
@@ -13,7 +14,9 @@ const (
 	ListingGhost = 1 // the sender holds the version only, not the value (R16)
 	ListingGone  = 2 // a tombstone or a dead record: no part of any digest (R13)
 
-	listingFlags = ListingGhost | ListingGone
+	listingE      = 4 // an expiry version follows; without it E is V
+	listingExpiry = 8 // an expiry time follows; without it there is none
+	listingFlags  = ListingGhost | ListingGone | listingE | listingExpiry
 
 	listingPartial = 1
 )
@@ -24,7 +27,7 @@ type ListingEntry struct {
 	V, E     Version
 	ExpireAt uint64 // cluster time in ms; 0: never
 	Content  uint32
-	Flags    uint8
+	Flags    uint8 // ListingGhost, ListingGone
 }
 
 // Listing names all entries that the sender has of a part of the key hashes (R19). Those younger than the epoch are in it
@@ -67,37 +70,65 @@ func DecodeListing(body []byte) (Listing, error) {
 	if m.Bits > 64 || m.Prefix<<m.Bits != 0 {
 		return Listing{}, ErrRange
 	}
-	if m.Count > MaxListingEntries || int(m.Count)*ListingEntryLen != len(m.Entries) {
+	if n := int(m.Count); n > MaxListingEntries || n*ListingEntryMin > len(m.Entries) || n*listingEntryMax < len(m.Entries) {
 		return Listing{}, ErrCount
 	}
 	return m, nil
 }
 
-// AppendListingEntry appends the ListingEntryLen bytes of e to a run of entries.
+// AppendListingEntry appends e to a run of entries.
 func AppendListingEntry(dst []byte, e ListingEntry) []byte {
-	dst, b := extend(dst, ListingEntryLen)
+	flags := e.Flags & (ListingGhost | ListingGone)
+	if e.E != e.V {
+		flags |= listingE
+	}
+	if e.ExpireAt != 0 {
+		flags |= listingExpiry
+	}
+	dst, b := extend(dst, ListingEntryMin)
 	le := binary.LittleEndian
-	le.PutUint64(b, e.KeyHash)
-	putVersion(b[8:], e.V)
-	putVersion(b[24:], e.E)
-	le.PutUint64(b[40:], e.ExpireAt)
-	le.PutUint32(b[48:], e.Content)
-	le.PutUint32(b[52:], uint32(e.Flags))
+	b[0] = flags
+	le.PutUint64(b[1:], e.KeyHash)
+	le.PutUint32(b[9:], e.Content)
+	putVersion(b[13:], e.V)
+	if flags&listingE != 0 {
+		dst, b = extend(dst, versionLen)
+		putVersion(b, e.E)
+	}
+	if flags&listingExpiry != 0 {
+		dst = le.AppendUint64(dst, e.ExpireAt)
+	}
 	return dst
 }
 
-// DecodeListingEntry reads the first entry of a run into e; n is the number of bytes it took.
+// DecodeListingEntry reads the first entry of a run into e; n is the number of bytes it took. What could be shorter is refused.
 func DecodeListingEntry(b []byte, e *ListingEntry) (n int, err error) {
-	if len(b) < ListingEntryLen {
+	if len(b) < ListingEntryMin {
 		return 0, ErrLength
 	}
-	le := binary.LittleEndian
-	if le.Uint32(b[52:])&^listingFlags != 0 {
+	le, flags := binary.LittleEndian, b[0]
+	if flags&^listingFlags != 0 {
 		return 0, ErrReserved
 	}
-	*e = ListingEntry{
-		KeyHash: le.Uint64(b), V: getVersion(b[8:]), E: getVersion(b[24:]), ExpireAt: le.Uint64(b[40:]),
-		Content: le.Uint32(b[48:]), Flags: b[52],
+	*e = ListingEntry{KeyHash: le.Uint64(b[1:]), Content: le.Uint32(b[9:]), V: getVersion(b[13:]), Flags: flags & (ListingGhost | ListingGone)}
+	e.E, n = e.V, ListingEntryMin
+	if flags&listingE != 0 {
+		if len(b) < n+versionLen {
+			return 0, ErrLength
+		}
+		e.E, n = getVersion(b[n:]), n+versionLen
+		if e.E == e.V {
+			return 0, ErrRange
+		}
 	}
-	return ListingEntryLen, nil
+	if flags&listingExpiry != 0 {
+		if len(b) < n+8 {
+			return 0, ErrLength
+		}
+		e.ExpireAt, n = le.Uint64(b[n:]), n+8
+		if e.ExpireAt == 0 {
+			return 0, ErrRange
+		}
+	}
+	return n, nil
 }

@@ -22,7 +22,8 @@ type Counters struct {
 	Rekeys            uint64 // R26
 	Relayed           uint64 // records received that are passed on (R12)
 	Offers            uint64 // heard
-	Repairs           uint64 // begun here (R19)
+	Repairs           uint64 // begun here, because roots differed (R19)
+	Comparisons       uint64 // begun here, because they were owed (R10, R21)
 	Repaired          uint64 // records that a repair has brought and that were newer
 	RepairBytes       uint64 // sent
 	Dropped           uint64 // entries dropped on the word of a peer (R14)
@@ -40,6 +41,7 @@ type counters struct {
 	asked                                     atomic.Uint64
 	repairs, repaired, repairBytes, dropped   atomic.Uint64
 	steps, restamped                          atomic.Uint64
+	comparisons                               atomic.Uint64
 }
 
 // Counters returns what the node has counted.
@@ -51,7 +53,7 @@ func (n *Node) Counters() Counters {
 		Breaches: c.breaches.Load(), Merged: c.merged.Load(), Ahead: c.ahead.Load(), GapsSent: c.gapsSent.Load(), GapsHeard: c.gapsIn.Load(),
 		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
 		Relayed: c.relayed.Load(), Offers: c.offers.Load(),
-		Repairs: c.repairs.Load(), Repaired: c.repaired.Load(), RepairBytes: c.repairBytes.Load(), Dropped: c.dropped.Load(),
+		Repairs: c.repairs.Load(), Comparisons: c.comparisons.Load(), Repaired: c.repaired.Load(), RepairBytes: c.repairBytes.Load(), Dropped: c.dropped.Load(),
 		Steps: c.steps.Load(), Restamped: c.restamped.Load(), Asked: c.asked.Load(),
 	}
 }

@@ -56,7 +56,7 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 		n.takeFlush(now, h.Flush)
 	}
 	if n.beaten(now, l, &h, n.stamped()) {
-		l.begin(now, h.Epoch, h.Root)
+		l.repairRoot(now, h.Epoch, h.Root)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 	n.send(now, l, func(b []byte) []byte {
 		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Step: n.steps.number.Load(), Sent: h.Sent, Clock: n.clock.Cluster(now)})
 	})
-	m.head = max(m.head, h.Head)
+	m.head, m.knows = max(m.head, h.Head), h.Epoch
 	l.tell(h.Step)
 	n.hold(now, l)
 	if !l.held.Load() {
@@ -87,6 +87,9 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 	if old := m.readiness; old != h.State {
 		m.readiness = h.State
 		n.joinChanged(now, l, old)
+	}
+	if own, ok := n.verdict.own.at(h.Epoch); ok && own == h.Root && l.debt.owed && !l.held.Load() && h.Epoch >= l.debt.epoch {
+		n.paid(now, l) // equal: that is a comparison too
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
 	n.relayTo(now, l)

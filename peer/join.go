@@ -13,6 +13,7 @@ type join struct {
 	covered shards        // pulled from ready donors since loading began
 	asked   [256]uint16   // links that a shard is being pulled on
 	floor   codec.Version // to be raised when the node is unlocked
+	rewound bool          // the clock has stepped back since the last Tick (R6)
 	time    timeSource
 	timeOf  uint64 // with timeSeeking: the id of the node whose time this is
 }
@@ -49,19 +50,16 @@ func (n *Node) joinLinked(now int64, l *Link) {
 	l.pulls.begin = n.rand.IntN(256)
 	l.metReady = n.State() == codec.StateReady
 	ready := m.readiness == codec.StateReady
-	switch n.State() {
-	case codec.StateSeeking:
+	switch {
+	case n.State() == codec.StateSeeking && ready:
+		n.beginLoading(now)
+	case n.State() == codec.StateSeeking:
 		if !m.stream.synced {
 			n.oweAll(now, l)
 		}
-		if ready {
-			n.beginLoading(now)
-		}
-	case codec.StateReady:
+	case ready && !m.stream.synced:
 		// Two that were ready before they met: each may hold what a third wrote. A newcomer has its own stream only.
-		if ready && !m.stream.synced {
-			n.oweAll(now, l)
-		}
+		n.require(now, l, 0)
 	}
 	n.feed(now, l)
 }
@@ -74,21 +72,27 @@ func (n *Node) joinChanged(now int64, l *Link, old codec.State) {
 	switch {
 	case n.State() == codec.StateSeeking:
 		n.beginLoading(now)
+	case n.State() == codec.StateLoading:
+		n.require(now, l, 0)
 	case old == codec.StateSeeking && !l.metReady && !l.member.stream.synced:
-		n.oweAll(now, l) // ready with others perhaps: what they wrote may be with it alone
-	case n.State() == codec.StateReady && !l.pulls.owed:
+		n.require(now, l, 0) // ready with others perhaps: what they wrote may be with it alone
+	case n.State() == codec.StateReady && !l.pulls.owed && !l.debt.owed:
 		l.member.stream.synced = true // it has loaded what we have, and its own stream comes from its start
 	}
 	n.feed(now, l)
 }
 
-// beginLoading goes from seeking to loading: all shards again, from ready donors.
+// beginLoading goes from seeking to loading: all shards, each from one of the ready donors, and a comparison with each of
+// them.
 func (n *Node) beginLoading(now int64) {
 	n.setReadiness(codec.StateLoading)
 	n.join.covered = shards{}
 	for _, m := range n.members {
 		if m.link != nil {
 			n.outdate(m.link)
+			if m.readiness == codec.StateReady {
+				n.require(now, m.link, 0)
+			}
 		}
 	}
 	for _, m := range n.members {
@@ -98,13 +102,14 @@ func (n *Node) beginLoading(now int64) {
 	}
 }
 
-// owe has everything that the other holds pulled: records are missing. On the loop of l.
-func (n *Node) owe(now int64, l *Link) {
+// owe has all that the other holds compared: records up to a stamp, or up to now, are missing. On the loop of l.
+func (n *Node) owe(now int64, l *Link, stamp uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.oweAll(now, l)
+	n.require(now, l, stamp)
 }
 
+// oweAll has everything that the other holds pulled.
 func (n *Node) oweAll(now int64, l *Link) {
 	if l.member == nil {
 		return
@@ -115,14 +120,14 @@ func (n *Node) oweAll(now int64, l *Link) {
 	n.feed(now, l)
 }
 
-// oweByAll has everything pulled from every ready peer, those to come included: something was lost that any of them may have.
+// oweByAll has every ready peer compared, those to come included: something was lost that any of them may have.
 func (n *Node) oweByAll(now int64) {
 	for _, s := range n.streams {
 		s.synced = false
 	}
 	for _, m := range n.members {
 		if m.link != nil && m.readiness == codec.StateReady {
-			n.oweAll(now, m.link)
+			n.require(now, m.link, 0)
 		}
 	}
 }
@@ -225,6 +230,7 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 		return ErrFlow
 	}
 	l.member.takeFloor(m.Floor)
+	before := n.join.covered.full()
 	switch {
 	case p.stale:
 		*p = pull{}
@@ -241,16 +247,22 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 	}
 	if l.pulls.owed && l.pulls.had.full() {
 		l.pulls.owed = false
-		l.member.stream.synced = true
-		n.closeGaps(now, l)
-		n.pend(l)
+		n.paid(now, l)
+	}
+	if n.State() == codec.StateLoading && !before && n.join.covered.full() {
+		// Of keys that were written while they were copied only the last version came. Epochs that end from now on are whole.
+		for _, m := range n.members {
+			if m.link != nil && m.link.debt.owed {
+				n.require(now, m.link, 0)
+			}
+		}
 	}
 	n.feed(now, l)
 	return nil
 }
 
 // gapHeard takes a Gap (R10): the other cannot send from where we are. applied goes to where its stream goes on once all
-// that it holds was pulled.
+// that it holds was compared.
 func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
 	m, err := codec.DecodeGap(body)
 	if err != nil {
@@ -273,6 +285,6 @@ func (n *Node) gapHeard(now int64, l *Link, body []byte) error {
 		s.stream.raise(m.Stamp)
 	}
 	s.gapped, s.gapTo = true, max(m.Head, s.gapTo)
-	n.owe(now, l)
+	n.owe(now, l, m.Stamp)
 	return nil
 }

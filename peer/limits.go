@@ -29,7 +29,8 @@ const (
 
 	RepairsAtOnce = 2        // repairs that a node begins at about one time
 	RepairQueue   = 16 << 20 // bytes of a repair that wait on one link
-	RepairListing = 1 << 20  // bytes of listings of one round, about
+	RepairListing = 4 << 20  // bytes of listings of one round, about
+	RoundShards   = 64       // digest shards of one round: their 1,024 nodes of the level below fit one frame
 	RepairSlice   = 64 << 10 // bytes of records of one frame, about
 
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
@@ -71,6 +72,8 @@ const (
 	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal
+	RepairPause       = time.Second             // that the one who follows leaves to the one who leads
+	RepairPatience    = 5 * time.Second         // without a frame of a comparison, after which it is given up
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)
 	DeadAfter         = 3 * time.Second         // of silence
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts

@@ -31,6 +31,8 @@ type Link struct {
 	touched   atomic.Int64               // boot-time ns of the last byte received
 	acked     atomic.Uint64              // what the other has applied of our stream
 	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
+	leads     atomic.Bool                // this node leads a comparison here, and has not seen its end; set by the loop
+	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << 1, and whether it settles it; 0: none
 
 	// Guarded by Node.mu.
 	number     uint32 // dial number: of our dial, or as the dialer's greeting says
@@ -54,6 +56,7 @@ type Link struct {
 	beats      uint32
 	pulls      pulls
 	asking     asking
+	debt       debt
 	tooEarly   ahead
 	repairAt   int64  // when the next repair may begin
 	heldAt     int64  // since when it is held, or this node has stepped while it was
@@ -159,6 +162,9 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 	}
 	dst = l.in.appendFetch(dst)
 	dst = l.out.appendAnswers(dst, l.node, now)
+	if l.due.Load() != 0 {
+		l.beginOwed(now)
+	}
 	if len(l.out.repair.work) > 0 {
 		dst = l.appendRepair(now, dst)
 	}

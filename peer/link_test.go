@@ -69,21 +69,21 @@ func TestR9ABatchMovesAppliedOnlyWhenItFollowsOrOverlaps(t *testing.T) {
 		if err := hand(l, b.now, batchOf(l, step.first, step.recs...)); err != nil {
 			t.Fatal(err)
 		}
-		if got := l.in.stream.applied.Load(); got != step.want || l.pulls.owed != step.owed {
-			t.Fatalf("after a batch from %d: applied %d owed %v, want %d %v", step.first, got, l.pulls.owed, step.want, step.owed)
+		if got := l.in.stream.applied.Load(); got != step.want || l.debt.owed != step.owed {
+			t.Fatalf("after a batch from %d: applied %d owed %v, want %d %v", step.first, got, l.debt.owed, step.want, step.owed)
 		}
 	}
 	if b.get(x, "k9") != "v" {
 		t.Fatal("records are merged in any case")
 	}
 	b.carryOut(x)
-	b.settle()
-	if got := l.in.stream.applied.Load(); got != 9 || l.pulls.owed {
-		t.Fatalf("when all was pulled applied is %d, owed %v", got, l.pulls.owed)
+	b.pass(5 * time.Second)
+	if got := l.in.stream.applied.Load(); got != 9 || l.debt.owed {
+		t.Fatalf("when all was compared applied is %d, owed %v", got, l.debt.owed)
 	}
 }
 
-func TestR10WhatTheRingLostIsPulledAndAppliedJumpsThen(t *testing.T) {
+func TestR10WhatTheRingLostIsComparedAndAppliedJumpsThen(t *testing.T) {
 	b, x, y, c := pair(t)
 	b.closed(c.sides[0])
 	b.closed(c.sides[1])
@@ -97,6 +97,11 @@ func TestR10WhatTheRingLostIsPulledAndAppliedJumpsThen(t *testing.T) {
 	if y.counters.gapsIn.Load() != 1 {
 		t.Fatalf("%d gaps", y.counters.gapsIn.Load())
 	}
+	if got := y.Applied(x.ring.Stream()); got != 0 {
+		t.Fatalf("applied %d before anything was compared", got)
+	}
+	pulls := y.counters.pulls.Load()
+	b.pass(5 * time.Second)
 	for i := range count {
 		if b.get(y, fmt.Sprint("k", i)) != value {
 			t.Fatalf("k%d is missing", i)
@@ -107,6 +112,9 @@ func TestR10WhatTheRingLostIsPulledAndAppliedJumpsThen(t *testing.T) {
 	}
 	if x.Acked(count) != 1 {
 		t.Fatal("the jump was not acknowledged")
+	}
+	if y.counters.pulls.Load() != pulls {
+		t.Fatal("what a comparison brings was pulled")
 	}
 }
 

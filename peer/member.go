@@ -71,6 +71,7 @@ type member struct {
 	linked   []uint64 // whom it is linked with, by its last heartbeat
 	linkedAt int64
 	roots    roots
+	knows    uint64 // the epoch of its last heartbeat; 0: it knows of none that is closed, as just after a step
 }
 
 // stream is what has been applied of one start of one node (R9). It outlives links.

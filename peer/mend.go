@@ -18,12 +18,19 @@ func (l *Link) compare(now int64, body []byte) error {
 		return ErrFlow
 	}
 	n, r := l.node, &l.out.repair
-	r.theirs = r.theirs[:0]
-	for run := m.Entries; len(run) > 0; run = run[codec.ListingEntryLen:] {
+	r.moved, r.theirs = now, r.theirs[:0]
+	if l.leads.Load() {
+		r.split = true
+	} else {
+		r.follows = now + int64(RepairPause)
+	}
+	for run := m.Entries; len(run) > 0; {
 		var e codec.ListingEntry
-		if _, err := codec.DecodeListingEntry(run, &e); err != nil {
+		used, err := codec.DecodeListingEntry(run, &e)
+		if err != nil {
 			return err
 		}
+		run = run[used:]
 		r.theirs = append(r.theirs, store.Print{
 			Hash: e.KeyHash, V: store.Version(e.V), E: store.Version(e.E), ExpireAt: e.ExpireAt, Content: e.Content,
 			Ghost: e.Flags&codec.ListingGhost != 0, Gone: e.Flags&codec.ListingGone != 0,
@@ -39,14 +46,13 @@ func (l *Link) compare(now int64, body []byte) error {
 	}
 	newer, wanted := differences(r.prints, r.theirs, m.Epoch, l.partial(m.Prefix, m.Bits), m.Partial)
 	if len(newer) > 0 {
-		r.add(work{hashes: newer})
+		l.queue(work{hashes: newer})
 	}
 	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
 	for _, hash := range wanted {
 		want.Hashes = codec.Linked(want.Hashes).Append(hash)
 	}
-	r.moved += uint64(len(wanted))
-	r.add(work{frame: codec.AppendWant(nil, want)})
+	l.queue(work{frame: codec.AppendWant(nil, want)})
 	return nil
 }
 
@@ -56,7 +62,7 @@ func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
 		return
 	}
 	for i := range uint64(codec.DigestsWidth) {
-		l.out.repair.add(work{epoch: epoch, prefix: prefix | i<<(60-bits), bits: bits + 4})
+		l.queue(work{epoch: epoch, prefix: prefix | i<<(60-bits), bits: bits + 4})
 	}
 }
 
@@ -93,11 +99,11 @@ func differences(ours, theirs []store.Print, epoch uint64, partial, theirPartial
 			theirs = theirs[1:]
 		default:
 			a, b := &ours[0], &theirs[0]
-			if a.Epoch() <= epoch && b.Epoch() <= epoch && !(a.Gone && b.Gone) {
-				if over(a, b) && !a.Ghost {
+			if !(a.Gone && b.Gone) {
+				if over(a, b) && !a.Ghost && a.Epoch() <= epoch {
 					newer = append(newer, a.Hash)
 				}
-				if over(b, a) && !b.Ghost {
+				if over(b, a) && !b.Ghost && b.Epoch() <= epoch {
 					wanted = append(wanted, a.Hash)
 				}
 			}
@@ -127,7 +133,7 @@ func (l *Link) wanted(body []byte) error {
 	for i := range hashes {
 		hashes[i] = m.Hash(i)
 	}
-	l.out.repair.add(work{hashes: hashes})
+	l.queue(work{hashes: hashes})
 	return nil
 }
 
@@ -136,14 +142,12 @@ func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome
 	n, r := l.node, &l.out.repair
 	switch o {
 	case store.Applied:
-		r.moved++
 		n.counters.repaired.Add(1)
 	case store.Joined: // who sent it lacks some of what it has become (R27)
-		r.moved++
 		n.counters.repaired.Add(1)
-		r.add(work{hashes: []uint64{hash}})
+		l.queue(work{hashes: []uint64{hash}})
 	case store.Older:
-		r.add(work{hashes: []uint64{hash}}) // who sent it should be told (R15)
+		l.queue(work{hashes: []uint64{hash}}) // who sent it should be told (R15)
 	case store.Refused:
 		floor := n.store.Floor()
 		top := max(rec.Stamp, rec.ExpireStamp)
@@ -165,7 +169,7 @@ func (l *Link) refuse() {
 	}
 	m := codec.Absent{Floor: codec.Version(l.node.store.Floor()), Count: r.refusals, Keys: r.refused}
 	r.refused, r.refusals = r.refused[:0], 0
-	r.add(work{frame: codec.AppendAbsent(nil, m)})
+	l.queue(work{frame: codec.AppendAbsent(nil, m)})
 }
 
 // absent drops what a ready peer says is absent there and below its floor (R14).

@@ -262,8 +262,8 @@ func (n *Node) Tick(now int64) {
 	n.settle(now)
 	n.slewTime(now)
 	stepping := n.judgeTime(now)
-	floor := n.join.floor
-	n.join.floor = codec.Version{}
+	floor, rewound := n.join.floor, n.join.rewound
+	n.join.floor, n.join.rewound = codec.Version{}, false
 	n.dial(now)
 	n.announce(now)
 	n.heartbeats(now, cut)
@@ -274,8 +274,13 @@ func (n *Node) Tick(now int64) {
 		n.store.RaiseFloor(store.Version(floor))
 	}
 	n.propose(now)
-	if stepping {
-		n.still(func() { n.takeSteps(now) })
+	if stepping || rewound {
+		n.still(func() {
+			if rewound {
+				n.store.Rewind(n.clock.Cluster(now))
+			}
+			n.takeSteps(now)
+		})
 	}
 }
 
@@ -327,7 +332,7 @@ func (n *Node) Members(dst []Member) []Member {
 		if l := m.link; l != nil {
 			s.Seen = max(m.seen, l.touched.Load())
 			s.Lag, s.LagAge = l.Backlog(), n.lag.age(n.lastTick, l.acked.Load(), n.ring.Head())
-			s.Synced = m.readiness == codec.StateReady && s.Lag == 0 && !l.pulls.owed && m.stream.applied.Load() >= m.head
+			s.Synced = m.readiness == codec.StateReady && s.Lag == 0 && !l.pulls.owed && !l.debt.owed && m.stream.applied.Load() >= m.head
 		}
 		dst = append(dst, s)
 	}

@@ -221,7 +221,7 @@ func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
 		l.in.ask(sub)
 	} else if m.Head > sub.gapTo {
 		sub.gapTo = m.Head
-		n.owe(now, l)
+		n.owe(now, l, 0)
 	}
 	return nil
 }

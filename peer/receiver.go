@@ -27,7 +27,7 @@ type receiver struct {
 // subscription is what is known of one stream on this link.
 type subscription struct {
 	stream *stream
-	gapped bool   // records before gapTo may be missing: applied waits until all that the other has was pulled (R10)
+	gapped bool   // records before gapTo may be missing: applied waits until all that the other has was compared (R10)
 	gapTo  uint64 // where applied goes then
 	ask    bool   // passed on: an Ack is to say where we are
 	asked  bool   // it has, and no batch has followed yet
@@ -92,7 +92,7 @@ func (l *Link) batch(now int64, body []byte) error {
 	}
 	if !known {
 		sub.gapped, sub.gapTo = true, max(sub.gapTo, m.First+uint64(m.Count)-1)
-		l.node.owe(now, l)
+		l.node.owe(now, l, 0)
 		return nil
 	}
 	m.Step = l.node.steps.number.Load()
@@ -109,7 +109,7 @@ func (l *Link) batch(now int64, body []byte) error {
 		}
 	default:
 		sub.gapped, sub.gapTo = true, last // something is missing that nobody said was (R9)
-		l.node.owe(now, l)
+		l.node.owe(now, l, r.stamp)
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (l *Link) records(now int64, body []byte) error {
 	}
 	r.fetches--
 	if !m.Done {
-		n.owe(now, l) // not all keys fitted
+		n.owe(now, l, 0) // not all keys fitted
 	}
 	return nil
 }
@@ -217,11 +217,11 @@ func (l *Link) merge(now int64, run []byte, count uint32, mends bool) error {
 	return nil
 }
 
-// want queues a key to be fetched. When too many wait, everything is asked for instead.
+// want queues a key to be fetched. When too many wait, everything is compared instead.
 func (l *Link) want(now int64, key []byte) {
 	r := &l.in
 	if r.keys >= FetchKeys || len(r.wanted)+len(key) > FetchBytes {
-		l.node.owe(now, l)
+		l.node.owe(now, l, 0)
 		return
 	}
 	r.wanted = codec.AppendKey(r.wanted, key)

@@ -7,14 +7,16 @@ import (
 	"covey/store"
 )
 
-// Repair (R18, R19): two ready peers whose roots of a closed epoch differ compare fingerprints down a tree, 16 children a
-// node, by turns, list the leaves that differ, and send each other what is newer.
+// Repair (R18, R19): two peers compare fingerprints of a closed epoch down a tree, 16 children a node, by turns, list the
+// leaves that differ, and send each other what is newer.
 //
-//  1. A heartbeat tells a root that differs. The lower id begins, by Digests of level 0 (begin).
+//  1. A heartbeat tells a root that differs: the lower id leads. Or a comparison is owed (R10, R21): who owes it leads, or the
+//     other. It begins with Digests of level 0 (lead.go).
 //  2. Digests of a level are answered with Digests of those children that differ, one level down, or, of leaves, with
-//     Listings (descend). Digests without nodes end it.
+//     Listings (descend, descended). Digests without nodes end the descent.
 //  3. A Listing is answered with the records that are newer here, then a Want of those that are newer there (compare).
-//  4. A Want is answered with records. If the round left leaves out, the next begins (again).
+//  4. A Want is answered with records. If the round left leaves out, the next begins where it ended.
+//  5. Compared asks, answers, and tells that all of it was compared.
 //
 // Nothing is ever concluded from what a listing leaves out but that the other may lack it. All of it waits in one queue
 // a link, in its order, and goes out in slices, within the window. The loop of the connection owns it.
@@ -26,37 +28,42 @@ type repair struct {
 	prints []store.Print
 	theirs []store.Print
 
-	leading  bool // this node began the round, and has not seen its end
-	epoch    uint64
-	rest     bool   // more differed than a round takes
-	moved    uint64 // records that the round has brought or taken
-	listed   int    // bytes of listings of this round
 	refused  []byte // keys that came and are absent here, below the floor (R14)
 	refusals uint32
+
+	descent       // of the one that leads (lead.go)
+	follows int64 // until then the other leads
+	lost    bool  // what the other asked for was given up
 }
 
 // work is one piece of what is to be sent.
 type work struct {
 	frame  []byte // ready to go
-	epoch  uint64 // of a listing
+	epoch  uint64 // of a listing, or of Compared
 	prefix uint64 // a listing of this part
 	bits   uint8
-	hashes []uint64 // records with these key hashes
-	again  bool     // begin the next round, if there is need
+	hashes []uint64           // records with these key hashes
+	form   codec.ComparedForm // Compared
+	id     uint32             // of an ask that is to be answered
 }
 
 func (w *work) cost() int { return len(w.frame) + 8*len(w.hashes) + workOverhead }
 
-// add queues a piece of work. When too much waits the round is given up: the roots will differ again.
-func (r *repair) add(w work) {
+// queue queues a piece of work. When too much waits the comparison is given up: the roots will differ again, and what is
+// owed stays so.
+func (l *Link) queue(w work) {
+	r := &l.out.repair
 	if r.bytes += w.cost(); r.bytes > RepairQueue {
+		l.leads.Store(false)
 		r.clear()
+		r.lost = true
 		return
 	}
 	r.work = append(r.work, w)
 }
 
-func (r *repair) clear() { *r = repair{} }
+// clear gives all memory back.
+func (r *repair) clear() { *r = repair{descent: r.descent, follows: r.follows, lost: r.lost} }
 
 // mayRepair reports whether this node is to begin a repair with m, whose heartbeat told the root of an epoch. Two that
 // stay different although all was exchanged that could be ask each other less and less often.
@@ -88,31 +95,6 @@ func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) bool {
 	return true
 }
 
-// begin begins a repair, unless the roots are equal by now.
-func (l *Link) begin(now int64, epoch, root uint64) {
-	n, r := l.node, &l.out.repair
-	own, ok := n.store.Root(epoch, n.clock.Cluster(now))
-	if !ok || own == root || len(r.work) > 0 {
-		return
-	}
-	n.counters.repairs.Add(1)
-	r.leading, r.epoch = true, epoch
-	l.round(now)
-}
-
-// round sends the first Digests of a round.
-func (l *Link) round(now int64) {
-	r := &l.out.repair
-	r.rest, r.moved, r.listed, r.inSums = false, 0, 0, 0
-	var sums [codec.DigestsWidth]uint64
-	if !l.children(now, r.epoch, 0, 0, &sums) {
-		r.leading = false
-		return
-	}
-	m := codec.Digests{Epoch: r.epoch, Count: 1, Nodes: codec.AppendDigestsNode(nil, 0, &sums)}
-	r.add(work{frame: codec.AppendDigests(nil, m)})
-}
-
 // repairFrame takes a frame of a repair.
 func (l *Link) repairFrame(now int64, kind codec.Kind, body []byte) error {
 	switch kind {
@@ -122,6 +104,8 @@ func (l *Link) repairFrame(now int64, kind codec.Kind, body []byte) error {
 		return l.compare(now, body)
 	case codec.KindWant:
 		return l.wanted(body)
+	case codec.KindCompared:
+		return l.compared(now, body)
 	}
 	return l.absent(now, body)
 }
@@ -168,7 +152,7 @@ func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums 
 	return true
 }
 
-// descend answers Digests.
+// descend answers Digests: those of the even levels are of who leads.
 func (l *Link) descend(now int64, body []byte) error {
 	m, err := codec.DecodeDigests(body)
 	if err != nil {
@@ -176,17 +160,39 @@ func (l *Link) descend(now int64, body []byte) error {
 	}
 	n, r := l.node, &l.out.repair
 	r.inSums = 0
-	if m.Count == 0 {
-		r.leading = false
+	switch leads := l.leads.Load(); {
+	case m.Count == 0 || m.Level%2 == 1:
+		if !leads || m.Epoch != r.epoch {
+			return nil // of a descent that was given up
+		}
+		return l.descended(now, &m)
+	case leads && m.Level == 0 && n.ID() < l.greeting.Node:
+		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Retry: true})}) // both began
 		return nil
 	}
+	if m.Level == 0 {
+		l.leads.Store(false)
+		r.lost = false
+	}
+	r.follows = now + int64(RepairPause)
 	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {
-		r.add(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
-		r.leading = false
+		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
 		return nil
 	}
 	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
-	listed := false
+	err = l.differing(now, &m, func(child uint32, bits uint8) {
+		if !l.deeper(now, &next, child) {
+			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits})
+		}
+	})
+	if err == nil {
+		l.queue(work{frame: codec.AppendDigests(nil, next)})
+	}
+	return err
+}
+
+// differing calls visit for the children of all nodes of m that differ here: their first bits as a number, and how many.
+func (l *Link) differing(now int64, m *codec.Digests, visit func(child uint32, bits uint8)) (err error) {
 	var theirs, ours [codec.DigestsWidth]uint64
 	for run := m.Nodes; len(run) > 0; {
 		var node uint32
@@ -195,26 +201,10 @@ func (l *Link) descend(now int64, body []byte) error {
 		}
 		known := l.children(now, m.Epoch, m.Level, node, &ours)
 		for i := range theirs {
-			if known && theirs[i] == ours[i] {
-				continue
+			if !known || theirs[i] != ours[i] {
+				visit(node<<4|uint32(i), 4*(m.Level+1))
 			}
-			child := node<<4 | uint32(i)
-			if l.deeper(now, &next, child) {
-				continue
-			}
-			listed = true
-			l.list(m.Epoch, uint64(child)<<(60-4*m.Level), 4*(m.Level+1))
 		}
-	}
-	switch {
-	case next.Count > 0:
-		r.add(work{frame: codec.AppendDigests(nil, next)})
-	case !listed:
-		r.add(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level})})
-		r.leading = false
-	}
-	if r.leading && listed {
-		r.add(work{again: true})
 	}
 	return nil
 }
@@ -229,23 +219,12 @@ func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
 		return false
 	}
 	if next.Count >= codec.MaxDigestsNodes {
-		l.out.repair.rest = true
+		l.out.repair.lost = true // who leads asks for less
 		return true
 	}
 	next.Nodes = codec.AppendDigestsNode(next.Nodes, node, &sums)
 	next.Count++
 	return true
-}
-
-// list queues the listing of a part, if the round still takes it.
-func (l *Link) list(epoch, prefix uint64, bits uint8) {
-	r := &l.out.repair
-	if r.listed > RepairListing {
-		r.rest = true
-		return
-	}
-	r.listed += codec.ListingEntryLen
-	r.add(work{epoch: epoch, prefix: prefix, bits: bits})
 }
 
 // appendRepair works on the queue until about AnswerSlice bytes are appended or the window is full.
@@ -263,15 +242,11 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 			}
 		case w.bits > 0:
 			dst = l.appendListing(now, dst, *w)
-		case w.again:
-			if r.leading && r.rest && r.moved > 0 {
-				l.round(now)
-			} else {
-				r.leading = false
-			}
+		case w.form != 0:
+			dst = l.appendCompared(dst, w)
 		}
 		if len(r.work) == 0 {
-			break // the round was given up
+			break // the comparison was given up
 		}
 		w = &r.work[0] // what was queued meanwhile may have moved it
 		dst = append(dst, w.frame...)
@@ -279,7 +254,10 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 		r.work[0] = work{}
 		r.work = r.work[1:]
 	}
-	if len(r.work) == 0 && !r.leading && r.refusals == 0 {
+	if len(dst) > begun {
+		r.moved = now
+	}
+	if len(r.work) == 0 && !l.leads.Load() && r.refusals == 0 {
 		r.clear()
 	}
 	l.node.counters.repairBytes.Add(uint64(len(dst) - begun))
@@ -317,7 +295,6 @@ func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 		}
 		m.Entries = codec.AppendListingEntry(m.Entries, e)
 	}
-	r.listed += len(m.Entries)
 	return codec.AppendListing(dst, m)
 }
 
@@ -353,7 +330,6 @@ func (l *Link) appendNewer(now int64, dst []byte, w *work) []byte {
 	if m.Count == 0 {
 		return dst[:start]
 	}
-	s.repair.moved += uint64(m.Count)
 	dst = codec.FinishRecords(dst, start, m)
 	s.sent += uint64(len(dst) - start)
 	return dst

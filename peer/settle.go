@@ -45,6 +45,7 @@ func (n *Node) settle(now int64) {
 			n.feed(now, m.link)
 		}
 	}
+	n.remind(now)
 }
 
 // sought reports whether a seeking node has found all there is (R22): its second has passed, everybody it has heard of
@@ -80,8 +81,8 @@ func (n *Node) expects(now int64) bool {
 	return false
 }
 
-// load looks whether loading is done (R21): every shard came from a ready donor, each of them owes nothing, and all of
-// its stream that was there when it greeted is here.
+// load looks whether loading is done (R21): every shard came from a ready donor, what each of them holds was compared after
+// that, and all of its stream that was there when it greeted is here.
 func (n *Node) load(now int64) {
 	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
 	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
@@ -91,7 +92,7 @@ func (n *Node) load(now int64) {
 			continue
 		}
 		donors++
-		if m.link.pulls.owed || m.stream.applied.Load() < m.link.greeting.Head {
+		if m.link.pulls.owed || m.link.debt.owed && n.weak&WithoutDebt == 0 || m.stream.applied.Load() < m.link.greeting.Head {
 			done = false
 		}
 	}
@@ -153,6 +154,7 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	}
 	step := m.offset
 	n.clock.step(now, step)
+	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
 	if told := m.link.told; told > n.steps.number.Load() {
 		n.steps.number.Store(told)
@@ -160,6 +162,9 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	}
 	for _, o := range n.members {
 		o.offset -= step
+		if o.link != nil {
+			n.stepDebt(now, o.link)
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func (n *Node) hold(now int64, l *Link) {
 	l.heldAt = now
 	if !held {
 		l.member.roots = roots{}
+		n.stepDebt(now, l)
 		n.pend(l)
 		n.feed(now, l)
 	}
@@ -216,6 +217,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 			n.send(now, l, func(b []byte) []byte { return codec.AppendStep(b, k) })
 			n.hold(now, l)
 			l.heldAt = now
+			n.stepDebt(now, l)
 		}
 	}
 	n.beatSoon()
@@ -225,6 +227,8 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 func (l *Link) restamp(number uint32, change func(*codec.Record)) {
 	s := &l.out
 	s.repair.clear()
+	l.leads.Store(false)
+	l.due.Store(0)
 	_ = codec.RestampBatches(s.frame, number, change) // this node wrote it
 }
 

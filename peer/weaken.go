@@ -13,6 +13,7 @@ const (
 	WithoutContent                      // R1: the content hash of what is received is lost
 	WithoutStep                         // R7: groups whose clocks are apart exchange records all the same
 	WithoutMap                          // R7: a step moves the clock and maps no stamp
+	WithoutDebt                         // R21: ready without a comparison with each donor
 	EarlyFloor                          // R14: a node that still loads takes its donors' floor, and refuses what they send
 	WithoutAsking                       // R17: what was evicted here is taken for absent
 )

@@ -3,6 +3,9 @@ package store
 // TooFarAhead tells whether a stamp is more than MaxAhead ahead of now (cluster ms): no honest node sends one (R8).
 func TooFarAhead(stamp, now uint64) bool { return stamp>>stampBits > now+MaxAhead }
 
+// StampTime returns the cluster time of a stamp in ms.
+func StampTime(stamp uint64) uint64 { return stamp >> stampBits }
+
 // clock is the hybrid logical clock of one shard (R5): the last stamp given or merged. Guarded by the shard's lock.
 type clock uint64
 
@@ -26,6 +29,18 @@ func (s *Store) RaiseClock(stamp uint64) {
 		sh.clock.raise(stamp)
 		sh.mu.Unlock()
 	}
+}
+
+// Newest returns a stamp that nothing held here is above.
+func (s *Store) Newest() uint64 {
+	newest := clock(0)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		newest = max(newest, sh.clock)
+		sh.mu.RUnlock()
+	}
+	return uint64(newest)
 }
 
 // version stamps a local write. The caller holds sh.mu.

@@ -122,15 +122,20 @@ func (sh *shard) uncount(e *entry, epoch uint64) {
 // end return the same root, in whatever order the writes came. Before the third epoch there is none, nor just after a step
 // back (R7): 0, 0.
 func (s *Store) Digest(now uint64) (epoch, root uint64) {
-	if now < settleTime || EpochOf(now-settleTime) == 0 {
-		return 0, 0
-	}
-	epoch = EpochOf(now-settleTime) - 1
+	epoch = ClosedEpoch(now)
 	root, ok := s.Root(epoch, now)
 	if !ok {
 		return 0, 0
 	}
 	return epoch, root
+}
+
+// ClosedEpoch returns the newest epoch that ended at least two seconds before now, 0 before the third.
+func ClosedEpoch(now uint64) uint64 {
+	if now < settleTime || EpochOf(now-settleTime) == 0 {
+		return 0
+	}
+	return EpochOf(now-settleTime) - 1
 }
 
 // Root returns the fingerprint of the whole store as of the end of an epoch: the sum of all leaves and of the flush

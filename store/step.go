@@ -112,6 +112,20 @@ func (s *Store) Step(st Step) {
 	}
 }
 
+// Rewind begins fingerprints and wheel anew after a step back of the time that maps no stamp (R6): what is held came from
+// others, and is of the time stepped to. No call may be under way that was given the time before it.
+func (s *Store) Rewind(now uint64) {
+	s.lockAll()
+	defer s.unlockAll()
+	s.env.stepped.Store(0)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.restamp(now)
+		sh.step = &Step{Old: now, New: now}
+		sh.restamp(now)
+	}
+}
+
 // restamp applies the step that waits in a shard: each entry where it lies, then all that is made of their stamps and
 // expiries, fingerprints and wheel, from the beginning. now is in the time stepped to.
 func (sh *shard) restamp(now uint64) {

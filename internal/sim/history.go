@@ -29,7 +29,7 @@ type Seen struct {
 	Gaps, Pulls, Fetches, Merged, Repeats, Dials uint64
 	Partial                                      uint64 // crashes of hosts whose last writes only some had
 	Relayed, Offers                              uint64
-	Repairs, Repaired, RepairBytes               uint64
+	Repairs, Repaired, RepairBytes, Comparisons  uint64
 }
 
 // Add adds what another history has seen.
@@ -44,7 +44,7 @@ func (s *Seen) Add(o Seen) {
 func (s *Seen) count(h *Host) {
 	c := h.Node.Counters()
 	s.Add(Seen{Gaps: c.GapsHeard, Pulls: c.Pulls, Fetches: c.Fetched, Merged: c.Merged, Repeats: c.AnnouncesRepeated, Dials: c.Dials,
-		Relayed: c.Relayed, Offers: c.Offers, Repairs: c.Repairs, Repaired: c.Repaired, RepairBytes: c.RepairBytes})
+		Relayed: c.Relayed, Offers: c.Offers, Repairs: c.Repairs, Repaired: c.Repaired, RepairBytes: c.RepairBytes, Comparisons: c.Comparisons})
 }
 
 // Start begins to write and to make trouble.

@@ -109,7 +109,7 @@ func TestALateNodeHasEverythingBeforeItIsReady(t *testing.T) {
 			}
 		}
 		late.Start()
-		took := within(t, w, 3*time.Second, "late node ready", func() bool { return late.Node.State() == codec.StateReady })
+		took := within(t, w, 5*time.Second, "late node ready", func() bool { return late.Node.State() == codec.StateReady })
 		for i := range keys {
 			if !late.has(fmt.Sprint("key", i), "value") {
 				t.Fatalf("seed %d: key%d is missing on a node that says it is ready after %v", seed, i, took)
@@ -126,7 +126,7 @@ func TestWhatALoneNodeHeldIsCopied(t *testing.T) {
 	a.set("k", "alone")
 	b := w.AddHost(700, 1<<20)
 	b.Start()
-	within(t, w, 2*time.Second, "second ready", w.ready)
+	within(t, w, 5*time.Second, "second ready", w.ready)
 	if !b.has("k", "alone") {
 		t.Fatal("ready without what was there")
 	}

@@ -70,7 +70,7 @@ func TestR19_DifferencesAreFoundAndMendedBothWays(t *testing.T) {
 			if c.Repaired != uint64(differ) {
 				t.Errorf("%d records mended", c.Repaired)
 			}
-			if differ >= 10 && c.RepairBytes > uint64(differ)*2048 {
+			if c.RepairBytes > 1024+uint64(differ)*1024 {
 				t.Errorf("%d bytes for %d differences", c.RepairBytes, differ)
 			}
 			w.Run(20 * time.Second)

@@ -77,3 +77,21 @@ func TestR6_TwoReadyGroupsWithinTheBoundComeTogetherInTime(t *testing.T) {
 		t.Fatalf("%q", wrong)
 	}
 }
+
+// A node whose clock is ahead has closed epochs that are still to come when it steps back: its fingerprints begin anew.
+func TestR6_ANodeThatStepsBackComparesWhatIsClosedThen(t *testing.T) {
+	w := mesh(t, 10, 2)
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w.Hosts[0].set("k", "v")
+	late := w.AddHost(int64(time.Hour.Milliseconds()), 1<<20)
+	late.Start()
+	w.Run(30 * time.Millisecond)
+	late.Store.Digest(late.now())
+	within(t, w, 5*time.Second, "the late node ready", late.isReady)
+	if epoch, _ := late.Store.Digest(late.now()); epoch == 0 {
+		t.Fatal("it knows of no closed epoch")
+	}
+	if !late.has("k", "v") || !w.equal() {
+		t.Fatal("it does not hold the same")
+	}
+}

@@ -1,0 +1,262 @@
+package peer
+
+import (
+	"covey/codec"
+	"covey/store"
+)
+
+// debt is a comparison that a node owes itself: something that the other holds may be missing here (R10, R21).
+type debt struct {
+	owed    bool
+	epoch   uint64 // a comparison of this epoch or of a later one settles it
+	patient bool   // one that was finished before did not: it waits for that epoch
+}
+
+// descent is a comparison that this node leads. It goes in rounds, each of the leaves from one to another, so that it ends
+// however much differs and whatever of it cannot be mended.
+type descent struct {
+	id          uint32 // of the comparison
+	epoch       uint64 // of the round
+	low         uint64 // the lowest of all rounds
+	from, until int    // leaves of the round, of allLeaves
+	listed      int    // bytes of listings of the round, about
+	split       bool   // the other has answered a listing with listings: what it lacks is asked for after it has answered
+	moved       int64  // when something of it came or went last
+}
+
+// allLeaves is how many leaves the tree has.
+const allLeaves = 1 << 16
+
+// require has all that the other holds now compared: records may be missing. What was written until the end of an epoch is
+// not on its way any more when that epoch is compared.
+func (n *Node) require(now int64, l *Link, stamp uint64) {
+	m := l.member
+	if m == nil {
+		return
+	}
+	m.stream.synced = false
+	if n.State() == codec.StateSeeking {
+		n.oweAll(now, l)
+		return
+	}
+	l.debt.owed, l.debt.patient = true, false
+	if store.TooFarAhead(stamp, n.clock.Cluster(now)) {
+		stamp = 0 // of a time that was stepped back from (R7)
+	}
+	l.debt.epoch = max(l.debt.epoch, n.latest(now, m), store.EpochOf(store.StampTime(stamp)))
+}
+
+// stepDebt has a debt be of the time that is now, after a step of either side (R7).
+func (n *Node) stepDebt(now int64, l *Link) {
+	if l.debt.owed {
+		l.debt = debt{owed: true, epoch: n.latest(now, l.member)}
+	}
+}
+
+// latest returns the epoch that this node and a peer are in, the later one if they are in two.
+func (n *Node) latest(now int64, m *member) uint64 {
+	own := int64(n.clock.Cluster(now))
+	return store.EpochOf(uint64(max(own, own+m.offset)))
+}
+
+// remind has the loops lead the comparisons that are owed: with ready peers, and when what could be pulled was.
+func (n *Node) remind(now int64) {
+	if n.State() == codec.StateSeeking || n.State() == codec.StateLoading && !n.join.covered.full() {
+		return
+	}
+	leading := 0
+	for _, m := range n.members {
+		if m.link != nil && m.link.leads.Load() {
+			leading++
+		}
+	}
+	for _, m := range n.members {
+		l := m.link
+		if l == nil || !l.debt.owed || m.readiness != codec.StateReady || l.held.Load() || !l.leads.Load() && leading >= RepairsAtOnce {
+			continue
+		}
+		closed := n.closedWith(now, m)
+		if closed == 0 || m.knows == 0 && m.linkedAt > l.chosenAt || closed < l.debt.epoch && l.debt.patient {
+			continue
+		}
+		leading++
+		due := closed << 1
+		if closed >= l.debt.epoch {
+			due++
+		}
+		l.due.Store(due)
+		n.pend(l)
+	}
+}
+
+// closedWith returns the newest epoch that is closed here and at a peer.
+func (n *Node) closedWith(now int64, m *member) uint64 {
+	return store.ClosedEpoch(uint64(int64(n.clock.Cluster(now)) + min(0, m.offset)))
+}
+
+// beginOwed leads a comparison that is owed: of the epoch that settles it, or sooner if nothing was written since the newest
+// that is closed.
+func (l *Link) beginOwed(now int64) {
+	due := l.due.Swap(0)
+	epoch := due >> 1
+	if due == 0 || due&1 == 0 && store.EpochOf(store.StampTime(l.node.store.Newest())) > epoch {
+		return
+	}
+	if l.begin(now, epoch) {
+		l.node.counters.comparisons.Add(1)
+	}
+}
+
+// repairRoot leads a comparison because roots of an epoch differ, unless they are equal by now.
+func (l *Link) repairRoot(now int64, epoch, root uint64) {
+	n := l.node
+	if own, ok := n.store.Root(epoch, n.clock.Cluster(now)); ok && own != root && l.begin(now, epoch) {
+		n.counters.repairs.Add(1)
+	}
+}
+
+// begin leads a comparison, unless one is under way on this link.
+func (l *Link) begin(now int64, epoch uint64) bool {
+	r := &l.out.repair
+	if l.leads.Load() && now-r.moved < int64(RepairPatience) || now < r.follows || len(r.work) > 0 {
+		return false
+	}
+	r.descent = descent{id: r.id + 1, low: epoch, moved: now}
+	l.leads.Store(true)
+	return l.round(now, epoch)
+}
+
+// round sends the first Digests of a round.
+func (l *Link) round(now int64, epoch uint64) bool {
+	r := &l.out.repair
+	r.epoch, r.low, r.until, r.listed, r.inSums = epoch, min(r.low, epoch), allLeaves, 0, 0
+	var sums [codec.DigestsWidth]uint64
+	if !l.children(now, epoch, 0, 0, &sums) {
+		l.leads.Store(false)
+		return false
+	}
+	l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: epoch, Count: 1, Nodes: codec.AppendDigestsNode(nil, 0, &sums)})})
+	return true
+}
+
+// descended goes on with the answer to this node's Digests.
+func (l *Link) descended(now int64, m *codec.Digests) error {
+	n, r := l.node, &l.out.repair
+	r.moved = now
+	if m.Retry {
+		l.leads.Store(false)
+		r.follows = now + int64(HeartbeatInterval)
+		return nil
+	}
+	each := codec.ListingEntryMin * (1 + n.store.Len()/allLeaves)
+	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
+	err := l.differing(now, m, func(child uint32, bits uint8) {
+		first := int(child) << (16 - bits)
+		switch end := first + allLeaves>>bits; {
+		case end <= r.from || first >= r.until:
+		case next.Count >= RoundShards || r.listed > RepairListing:
+			r.until = first
+		case l.deeper(now, &next, child):
+		default:
+			r.listed += each * (end - first)
+			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if next.Count > 0 {
+		l.queue(work{frame: codec.AppendDigests(nil, next)})
+	} else {
+		l.queue(work{form: codec.ComparedAsk, epoch: r.low})
+	}
+	return nil
+}
+
+// next returns the epoch of the round after that of an epoch.
+func (n *Node) next(now int64, l *Link, epoch uint64) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.member == nil {
+		return epoch
+	}
+	return max(epoch, n.closedWith(now, l.member))
+}
+
+// appendCompared appends one of the frames that end a round or a comparison.
+func (l *Link) appendCompared(dst []byte, w *work) []byte {
+	r := &l.out.repair
+	m := codec.Compared{Epoch: w.epoch, Newest: l.node.store.Newest(), ID: w.id, Form: w.form}
+	switch w.form {
+	case codec.ComparedAsk:
+		m.ID, r.split = r.id, false
+	case codec.ComparedAnswer:
+		m.Lost, r.lost = r.lost, false
+	}
+	return codec.AppendCompared(dst, m)
+}
+
+// compared takes such a frame.
+func (l *Link) compared(now int64, body []byte) error {
+	m, err := codec.DecodeCompared(body)
+	if err != nil {
+		return err
+	}
+	r := &l.out.repair
+	switch m.Form {
+	case codec.ComparedAsk:
+		r.follows = now + int64(RepairPause)
+		l.queue(work{form: codec.ComparedAnswer, epoch: m.Epoch, id: m.ID})
+	case codec.ComparedAnswer:
+		l.answered(now, &m)
+	default:
+		r.follows = 0
+		l.node.settleDebt(now, l, m.Epoch, m.Newest)
+	}
+	return nil
+}
+
+// answered goes on when all that this round's listings asked for is here.
+func (l *Link) answered(now int64, m *codec.Compared) {
+	n, r := l.node, &l.out.repair
+	if !l.leads.Load() || m.ID != r.id {
+		return
+	}
+	r.moved = now
+	switch {
+	case m.Lost || r.lost:
+		r.lost = false
+		l.leads.Store(false)
+	case r.split:
+		l.queue(work{form: codec.ComparedAsk, epoch: r.low})
+	case r.until < allLeaves:
+		r.from = r.until
+		l.round(now, n.next(now, l, r.epoch)) // the epochs of a long comparison must not fall out of the window
+	default:
+		l.leads.Store(false)
+		l.queue(work{form: codec.ComparedEnd, epoch: r.low})
+		n.settleDebt(now, l, r.low, m.Newest)
+	}
+}
+
+// settleDebt notes that all was compared as of the end of an epoch, with a peer that held nothing above a stamp. On the loop
+// of l.
+func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case !l.debt.owed || l.member == nil:
+	case epoch >= l.debt.epoch || store.EpochOf(store.StampTime(newest)) <= epoch:
+		n.paid(now, l)
+	default:
+		l.debt.patient = true
+	}
+}
+
+// paid ends what l owes: all that the other had when it began to be owed is here. On the loop of l, with the node's lock.
+func (n *Node) paid(now int64, l *Link) {
+	l.debt = debt{}
+	l.member.stream.synced = true
+	n.closeGaps(now, l)
+	n.pend(l)
+}
