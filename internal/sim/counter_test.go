@@ -152,7 +152,7 @@ func TestR27_ACounterSumsUpThroughSplitsRestartsEvictionsAndSets(t *testing.T) {
 			case p < 80:
 				increments++
 				y.add(t, h, int64(w.Rand.IntN(12))-2)
-			case p == 80:
+			case p < 82:
 				resets++
 				y.put(h, int64(w.Rand.IntN(100_000)), w.chance(0.7))
 			case p < 88:
