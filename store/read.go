@@ -8,7 +8,11 @@ func (s *Store) Get(dst, key []byte, hash, now uint64) (out []byte, m Meta, ok b
 	sh.rlock(now)
 	var e entry
 	if sh.find(&e, key, hash) && e.readable(now) {
-		dst = sh.text(dst, &e)
+		if e.kind == KindString { // text, without a call more
+			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
+		} else {
+			dst = sh.textOf(dst, &e)
+		}
 		m = e.meta()
 		ok = true
 		hit(e.cell)

@@ -88,8 +88,8 @@ type SetOptions struct {
 	KeepTTL  bool   // leave the time to live of an existing key as it is
 	Get      bool   // append the value that was there
 	Sure     bool   // that the key is absent, if it is, was asked for: never ErrUnsure
-	ExpireAt uint64 // cluster ms; 0 never
 	Kind     uint8  // of value; 0: KindString. One that joins with others is not set. If it is composite, so is the key
+	ExpireAt uint64 // cluster ms; 0 never
 }
 
 func (o *SetOptions) kind() uint8 { return max(o.Kind, KindString) }
