@@ -32,6 +32,8 @@ type Config struct {
 	Version       string         // shown in reports
 	Logger        *slog.Logger
 	Out           io.Writer // the first lines a person reads
+
+	skew time.Duration // for tests: by how much the wall clock is ahead
 }
 
 // check says what is wrong with a configuration, in a sentence.

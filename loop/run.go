@@ -79,7 +79,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	id := nodeID(n.beacon.mac, cfg.Listen.Port(), random)
 	stream := random.Uint64() | 1
-	n.cluster = peer.NewClock(n.clock.wallAtStart())
+	n.cluster = peer.NewClock(n.clock.wallAtStart() + cfg.skew.Milliseconds())
 	n.ring = peer.NewRing(stream, int(cfg.MaxMemory/ringShare))
 	n.store, err = store.New(store.Options{
 		Node: id, MaxBytes: cfg.MaxMemory - cfg.MaxMemory/ringShare,
