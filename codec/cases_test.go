@@ -59,7 +59,7 @@ func linkCases() []frameCase {
 	}
 	heartbeat := Heartbeat{
 		Sequence: 0x11, State: StateReady, Stamped: true, Sent: 0x21, Clock: 0x31, Floor: Version{0x41, 0x42}, Flush: Version{0x51, 0x52},
-		Epoch: 0x61, Root: 0x71, Head: 0x81, Step: 0x91, Linked: Linked(nil).Append(node1).Append(node2),
+		Epoch: 0x61, Root: 0x71, Left: 0xA1, Head: 0x81, Step: 0x91, Linked: Linked(nil).Append(node1).Append(node2),
 	}
 	response := HeartbeatResponse{Sequence: 0x11, Step: 0x41, Sent: 0x21, Clock: 0x31}
 	step := Step{From: 0x11, To: 0x21, Node: 0x31, Old: 0x41, New: 0x51, Least: 0x61, Phase: StepTaken}
@@ -84,7 +84,7 @@ func linkCases() []frameCase {
 			decode: func(b []byte) (any, error) { return DecodeHeartbeat(b) },
 			fields: map[string][]byte{
 				"sequence": u32(0x11), "state": u8(2), "flags": u8(1), "linked": u16(2), "sent": u64(0x21), "clock": u64(0x31),
-				"floor": ver(0x41, 0x42), "flush": ver(0x51, 0x52), "epoch": u64(0x61), "root": u64(0x71), "head": u64(0x81), "step": u32(0x91),
+				"floor": ver(0x41, 0x42), "flush": ver(0x51, 0x52), "epoch": u64(0x61), "root": u64(0x71), "head": u64(0x81), "step": u32(0x91), "left": u32(0xA1),
 			},
 		},
 		{
@@ -143,7 +143,12 @@ func copyCases() []frameCase {
 	want := Want{Epoch: 0x11, Count: 2, Hashes: append(u64(0x21), u64(0x31)...)}
 	absent := Absent{Floor: Version{0x11, 0x12}, Count: 1, Keys: AppendKey(nil, []byte("key"))}
 	compared := Compared{Epoch: 0x11, Newest: 0x21, ID: 0x31, Form: ComparedAnswer, Lost: true}
+	partial := Partial{Leaves: 256, Count: 1, Entries: AppendPartialEntry(nil, 0xff, &LeafBits{0x21, 0x31, 0x41, 0x51})}
 	return []frameCase{
+		{
+			name: "Partial", kind: KindPartial, msg: partial, frame: AppendPartial(nil, partial), decode: decodePartialWhole,
+			fields: map[string][]byte{"leaves": u16(256), "count": u16(1)},
+		},
 		{
 			name: "Compared", kind: KindCompared, msg: compared, frame: AppendCompared(nil, compared),
 			decode: func(b []byte) (any, error) { return DecodeCompared(b) },
@@ -244,6 +249,17 @@ func decodeDigestsWhole(b []byte) (any, error) {
 	for run := m.Nodes; err == nil && len(run) > 0; {
 		var sums [DigestsWidth]uint64
 		_, run, err = DecodeDigestsNode(run, m.Level, &sums)
+	}
+	return m, err
+}
+
+func decodePartialWhole(b []byte) (any, error) {
+	m, err := DecodePartial(b)
+	for run := m.Entries; err == nil && len(run) > 0; {
+		var leaves LeafBits
+		var n int
+		_, n, err = DecodePartialEntry(run, &leaves)
+		run = run[n:]
 	}
 	return m, err
 }

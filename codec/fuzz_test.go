@@ -58,6 +58,8 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendHeartbeat(nil, m)
 	case HeartbeatResponse:
 		return AppendHeartbeatResponse(nil, m)
+	case Partial:
+		return AppendPartial(nil, m)
 	case Step:
 		return AppendStep(nil, m)
 	case Batch:

@@ -42,6 +42,7 @@ type Heartbeat struct {
 	Flush    Version
 	Epoch    uint64 // the newest closed epoch that Root is of (R18)
 	Root     uint64
+	Left     uint32 // print of the leaves that Root leaves out, for they are partial on either side; 0: none (R16)
 	Head     uint64 // of the sender's own stream
 	Step     uint32 // R7
 	// Linked lists with whom the sender has a direct link that had bytes within 1.5 s: what R12 relays by, and the
@@ -65,9 +66,17 @@ func AppendHeartbeat(dst []byte, m Heartbeat) []byte {
 	le.PutUint64(b[64:], m.Root)
 	le.PutUint64(b[72:], m.Head)
 	le.PutUint32(b[80:], m.Step)
-	le.PutUint32(b[84:], 0)
+	le.PutUint32(b[84:], m.Left)
 	copy(b[heartbeatFixed:], linked)
 	return dst
+}
+
+// SetRoot changes what a Heartbeat frame says of the root.
+func SetRoot(frame []byte, epoch, root uint64, left uint32) {
+	b := frame[HeaderLen:]
+	binary.LittleEndian.PutUint64(b[56:], epoch)
+	binary.LittleEndian.PutUint64(b[64:], root)
+	binary.LittleEndian.PutUint32(b[84:], left)
 }
 
 // DecodeHeartbeat reads the body of a heartbeat; Linked aliases it.
@@ -80,7 +89,7 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 	if count > MaxLinked || len(b) != heartbeatFixed+count*8 {
 		return Heartbeat{}, ErrLength
 	}
-	if b[5]&^heartbeatStamped != 0 || le.Uint32(b[84:]) != 0 {
+	if b[5]&^heartbeatStamped != 0 {
 		return Heartbeat{}, ErrReserved
 	}
 	if State(b[4]) > stateMax {
@@ -89,7 +98,7 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 	return Heartbeat{
 		Sequence: le.Uint32(b), State: State(b[4]), Stamped: b[5]&heartbeatStamped != 0,
 		Sent: le.Uint64(b[8:]), Clock: le.Uint64(b[16:]), Floor: getVersion(b[24:]), Flush: getVersion(b[40:]),
-		Epoch: le.Uint64(b[56:]), Root: le.Uint64(b[64:]), Head: le.Uint64(b[72:]), Step: le.Uint32(b[80:]),
+		Epoch: le.Uint64(b[56:]), Root: le.Uint64(b[64:]), Left: le.Uint32(b[84:]), Head: le.Uint64(b[72:]), Step: le.Uint32(b[80:]),
 		Linked: Linked(b[heartbeatFixed:len(b):len(b)]),
 	}, nil
 }

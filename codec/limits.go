@@ -59,6 +59,7 @@ var kindBounds = [256]bounds{
 	KindAbsent:            {absentFixed + keyPrefix, absentFixed + MaxFetchBytes},
 	KindStep:              {stepLen, stepLen},
 	KindCompared:          {comparedLen, comparedLen},
+	KindPartial:           {partialFixed, partialFixed + (shardMax+1)*PartialEntryLen},
 	KindGetValue:          {0, MaxKey},
 	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
 	KindDelete:            {0, MaxKey},

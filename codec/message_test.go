@@ -54,7 +54,8 @@ func TestReservedBytesAndBitsAreRefused(t *testing.T) {
 		masks []byte
 	}{
 		"Greeting":       {{0, []byte{8, 128}}, {124, []byte{1}}, {127, []byte{1}}, {greetingFixed + 14, []byte{1}}, {greetingFixed + 15, []byte{1}}},
-		"Heartbeat":      {{5, []byte{2, 128}}, {84, []byte{1}}, {87, []byte{1}}},
+		"Heartbeat":      {{5, []byte{2, 128}}},
+		"Partial":        {{4, []byte{1}}, {7, []byte{1}}, {partialFixed + 1, []byte{1}}, {partialFixed + 7, []byte{1}}},
 		"Step":           {{41, []byte{1}}, {47, []byte{1}}},
 		"Pull":           {{18, []byte{1}}, {19, []byte{1}}},
 		"Records":        {{54, []byte{4, 128}}, {55, []byte{1}}},
@@ -104,6 +105,7 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		"Listing":        {{20, u8(65)}, {20, u8(19)}, {16, u32(0)}, {16, u32(2)}, {16, u32(1<<32 - 1)}},
 		"Digests":        {{8, u8(4)}, {10, u16(0)}, {10, u16(2)}, {10, u16(1025)}, {16, u32(256)}},
 		"Want":           {{8, u32(0)}, {8, u32(1)}, {8, u32(3)}, {8, u32(1<<32 - 1)}},
+		"Partial":        {{0, u16(0)}, {0, u16(3)}, {0, u16(512)}, {2, u16(0)}, {2, u16(2)}, {2, u16(257)}},
 		"Absent":         {{16, u32(0)}, {16, u32(2)}, {16, u32(1025)}, {20, u32(1<<32 - 1)}, {20, u32(MaxKey + 1)}},
 		"Compared":       {{20, u8(0)}, {20, u8(4)}},
 		"SetValue":       {{12, u8(SetNX | SetXX)}, {0, u64(MaxTTL + 1)}, {8, u32(9)}, {8, u32(MaxKey + 1)}, {8, u32(1<<32 - 1)}},

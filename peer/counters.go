@@ -29,6 +29,7 @@ type Counters struct {
 	Dropped           uint64 // entries dropped on the word of a peer (R14)
 	Steps             uint64 // of the cluster's time, taken here (R7)
 	Restamped         uint64 // frames of an older step that were mapped on receipt
+	Scrubs            uint64 // leaves listed that are left out of roots (R16)
 	Asked             uint64 // keys asked for because a client needed to know, once a peer (R17)
 }
 
@@ -38,6 +39,7 @@ type counters struct {
 	dials, dialsFailed, linksOpened, refused  atomic.Uint64
 	breaches, merged, ahead, gapsSent, gapsIn atomic.Uint64
 	pulls, fetched, rekeys, relayed, offers   atomic.Uint64
+	scrubs                                    atomic.Uint64
 	asked                                     atomic.Uint64
 	repairs, repaired, repairBytes, dropped   atomic.Uint64
 	steps, restamped                          atomic.Uint64
@@ -54,6 +56,6 @@ func (n *Node) Counters() Counters {
 		Pulls: c.pulls.Load(), Fetched: c.fetched.Load(), Rekeys: c.rekeys.Load(),
 		Relayed: c.relayed.Load(), Offers: c.offers.Load(),
 		Repairs: c.repairs.Load(), Comparisons: c.comparisons.Load(), Repaired: c.repaired.Load(), RepairBytes: c.repairBytes.Load(), Dropped: c.dropped.Load(),
-		Steps: c.steps.Load(), Restamped: c.restamped.Load(), Asked: c.asked.Load(),
+		Steps: c.steps.Load(), Restamped: c.restamped.Load(), Asked: c.asked.Load(), Scrubs: c.scrubs.Load(),
 	}
 }

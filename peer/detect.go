@@ -41,9 +41,21 @@ func (n *Node) heartbeats(now int64, c cut) {
 	})
 	for _, m := range n.members {
 		if m.link != nil {
-			n.send(now, m.link, func(b []byte) []byte { return append(b, n.beat.frame...) })
+			n.beatOn(now, m, &c)
 		}
 	}
+	n.store.SetCompared(n.comparedTo())
+}
+
+// beatOn sends a heartbeat on one link. What its root leaves out is a matter of both sides (R16).
+func (n *Node) beatOn(now int64, m *member, c *cut) {
+	l := m.link
+	n.tellPartial(now, l)
+	r := c.rootFor(l)
+	n.takeRoot(m, &m.roots.ours, r)
+	codec.SetRoot(n.beat.frame, r.epoch, r.sum, r.left)
+	n.send(now, l, func(b []byte) []byte { return append(b, n.beat.frame...) })
+	n.scrub(l)
 }
 
 // heartbeat takes a heartbeat and answers it at once. On the loop of l.
@@ -56,7 +68,7 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 		n.takeFlush(now, h.Flush)
 	}
 	if n.beaten(now, l, &h, n.stamped()) {
-		l.repairRoot(now, h.Epoch, h.Root)
+		l.repairRoot(now, &h)
 	}
 	return nil
 }
@@ -77,7 +89,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 	n.hold(now, l)
 	if !l.held.Load() {
 		m.takeFloor(h.Floor)
-		n.takeRoot(m, root{epoch: h.Epoch, sum: h.Root})
+		n.takeRoot(m, &m.roots.theirs, root{epoch: h.Epoch, sum: h.Root, left: h.Left})
 	}
 	m.linked = m.linked[:0]
 	for i := range h.Linked.Len() {
@@ -88,7 +100,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 		m.readiness = h.State
 		n.joinChanged(now, l, old)
 	}
-	if own, ok := n.verdict.own.at(h.Epoch); ok && own == h.Root && l.debt.owed && !l.held.Load() && h.Epoch >= l.debt.epoch {
+	if own, ok := n.verdict.own.at(h.Epoch); ok && own == h.Root && h.Left == 0 && l.debt.owed && !l.held.Load() && h.Epoch >= l.debt.epoch {
 		n.paid(now, l) // equal: that is a comparison too
 	}
 	n.settleTime(now, m, stamped, h.Stamped)

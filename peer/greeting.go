@@ -226,7 +226,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	l.choice, l.chosenAt, l.member = n.events, now, m
 	again := m.stream != nil && m.stream.id != g.Stream
 	if again {
-		m.roots, m.linked, m.linkedAt = roots{}, nil, 0 // of its life before
+		m.roots, m.linked, m.linkedAt = told{}, nil, 0 // of its life before
 	}
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)

@@ -13,9 +13,11 @@ type join struct {
 	covered shards        // pulled from ready donors since loading began
 	asked   [256]uint16   // links that a shard is being pulled on
 	floor   codec.Version // to be raised when the node is unlocked
-	rewound bool          // the clock has stepped back since the last Tick (R6)
-	time    timeSource
-	timeOf  uint64 // with timeSeeking: the id of the node whose time this is
+	// Leaves that were partial with all donors, and those that are so with a peer of which all was compared; the same.
+	inherited, completed *partials
+	rewound              bool // the clock has stepped back since the last Tick (R6)
+	time                 timeSource
+	timeOf               uint64 // with timeSeeking: the id of the node whose time this is
 }
 
 // pulls is what a node asks of one donor. A donor owes all shards at the first contact and after a gap; when loading it

@@ -108,9 +108,9 @@ func (l *Link) beginOwed(now int64) {
 }
 
 // repairRoot leads a comparison because roots of an epoch differ, unless they are equal by now.
-func (l *Link) repairRoot(now int64, epoch, root uint64) {
+func (l *Link) repairRoot(now int64, h *codec.Heartbeat) {
 	n := l.node
-	if own, ok := n.store.Root(epoch, n.clock.Cluster(now)); ok && own != root && l.begin(now, epoch) {
+	if own, ok := n.store.Root(h.Epoch, n.clock.Cluster(now)); ok && (h.Left != 0 || own != h.Root) && l.begin(now, h.Epoch) {
 		n.counters.repairs.Add(1)
 	}
 }
@@ -245,6 +245,11 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
+	case l.member == nil:
+	case epoch > l.member.roots.compared:
+		l.member.roots.compared = epoch
+	}
+	switch {
 	case !l.debt.owed || l.member == nil:
 	case epoch >= l.debt.epoch || store.EpochOf(store.StampTime(newest)) <= epoch:
 		n.paid(now, l)
@@ -256,6 +261,7 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
 // paid ends what l owes: all that the other had when it began to be owed is here. On the loop of l, with the node's lock.
 func (n *Node) paid(now int64, l *Link) {
 	l.debt = debt{}
+	n.join.completed = l.bitmaps.theirs
 	l.member.stream.synced = true
 	n.closeGaps(now, l)
 	n.pend(l)

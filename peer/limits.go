@@ -79,7 +79,8 @@ const (
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts
 	VouchWait         = 750 * time.Millisecond  // for others to speak up after a link was lost
 
-	AskTimeout = time.Second // for all peers to say what they have under a key (R17)
+	PartialInterval = 5 * time.Second // at least, between two times that a node tells which of its leaves are partial
+	AskTimeout      = time.Second     // for all peers to say what they have under a key (R17)
 
 	GreetingTimeout = 5 * time.Second         // for both greetings
 	ByeTimeout      = time.Second             // for the other side to close after its Bye

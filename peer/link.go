@@ -32,6 +32,7 @@ type Link struct {
 	acked     atomic.Uint64              // what the other has applied of our stream
 	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
 	leads     atomic.Bool                // this node leads a comparison here, and has not seen its end; set by the loop
+	scrubbed  atomic.Uint32              // prefix plus one of a leaf that is to be scrubbed; 0: none
 	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << 1, and whether it settles it; 0: none
 
 	// Guarded by Node.mu.
@@ -56,6 +57,7 @@ type Link struct {
 	beats      uint32
 	pulls      pulls
 	asking     asking
+	bitmaps    linkPartial
 	debt       debt
 	tooEarly   ahead
 	repairAt   int64  // when the next repair may begin
@@ -89,6 +91,7 @@ var (
 // was not scheduled yet. The link takes part from EventOpened on.
 func NewLink(n *Node, dialed bool, number uint32, remote netip.AddrPort, doorbell func(*Link)) *Link {
 	l := &Link{node: n, dialed: dialed, number: number, remote: remote, doorbell: doorbell}
+	l.bitmaps.theirs = allComplete
 	l.held.Store(true)
 	return l
 }
@@ -118,7 +121,7 @@ func (l *Link) Frame(now int64, h codec.Header, body []byte) error {
 
 func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 	switch h.Kind {
-	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap, codec.KindOffer, codec.KindStep:
+	case codec.KindGreeting, codec.KindBye, codec.KindHeartbeat, codec.KindHeartbeatResponse, codec.KindGap, codec.KindOffer, codec.KindStep, codec.KindPartial:
 		return l.node.frame(now, l, h.Kind, body)
 	}
 	if !h.Kind.Known() {
@@ -164,6 +167,9 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 	dst = l.out.appendAnswers(dst, l.node, now)
 	if l.due.Load() != 0 {
 		l.beginOwed(now)
+	}
+	if l.scrubbed.Load() != 0 {
+		l.beginScrub(now)
 	}
 	if len(l.out.repair.work) > 0 {
 		dst = l.appendRepair(now, dst)

@@ -70,7 +70,7 @@ type member struct {
 	floor    codec.Version
 	linked   []uint64 // whom it is linked with, by its last heartbeat
 	linkedAt int64
-	roots    roots
+	roots    told
 	knows    uint64 // the epoch of its last heartbeat; 0: it knows of none that is closed, as just after a step
 }
 

@@ -69,6 +69,9 @@ func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
 // partial reports whether this node has forgotten ghosts of a part (R16).
 func (l *Link) partial(prefix uint64, bits uint8) bool {
 	n, r := l.node, &l.out.repair
+	if !n.store.Forgets() {
+		return false // what is partial as it was with all donors, and has room: what is lacking is asked for
+	}
 	shard, count := int(prefix>>56), n.store.LeafCount()
 	r.sums, r.inSums = n.store.Partial(r.sums[:0], shard), 0
 	first := int(prefix << 8 >> 8 * uint64(count) >> 56)

@@ -77,6 +77,7 @@ type Node struct {
 	join     join
 	beat     beat
 	verdict  verdict
+	partial  partial
 	doubts   doubts
 	steps    steps
 	lag      lag
@@ -104,6 +105,7 @@ func NewNode(cfg Config) *Node {
 	n.chosen.Store(new([]*Link))
 	n.beacon.heard = make(map[start]uint64)
 	n.doubts = make(doubts)
+	n.partial.own = &partials{leaves: max(1, n.store.LeafCount())}
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)
 	for _, addr := range cfg.Static {
 		n.staticTarget(addr)
@@ -245,6 +247,8 @@ func (n *Node) frame(now int64, l *Link, kind codec.Kind, body []byte) error {
 		return n.heartbeatResponse(now, l, body)
 	case codec.KindOffer:
 		return n.offerHeard(now, l, body)
+	case codec.KindPartial:
+		return n.partialHeard(l, body)
 	case codec.KindStep:
 		return n.stepHeard(now, l, body)
 	}
@@ -264,6 +268,8 @@ func (n *Node) Tick(now int64) {
 	stepping := n.judgeTime(now)
 	floor, rewound := n.join.floor, n.join.rewound
 	n.join.floor, n.join.rewound = codec.Version{}, false
+	inherited, completed := n.join.inherited, n.join.completed
+	n.join.inherited, n.join.completed = nil, nil
 	n.dial(now)
 	n.announce(now)
 	n.heartbeats(now, cut)
@@ -272,6 +278,9 @@ func (n *Node) Tick(now int64) {
 	n.mu.Unlock()
 	if !floor.IsZero() && !store.TooFarAhead(floor.Stamp, n.clock.Cluster(now)) {
 		n.store.RaiseFloor(store.Version(floor))
+	}
+	if inherited != nil || completed != nil {
+		n.takePartial(inherited, completed)
 	}
 	n.propose(now)
 	if stepping || rewound {
@@ -290,6 +299,7 @@ type cut struct {
 	floor, flush codec.Version
 	due          bool // the digest was taken: a heartbeat is due
 	epoch, root  uint64
+	left         []leftOut // sums that roots leave out
 }
 
 // look reads the store, without the node's lock.
@@ -297,6 +307,7 @@ func (n *Node) look(now int64) cut {
 	c := n.registers()
 	if c.due = now >= n.beat.due.Load(); c.due {
 		c.epoch, c.root = n.store.Digest(n.clock.Cluster(now))
+		n.lookPartial(now, &c)
 	}
 	return c
 }

@@ -107,6 +107,7 @@ func (n *Node) load(now int64) {
 			m.stream.synced = true
 		}
 		n.takeFloors()
+		n.inherit()
 		n.setReadiness(codec.StateReady)
 	}
 }

@@ -72,7 +72,7 @@ func (n *Node) hold(now int64, l *Link) {
 	l.held.Store(held)
 	l.heldAt = now
 	if !held {
-		l.member.roots = roots{}
+		l.member.roots = told{}
 		n.stepDebt(now, l)
 		n.pend(l)
 		n.feed(now, l)
@@ -201,7 +201,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 	for _, m := range n.members {
 		m.offset -= by
 		if by != 0 {
-			m.floor, m.roots = codec.Version{}, roots{}
+			m.floor, m.roots = codec.Version{}, told{}
 		}
 	}
 	if by != 0 {

@@ -1,8 +1,15 @@
 package peer
 
+import (
+	"math"
+
+	"covey/codec"
+)
+
 // root is the fingerprint of all entries as of the end of an epoch (R18).
 type root struct {
 	epoch, sum uint64
+	left       uint32 // print of the leaves that it leaves out (R16)
 }
 
 // roots are the newest ones of one node; epoch 0 is none.
@@ -13,6 +20,18 @@ func (r *roots) add(n root) { r[n.epoch%rootsKept] = n }
 func (r *roots) at(epoch uint64) (sum uint64, ok bool) {
 	x := r[epoch%rootsKept]
 	return x.sum, x.epoch == epoch && epoch != 0
+}
+
+// told are the roots of two nodes, each as told to the other: those that leave out the same leaves can be compared.
+type told struct {
+	ours, theirs roots
+	compared     uint64 // the newest epoch in which they were equal, or that a comparison has settled
+}
+
+// know reports whether the roots of an epoch can be compared, and whether they are equal.
+func (t *told) know(epoch uint64) (known, equal bool) {
+	a, b := t.ours[epoch%rootsKept], t.theirs[epoch%rootsKept]
+	return epoch != 0 && a.epoch == epoch && b.epoch == epoch && a.left == b.left, a.sum == b.sum
 }
 
 // verdict is what is needed to answer Verify.
@@ -36,6 +55,7 @@ type Verdict struct {
 	Since     uint64   // cluster ms: the end of the last epoch in which they differed, the start of the node if none
 	Members   int      // compared, this node included
 	Differing []uint64 // ids of those that differ, or that have not told of a common epoch
+	LeftOut   int      // leaves, of 65,536, that are partial on one of them: they are not compared (R16)
 }
 
 // ownRoot notes this node's own root, taken with a heartbeat.
@@ -45,26 +65,41 @@ func (n *Node) ownRoot(c cut) {
 		return
 	}
 	v.newest = c.epoch
-	v.own.add(root{c.epoch, c.root})
-	for _, m := range n.members {
-		if sum, ok := m.roots.at(c.epoch); ok && m.link != nil && sum != c.root {
-			v.differs = max(v.differs, c.epoch)
-		}
-	}
+	v.own.add(root{epoch: c.epoch, sum: c.root})
 }
 
-// takeRoot notes a member's root.
-func (n *Node) takeRoot(m *member, r root) {
+// takeRoot notes a root that a member has told, or was told: it is one of of.
+func (n *Node) takeRoot(m *member, of *roots, r root) {
 	if r.epoch == 0 {
 		return
 	}
-	m.roots.add(r)
-	if sum, ok := n.verdict.own.at(r.epoch); ok && sum != r.sum {
+	of.add(r)
+	switch known, equal := m.roots.know(r.epoch); {
+	case known && equal:
+		m.roots.compared = max(m.roots.compared, r.epoch)
+	case known:
 		n.verdict.differs = max(n.verdict.differs, r.epoch)
 	}
 }
 
-// Verify compares the roots of the newest epoch that this node and all its peers have told of. Members that are alive
+// comparedTo returns the stamp up to which this node was compared with every member that has not left and is not forgotten
+// (R13): those that are away count.
+func (n *Node) comparedTo() uint64 {
+	to := uint64(math.MaxUint64)
+	for _, m := range n.members {
+		if m.state == Left || n.weak&WithoutGuard != 0 {
+			continue
+		}
+		if m.roots.compared == 0 || n.State() != codec.StateReady {
+			return 0
+		}
+		to = min(to, (m.roots.compared+1)<<(epochBits+stampBits)-1)
+	}
+	return to
+}
+
+// Verify compares the roots of the newest epoch that this node and all its peers have told of, over the leaves that are
+// partial on neither side. Members that are alive
 // without a link here have told nothing: they count as differing.
 func (n *Node) Verify() Verdict {
 	n.mu.Lock()
@@ -89,7 +124,19 @@ func (n *Node) Verify() Verdict {
 		}
 	}
 	v.Converged = v.Epoch != 0 && len(v.Differing) == 0
+	v.LeftOut = n.leftOut()
 	return v
+}
+
+// leftOut counts the leaves that are partial here or with a peer.
+func (n *Node) leftOut() int {
+	all := n.partial.own
+	for _, m := range n.members {
+		if m.link != nil {
+			all = unite(all, m.link.bitmaps.theirs)
+		}
+	}
+	return all.count
 }
 
 // differed reports whether a member's root of an epoch is not this node's, or is not known.
@@ -97,15 +144,14 @@ func (n *Node) Verify() Verdict {
 // One epoch alone is no alarm: of two writes to one key, on two nodes and on two sides of an epoch's end, who hears of
 // the later one first never counts the earlier, so the roots of that one epoch differ although all hold the same.
 func (n *Node) differed(m *member, epoch uint64) bool {
-	own, ok := n.verdict.own.at(epoch)
-	sum, told := m.roots.at(epoch)
-	return !ok || !told || own != sum
+	known, equal := m.roots.know(epoch)
+	return !known || !equal
 }
 
 // allTold reports whether all peers have told their root of this epoch.
 func (n *Node) allTold(epoch uint64) bool {
 	for _, m := range n.members {
-		if _, ok := m.roots.at(epoch); m.link != nil && !ok {
+		if known, _ := m.roots.know(epoch); m.link != nil && !known {
 			return false
 		}
 	}

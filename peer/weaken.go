@@ -15,6 +15,8 @@ const (
 	WithoutMap                          // R7: a step moves the clock and maps no stamp
 	WithoutDebt                         // R21: ready without a comparison with each donor
 	EarlyFloor                          // R14: a node that still loads takes its donors' floor, and refuses what they send
+	WithPartial                         // R16: roots count partial leaves
+	WithoutGuard                        // R13: tombstones go for the budget whoever is away
 	WithoutAsking                       // R17: what was evicted here is taken for absent
 )
 

@@ -34,11 +34,12 @@ func (sh *shard) dropGhosts(now uint64) bool {
 		return false
 	}
 	sh.draining = s
+	sh.env.forgets.Store(true)
 	var e entry
 	for at, size := sh.nextIn(s, 0); size != 0; at, size = sh.nextIn(s, int(at-sh.start(s))+size) {
 		sh.visit(at, &e)
 		sh.forget(&e, EpochOf(now))
-		sh.leaves.setPartial(e.hash<<sh.bits, true)
+		sh.setPartial(e.hash<<sh.bits, true)
 		sh.forgotten++
 	}
 	sh.draining = 0
@@ -67,19 +68,33 @@ func (s *Store) Certain(key []byte, hash, now uint64) bool {
 // of 64.
 func (s *Store) Partial(dst []uint64, shard int) []uint64 {
 	n := s.LeafCount()
+	sh, rest := s.leaf(shard, 0)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
 	for i := 0; i < n; i += 64 {
 		word := uint64(0)
 		for k := 0; k < min(n-i, 64); k++ {
-			sh, rest := s.leaf(shard, i+k)
-			sh.mu.RLock()
-			if sh.leaves.isPartial(rest) {
+			if sh.leaves.isPartial(rest + uint64(i+k)<<(64-sh.leaves.bits)) {
 				word |= 1 << k
 			}
-			sh.mu.RUnlock()
 		}
 		dst = append(dst, word)
 	}
 	return dst
+}
+
+// PartialChanges counts how often a leaf has become partial or complete.
+func (s *Store) PartialChanges() uint64 { return s.env.partials.Load() }
+
+// Forgets tells whether ghosts were ever forgotten here: not all that others have has room.
+func (s *Store) Forgets() bool { return s.env.forgets.Load() }
+
+// setPartial notes whether the leaf of a hash is partial.
+func (sh *shard) setPartial(rest uint64, partial bool) {
+	if sh.leaves.isPartial(rest) != partial {
+		sh.leaves.setPartial(rest, partial)
+		sh.env.partials.Add(1)
+	}
 }
 
 // SetPartial notes that a leaf of a digest shard is partial, because no donor's was complete, or complete, after a full
@@ -90,7 +105,7 @@ func (s *Store) SetPartial(shard, leaf int, partial bool) {
 	}
 	sh, rest := s.leaf(shard, leaf)
 	sh.mu.Lock()
-	sh.leaves.setPartial(rest, partial)
+	sh.setPartial(rest, partial)
 	sh.mu.Unlock()
 }
 

@@ -29,6 +29,8 @@ type env struct {
 	scratch     sync.Pool               // of *scratch
 	charge      charge
 	ahead       atomic.Int64  // bytes that makeRoom evicts for
+	partials    atomic.Uint64 // changes of what leaves are partial
+	forgets     atomic.Bool   // a ghost was forgotten
 	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
 	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them

@@ -37,6 +37,7 @@ type Host struct {
 	late        []func()      // what happened meanwhile
 	ring        int           // bytes of its ring
 	memory      int64         // bytes of its store
+	horizon     time.Duration // 0: the default
 	weak        peer.Weakness // protections that its node misses
 	stream      uint64        // of all its starts; 0: each has its own
 }
@@ -66,7 +67,7 @@ func (h *Host) Start() {
 		stream = h.stream
 	}
 	var err error
-	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim"), Stream: stream})
+	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim"), Horizon: uint64(h.horizon.Milliseconds()), Stream: stream})
 	if err != nil {
 		panic(err)
 	}
@@ -76,7 +77,7 @@ func (h *Host) Start() {
 	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
 	h.Node = peer.NewNode(peer.Config{
 		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: port, Rand: random,
-		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static,
+		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon,
 	})
 	h.stage.Reset()
 	h.Node.Weaken(h.weak)

@@ -1,0 +1,329 @@
+package peer
+
+import (
+	"math/bits"
+
+	"covey/codec"
+	"covey/store"
+)
+
+// partials are partial leaves (R16): those of a store, or those that are partial in one of two. It does not change once it
+// was made.
+type partials struct {
+	leaves int // of a shard
+	bits   [256]codec.LeafBits
+	count  int    // how many of allLeaves
+	print  uint32 // of leaves and bits; 0: none is partial
+}
+
+// allComplete is what a peer is taken for that has told of none.
+var allComplete = &partials{leaves: 256}
+
+// partialPrime is that of docs/PROTOCOL.md.
+const partialPrime = 0x9E3779B97F4A7C15
+
+// finish counts the leaves and makes their print.
+func (p *partials) finish() *partials {
+	print := uint64(p.leaves)
+	for shard := range p.bits {
+		if p.bits[shard] == (codec.LeafBits{}) {
+			continue
+		}
+		for _, word := range p.bits[shard] {
+			p.count += bits.OnesCount64(word) * 256 / p.leaves
+			print = (print ^ word ^ uint64(shard)<<56) * partialPrime
+			print ^= print >> 29
+		}
+	}
+	if p.count > 0 {
+		p.print = max(1, uint32(print))
+	}
+	return p
+}
+
+// resized returns the leaves of a shard as those of a store with so many: one that is partly partial is partial.
+func (p *partials) resized(shard, leaves int) (out codec.LeafBits) {
+	if leaves == p.leaves {
+		return p.bits[shard]
+	}
+	for i := range max(leaves, p.leaves) { // the finer ones
+		from, to := i*p.leaves/max(leaves, p.leaves), i*leaves/max(leaves, p.leaves)
+		if p.bits[shard][from/64]>>(from%64)&1 != 0 {
+			out[to/64] |= 1 << (to % 64)
+		}
+	}
+	return out
+}
+
+// unite returns the leaves that are partial in a or in b.
+func unite(a, b *partials) *partials {
+	if a.count == 0 && b.count == 0 {
+		return allComplete
+	}
+	u := &partials{leaves: min(a.leaves, b.leaves)}
+	for shard := range u.bits {
+		x, y := a.resized(shard, u.leaves), b.resized(shard, u.leaves)
+		for i := range x {
+			u.bits[shard][i] = x[i] | y[i]
+		}
+	}
+	return u.finish()
+}
+
+// intersect returns the leaves that are partial in a and in b.
+func intersect(a, b *partials) *partials {
+	s := &partials{leaves: max(a.leaves, b.leaves)}
+	for shard := range s.bits {
+		x, y := a.resized(shard, s.leaves), b.resized(shard, s.leaves)
+		for i := range x {
+			s.bits[shard][i] = x[i] & y[i]
+		}
+	}
+	return s.finish()
+}
+
+// has reports whether the leaf of a prefix of 16 bits is partial.
+func (p *partials) has(prefix int) bool {
+	leaf := prefix & 255 * p.leaves / 256
+	return p.bits[prefix>>8][leaf/64]>>(leaf%64)&1 != 0
+}
+
+// after returns the prefix of the first partial leaf from one on, around the end; there is one.
+func (p *partials) after(prefix int) int {
+	for i := range allLeaves {
+		if at := (prefix + i) % allLeaves; p.has(at) {
+			return at
+		}
+	}
+	return prefix
+}
+
+// partialsOf reads those of the store.
+func (n *Node) partialsOf() *partials {
+	p := &partials{leaves: max(1, n.store.LeafCount())}
+	var words []uint64
+	for shard := range p.bits {
+		words = n.store.Partial(words[:0], shard)
+		copy(p.bits[shard][:], words)
+	}
+	return p.finish()
+}
+
+// partial is what this node tells of its own partial leaves. It belongs to the ticker; own is guarded by Node.mu.
+type partial struct {
+	own     *partials
+	changes uint64 // of the store, when own was read
+	at      int64  // when that was
+}
+
+// lookPartial reads the partial leaves again when they have changed, seldom, and returns the roots without those that are
+// left out on some link, by their print. It asks the store, without the node's lock.
+func (n *Node) lookPartial(now int64, c *cut) {
+	own := n.partial.own
+	if changes := n.store.PartialChanges(); changes != n.partial.changes && (n.partial.at == 0 || now-n.partial.at >= int64(PartialInterval)) {
+		n.partial.changes, n.partial.at = changes, now
+		own = n.partialsOf()
+	}
+	c.left = n.leaveOut(own)
+	if c.epoch == 0 || n.weak&WithPartial != 0 {
+		return
+	}
+	var sums []uint64
+	for shard := 0; shard < 256 && len(c.left) > 0; shard++ {
+		var ok bool
+		if sums, ok = n.store.Leaves(sums[:0], shard, c.epoch, n.clock.Cluster(now)); !ok {
+			c.left = nil
+			return
+		}
+		for i := range c.left {
+			c.left[i].take(shard, sums)
+		}
+	}
+}
+
+// leftOut is what one set of leaves adds to a root.
+type leftOut struct {
+	leaves *partials
+	sum    uint64
+}
+
+func (o *leftOut) take(shard int, sums []uint64) {
+	if o.leaves.bits[shard] == (codec.LeafBits{}) {
+		return
+	}
+	for i, sum := range sums {
+		if leaf := i * o.leaves.leaves / len(sums); o.leaves.bits[shard][leaf/64]>>(leaf%64)&1 != 0 {
+			o.sum += sum
+		}
+	}
+}
+
+// leaveOut takes over what this node has of its own, and returns what is left out on the links, each set once.
+func (n *Node) leaveOut(own *partials) (all []leftOut) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.partial.own = own
+	for _, m := range n.members {
+		l := m.link
+		if l == nil {
+			continue
+		}
+		if l.bitmaps.left == nil || l.bitmaps.ours != own || l.bitmaps.from != l.bitmaps.theirs {
+			l.bitmaps.ours, l.bitmaps.from = own, l.bitmaps.theirs
+			l.bitmaps.left = unite(own, l.bitmaps.theirs)
+		}
+		left := l.bitmaps.left
+		if left.print != 0 && !containsPrint(all, left.print) {
+			all = append(all, leftOut{leaves: left})
+		}
+	}
+	return all
+}
+
+func containsPrint(all []leftOut, print uint32) bool {
+	for i := range all {
+		if all[i].leaves.print == print {
+			return true
+		}
+	}
+	return false
+}
+
+// linkPartial is what the two sides of a link have told of their partial leaves. It is guarded by Node.mu.
+type linkPartial struct {
+	theirs *partials // as the other has told
+	told   *partials // what it was told
+	left   *partials // those of both, made of ours and from
+	ours   *partials
+	from   *partials
+	scrub  int // the prefix that is next
+}
+
+// rootFor returns the root that is told on a link: without the leaves that are partial on either side.
+func (c *cut) rootFor(l *Link) root {
+	left := l.bitmaps.left
+	if left == nil {
+		left = unite(l.node.partial.own, l.bitmaps.theirs) // chosen since the look
+	}
+	if left.print == 0 || l.node.weak&WithPartial != 0 {
+		return root{epoch: c.epoch, sum: c.root}
+	}
+	for i := range c.left {
+		if o := &c.left[i]; o.leaves.print == left.print {
+			return root{epoch: c.epoch, sum: c.root - o.sum, left: left.print}
+		}
+	}
+	return root{}
+}
+
+// tellPartial tells a peer of this node's partial leaves, when they are not what it was told.
+func (n *Node) tellPartial(now int64, l *Link) {
+	own, told := n.partial.own, l.bitmaps.told
+	if own == told || n.weak&WithPartial != 0 {
+		return
+	}
+	l.bitmaps.told = own
+	if told == nil {
+		if told = allComplete; own.count == 0 && own.leaves == told.leaves {
+			return
+		}
+	}
+	m := codec.Partial{Leaves: uint16(own.leaves)}
+	for shard := range own.bits {
+		if own.bits[shard] != told.bits[shard] {
+			m.Entries = codec.AppendPartialEntry(m.Entries, uint8(shard), &own.bits[shard])
+			m.Count++
+		}
+	}
+	n.send(now, l, func(b []byte) []byte { return codec.AppendPartial(b, m) })
+}
+
+// partialHeard takes what a peer tells of its partial leaves.
+func (n *Node) partialHeard(l *Link, body []byte) error {
+	m, err := codec.DecodePartial(body)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := &partials{leaves: int(m.Leaves), bits: l.bitmaps.theirs.bits}
+	for run := m.Entries; len(run) > 0; {
+		var leaves codec.LeafBits
+		shard, used, err := codec.DecodePartialEntry(run, &leaves)
+		if err != nil {
+			return err
+		}
+		p.bits[shard], run = leaves, run[used:]
+	}
+	l.bitmaps.theirs = p.finish()
+	return nil
+}
+
+// scrub has the next of the leaves that are left out listed, so that what is stale in them is found: one a heartbeat.
+func (n *Node) scrub(l *Link) {
+	left := l.bitmaps.left
+	if left == nil || left.count == 0 || l.member.id < n.id || n.weak&WithoutRepair != 0 ||
+		n.State() != codec.StateReady || l.member.readiness != codec.StateReady {
+		return
+	}
+	at := left.after(l.bitmaps.scrub)
+	l.bitmaps.scrub = (at + 1) % allLeaves
+	l.scrubbed.Store(uint32(at) + 1)
+	n.pend(l)
+}
+
+// beginScrub queues the listing of the leaf that is to be scrubbed, unless a repair is under way.
+func (l *Link) beginScrub(now int64) {
+	at := l.scrubbed.Swap(0)
+	if at == 0 || len(l.out.repair.work) > 0 || l.held.Load() {
+		return
+	}
+	if epoch := store.ClosedEpoch(l.node.clock.Cluster(now)); epoch != 0 {
+		l.queue(work{epoch: epoch, prefix: uint64(at-1) << 48, bits: 16})
+		l.node.counters.scrubs.Add(1)
+	}
+}
+
+// inherit has the leaves that were partial with all donors be partial here (R16); applied when the node is unlocked.
+func (n *Node) inherit() {
+	var all *partials
+	for _, m := range n.members {
+		if m.link == nil || m.readiness != codec.StateReady {
+			continue
+		}
+		if all == nil {
+			all = m.link.bitmaps.theirs
+		} else {
+			all = intersect(all, m.link.bitmaps.theirs)
+		}
+	}
+	if all != nil && all.count > 0 {
+		n.join.inherited = all
+	}
+}
+
+// takePartial makes leaves partial that were so with all donors, and those complete of which a full exchange with a complete
+// one is over. A node that has forgotten ghosts of its own has no room for what others have: its leaves stay as they are.
+func (n *Node) takePartial(inherited, completed *partials) {
+	leaves := n.store.LeafCount()
+	for shard := range 256 {
+		if inherited != nil {
+			bits := inherited.resized(shard, max(1, leaves))
+			for i := range leaves {
+				if bits[i/64]>>(i%64)&1 != 0 {
+					n.store.SetPartial(shard, i, true)
+				}
+			}
+		}
+		if completed == nil || n.store.Forgets() {
+			continue
+		}
+		words := n.store.Partial(nil, shard)
+		bits := completed.resized(shard, max(1, leaves))
+		for i := range leaves {
+			if words[i/64]>>(i%64)&1 != 0 && bits[i/64]>>(i%64)&1 == 0 {
+				n.store.SetPartial(shard, i, false)
+			}
+		}
+	}
+}
