@@ -58,6 +58,9 @@ lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools)
 sim: ## the simulator over SEEDS=2000 random histories
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run TestSim -seeds=$(SEEDS)
 
+join: ## how fast a node copies a million keys, beside a plain copy of the same bytes (root; wants a quiet machine)
+	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
+
 soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
 	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
 

@@ -58,6 +58,18 @@ func (r *Ring) seek(seq uint64) (cur cursor, ok bool) {
 	return r.end(head), false
 }
 
+// bytesAfter returns how many bytes of frames the ring holds after a place, about.
+func (r *Ring) bytesAfter(cur cursor) (bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, c := range r.chunks {
+		if r.serial+uint64(i) >= cur.serial {
+			bytes += len(c.buf)
+		}
+	}
+	return bytes
+}
+
 // end is the place after the newest record. The caller holds r.mu.
 func (r *Ring) end(head uint64) cursor {
 	n := len(r.chunks)

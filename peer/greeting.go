@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 
@@ -244,6 +245,9 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 		applied = g.Applied
 	}
 	cur, ok := n.ring.seek(applied)
+	if applied == 0 && ok && n.ring.bytesAfter(cur) > StreamFrom {
+		cur, ok = n.ring.seek(math.MaxUint64) // who has nothing of it copies what is here, or compares: that has each key once
+	}
 	l.acked.Store(min(applied, n.ring.Head()))
 	if !ok {
 		n.send(now, l, func(b []byte) []byte {

@@ -18,6 +18,7 @@ const (
 	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged
 	AnswerSlice = 256 << 10 // bytes of answers that one flush of a link builds
 	PullLimit   = 256 << 10 // bytes of records that one Pull asks for
+	StreamFrom  = 256 << 10 // bytes of a stream that are sent from its beginning to who has nothing of it; it pulls what is more
 	PullCredit  = 4         // Pulls that a node has outstanding at one donor
 	FetchCredit = 4         // Fetches outstanding at one peer
 	FetchKeys   = 256       // keys of one Fetch

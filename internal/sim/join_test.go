@@ -82,6 +82,12 @@ func TestR21_AJoinCopiesEachRecordAboutOnce(t *testing.T) {
 	w := readyMesh(t, 2, 3, 0)
 	const keys = 5000
 	fill(keys, "k", w.Hosts...)
+	for i := range keys { // all of it is in the ring of one donor too
+		w.Hosts[0].set(fmt.Sprint("k", i), "value of "+fmt.Sprint("k", i))
+		if i%100 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
 	w.Run(5 * time.Second)
 	late := w.AddHost(0, 1<<20)
 	begun := w.Now
