@@ -33,6 +33,8 @@ const (
 	// SegmentBytes bounds a segment of a Stage, in bytes of encoded records. A single record never exceeds it:
 	// the longest key and the longest copied value are 128 KiB, so the record's head comes on top.
 	SegmentBytes = 128<<10 + recordHeadMax
+	// segmentFull bounds a segment of more than one record: a receiver merges one in a slice of its time.
+	segmentFull = 32 << 10
 	// stageKeep is the largest buffer, in bytes, that a Stage keeps from turn to turn.
 	stageKeep = 2 << 20
 )

@@ -43,7 +43,7 @@ func (s *Stage) Add(r *Record) {
 	start := len(s.buf)
 	s.buf = appendRecord(s.buf, r, flags)
 	if n := len(s.segments); n > 0 && !ref {
-		if last := &s.segments[n-1]; !last.ref && len(s.buf)-last.start <= SegmentBytes {
+		if last := &s.segments[n-1]; !last.ref && len(s.buf)-last.start <= segmentFull {
 			last.end = len(s.buf)
 			last.count++
 			return

@@ -43,6 +43,7 @@ type conn struct {
 	// parsed in gnet's buffer. need is how long in must be before parsing is worth a try.
 	in   []byte
 	need int
+	rest bool // in holds whole frames of a peer: the loop has had its slice of them
 
 	// reply is a large reply, or a large frame for a peer, of which the bytes from paid on are not with the engine yet; empty
 	// when there is none. Nothing else is written meanwhile, and a client waits.

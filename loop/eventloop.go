@@ -92,6 +92,7 @@ func (n *node) still(f func()) {
 
 // begin starts a turn: the time is read once.
 func (l *eventLoop) begin() int64 {
+	l.turned(true)
 	now := l.n.clock.now()
 	l.turn.Now = l.n.cluster.Cluster(now)
 	l.stage.SetQuiet(!l.n.ring.Live())
@@ -158,8 +159,13 @@ func (l *eventLoop) attend(c *conn, now int64) {
 		}
 	}()
 	switch {
+	case c.link != nil && c.rest:
+		if l.peer(c, now) == gnet.Close {
+			c.close()
+		}
 	case c.link != nil:
 		l.flush(c, now)
+		l.turned(false)
 	case c.waiting:
 		l.resume(c, now)
 	}

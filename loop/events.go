@@ -67,6 +67,9 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	delete(l.conns, c)
 	l.unpark(c)
 	c.forgive()
+	if c.link != nil {
+		l.last(c, n.clock.now())
+	}
 	c.release()
 	if c.link != nil {
 		now := n.clock.now()
@@ -115,6 +118,7 @@ func (l *eventLoop) traffic(c *conn) gnet.Action {
 		return gnet.None
 	}
 	if c.protocol == protocolPeer {
+		c.link.Touched(now)
 		return l.peer(c, now)
 	}
 	return l.client(c, now)

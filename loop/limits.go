@@ -61,6 +61,11 @@ const (
 	// window is the peer's promise, this is what it cannot break.
 	maxQueuedPeer = peer.Window
 
+	// sliceTime is for how long a turn takes frames of one peer, or works on what a copy or a repair asks for, before others
+	// get theirs. The clock is looked at every sliceBytes of frames; one frame of records is about 32 KiB.
+	sliceTime  = 200 * time.Microsecond
+	sliceBytes = 8 << 10
+
 	// minGrow is the smallest step by which an assembly buffer grows, in bytes.
 	minGrow = 16 << 10
 
@@ -68,7 +73,7 @@ const (
 	keepBuffer = 256 << 10
 
 	// maxFlush is what one flush of a link writes before other connections get their turn, in bytes.
-	maxFlush = 1 << 20
+	maxFlush = 256 << 10
 
 	// firstByteTimeout closes a connection that never says anything.
 	firstByteTimeout = 5 * time.Second

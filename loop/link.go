@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"time"
+
 	"github.com/panjf2000/gnet/v2"
 
 	"covey/codec"
@@ -24,10 +26,9 @@ func ringFor(link *peer.Link) {
 	}
 }
 
-// peer is a turn of a peer's connection: every whole frame goes to the link, then what it owes
-// in return is written once.
+// peer is a turn of a peer's connection: whole frames go to the link, for a slice of time, then what it owes in return is
+// written once. What is left waits for the next ring of the bell, so that others get their turn.
 func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
-	c.link.Touched(now)
 	buf, err := c.source()
 	if err != nil {
 		return gnet.Close
@@ -35,30 +36,56 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	if len(buf) < c.need {
 		return l.stillShort(c, buf)
 	}
-	c.need = 0
-	used := 0
-	for used < len(buf) {
+	used, err := l.frames(c, buf, now, int64(sliceTime))
+	if err != nil {
+		return l.breach(c, now, err)
+	}
+	c.keep(buf, used)
+	l.n.drain(now)
+	l.flush(c, now)
+	if c.rest {
+		l.bell.ring(c)
+	}
+	if l.n.waiting.Load() > 0 {
+		l.n.ringParked()
+	}
+	l.turned(false)
+	return gnet.None
+}
+
+// frames hands the whole frames at the start of buf to the link until a slice of time is over, and says how many bytes they
+// were. An error is a breach that the state machine knows of.
+func (l *eventLoop) frames(c *conn, buf []byte, now, slice int64) (used int, err error) {
+	c.need, c.rest = 0, false
+	for looked := 0; used < len(buf); {
 		h, body, n, err := frame(buf[used:])
 		if err != nil {
 			l.n.mind.Step(now, peer.Event{Kind: peer.EventBreach, Link: c.link})
-			return l.breach(c, now, err)
+			return used, err
 		}
 		if n == 0 {
 			c.need = codec.HeaderLen + int(h.Length)
 			break
 		}
+		if used-looked >= sliceBytes {
+			looked = used
+			if c.rest = l.n.clock.now()-now >= slice; c.rest {
+				break
+			}
+		}
 		if err := c.link.Frame(now, h, body); err != nil {
-			return l.breach(c, now, err)
+			return used, err
 		}
 		used += n
 	}
-	c.keep(buf, used)
-	l.n.drain(now)
-	l.flush(c, now)
-	if l.n.waiting.Load() > 0 {
-		l.n.ringParked()
+	return used, nil
+}
+
+// last hands over what waits when the connection is gone.
+func (l *eventLoop) last(c *conn, now int64) {
+	if c.rest {
+		_, _ = l.frames(c, c.in, now, int64(time.Second))
 	}
-	return gnet.None
 }
 
 // breach closes a link whose peer broke the protocol, which the state machine knows already. The

@@ -55,6 +55,16 @@ func Run(ctx context.Context, cfg Config) error {
 	return n.run(ctx, moved, web)
 }
 
+// turnHook, where a test sets it before the node starts, is told when a turn begins, and when a peer's part of it has ended.
+var turnHook func(l *eventLoop, begins bool)
+
+// turned tells it.
+func (l *eventLoop) turned(begins bool) {
+	if turnHook != nil {
+		turnHook(l, begins)
+	}
+}
+
 // testHook lets the tests of this package see the node behind Run.
 var testHook func(*node)
 

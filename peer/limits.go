@@ -16,23 +16,24 @@ const (
 	ControlLimit = 256 << 10 // bytes of control frames that wait for one link
 
 	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged
-	AnswerSlice = 256 << 10 // bytes of answers that one flush of a link builds
-	PullLimit   = 256 << 10 // bytes of records that one Pull asks for
+	AnswerSlice = 32 << 10  // bytes of answers that one flush of a link builds: 100 us
+	PullLimit   = 32 << 10  // bytes of records that one Pull asks for: 200 us to merge
 	StreamFrom  = 256 << 10 // bytes of a stream that are sent from its beginning to who has nothing of it; it pulls what is more
-	PullCredit  = 4         // Pulls that a node has outstanding at one donor
+	PullCredit  = 16        // Pulls that a node has outstanding at one donor
 	FetchCredit = 4         // Fetches outstanding at one peer
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
 	AskCredit   = 4         // Fetches outstanding at one peer that clients wait for (R17)
 	MaxDoubts   = 4096      // clients that wait for them
-	MaxAnswers  = 16        // Pulls and Fetches of one peer that wait for their answer
+	MaxAnswers  = 32        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
 
 	RepairsAtOnce = 2        // repairs that a node begins at about one time
 	RepairQueue   = 16 << 20 // bytes of a repair that wait on one link
 	RepairListing = 4 << 20  // bytes of listings of one round, about
 	RoundShards   = 64       // digest shards of one round: their 1,024 nodes of the level below fit one frame
-	RepairSlice   = 64 << 10 // bytes of records of one frame, about
+	RepairSlice   = 32 << 10 // bytes of records of one frame, about
+	ListedAtOnce  = 512      // entries of one listing; a part that has more is listed in 16
 
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
 	workOverhead   = 64        // bytes that a piece of a repair counts beside its own

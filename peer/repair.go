@@ -271,7 +271,7 @@ func (s *sender) mayRepair() bool { return len(s.repair.work) > 0 && s.window() 
 func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 	n, r := l.node, &l.out.repair
 	var ok bool
-	r.prints, ok = n.store.List(r.prints[:0], w.prefix, uint(w.bits), codec.MaxListingEntries, n.clock.Cluster(now))
+	r.prints, ok = n.store.List(r.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
 	if !ok && w.bits > maxListBits {
 		return dst // so many keys of one hash were made on purpose
 	}
