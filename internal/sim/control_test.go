@@ -67,6 +67,7 @@ func TestNegativeControlsOfScenes(t *testing.T) {
 			}
 			w.Hosts[2].Crash()
 			w.Run(time.Second)
+			w.Faults.Delay = 50 * time.Millisecond // copying takes some ticks
 			w.Hosts[2].Start()
 			w.Run(20 * time.Second)
 			if !w.all("old", "v") {
