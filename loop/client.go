@@ -43,19 +43,25 @@ func (l *eventLoop) deliver(c *conn) bool {
 	if len(l.out) <= maxTurnReply {
 		return c.write(l.out)
 	}
-	c.reply, c.paid = l.out, 0
-	if cap(l.out) > cap(l.slab) { // it outgrew the slab
-		freeSlab(l.slab)
-	}
-	l.slab = newSlab(largeReply)
-	l.out = l.slab
-	if !c.pay() {
+	if !l.handOver(c, l.out, 0) {
 		return false
 	}
 	if len(c.reply) > 0 {
 		l.wait(c)
 	}
 	return true
+}
+
+// handOver makes what is in the loop's slab, from a byte on, the large reply of a connection, and takes another slab. false:
+// the connection is gone.
+func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
+	c.reply, c.paid = out, from
+	if cap(out) > cap(l.slab) { // it outgrew the slab
+		freeSlab(l.slab)
+	}
+	l.slab = newSlab(largeReply)
+	l.out = l.slab
+	return c.pay()
 }
 
 // pay hands the engine of a large reply what it is to queue, and gives the slab back after the last byte. false: the

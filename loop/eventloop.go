@@ -183,12 +183,3 @@ func (l *eventLoop) sweep(now int64) {
 		}
 	}
 }
-
-// shrink gives back the memory of control frames that were many.
-func (l *eventLoop) shrink() {
-	if len(l.out) > maxTurnReply {
-		freeSlab(l.slab)
-		l.slab = newSlab(largeReply)
-		l.out = l.slab
-	}
-}

@@ -133,16 +133,15 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		return
 	}
 	l.out = c.link.Control(now, l.out[:0])
-	if !l.carry(c, l.out) {
+	if !l.carry(c, l.out, true) {
 		return
 	}
-	l.shrink()
 	for written := 0; written < maxFlush && len(c.reply) == 0; {
-		frames, ok := c.link.Data(now)
+		frames, built, ok := c.link.Data(now, l.out)
 		if !ok {
 			break
 		}
-		alive := l.carry(c, frames)
+		alive := l.carry(c, frames, built)
 		c.link.Sent(len(frames))
 		if !alive {
 			return
@@ -161,11 +160,15 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	}
 }
 
-// carry writes frames to a link. A large one waits in a slab for what the engine does not queue; then nothing else is
-// written before it. false: the connection is gone.
-func (l *eventLoop) carry(c *conn, frames []byte) bool {
-	if len(frames) <= maxTurnReply {
+// carry writes frames to a link. Large ones are the connection's from then on, in a slab, for what the engine does not
+// queue; then nothing else is written before them. Those of the loop's slab, which end where l.out ends, take that with
+// them. false: the connection is gone.
+func (l *eventLoop) carry(c *conn, frames []byte, own bool) bool {
+	switch from := cap(l.out) - cap(frames); {
+	case len(frames) <= maxTurnReply:
 		return c.write(frames)
+	case own && from >= 0:
+		return l.handOver(c, l.out[:from+len(frames)], from)
 	}
 	c.reply, c.paid = append(newSlab(len(frames)), frames...), 0
 	return c.pay()

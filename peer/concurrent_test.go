@@ -44,7 +44,7 @@ func (s *engineSide) run(now func() int64, stop <-chan struct{}) error {
 		for more := true; more; more = s.link.More() {
 			b := s.link.Control(now(), nil)
 			for {
-				d, ok := s.link.Data(now())
+				d, _, ok := s.link.Data(now(), nil)
 				if !ok {
 					break
 				}

@@ -125,7 +125,7 @@ func (b *bench) flush(s *bside, end bool) {
 	for again := true; again; again = s.link.More() && !end {
 		out := s.link.Control(b.now, nil)
 		for {
-			d, ok := s.link.Data(b.now)
+			d, _, ok := s.link.Data(b.now, nil)
 			if !ok {
 				break
 			}

@@ -12,7 +12,7 @@ import (
 // each turn in which it did, or when the doorbell rang, flushes it:
 //
 //	out := link.Control(now, out[:0])               write out
-//	for { b, ok := link.Data(now); ... }            write b, then link.Sent(len(b))
+//	for { b, _, ok := link.Data(now, room); ... }   write b, then link.Sent(len(b))
 //	if link.More() { flush again after the others }
 type Link struct {
 	// Fixed at birth.

@@ -159,6 +159,52 @@ func TestLargeValuesGoAsTheStoreHasThemThen(t *testing.T) {
 	}
 }
 
+// A frame with a large value is made in the room that the caller gives. What waits for the window is not kept: it is made
+// again then, once.
+func TestLargeValuesAreMadeWhereTheCallerSays(t *testing.T) {
+	b, x, y, c := pair(t)
+	l, large := c.sides[0].link, make([]byte, 3<<20)
+	l.scheduled.Store(true) // the test flushes by itself
+	b.set(x, "one", string(large))
+	b.set(x, "two", string(large))
+	room := make([]byte, 100, 8<<20)
+	var sent [2][]byte
+	one, built, ok := l.Data(b.now, room)
+	if !ok || !built || &one[:cap(one)][cap(one)-1] != &room[:cap(room)][cap(room)-1] {
+		t.Fatalf("the first is not in the room: %v %v", ok, built)
+	}
+	sent[0] = bytes.Clone(one)
+	l.Sent(len(one))
+	if _, _, ok := l.Data(b.now, room); ok || !l.stalled.Load() || l.out.built != len(one) {
+		t.Fatalf("the second of %d bytes fits beside the first: %v", l.out.built, ok)
+	}
+	clear(room[:cap(room)])
+	l.stalled.Store(false)
+	if _, _, ok := l.Data(b.now, room); ok || room[:200][150] != 0 {
+		t.Fatal("the second was made again, and still does not fit")
+	}
+	if err := hand(l, b.now, codec.AppendAck(nil, codec.Ack{Stream: x.ring.stream, Received: l.out.sent, Applied: 1})); err != nil {
+		t.Fatal(err)
+	}
+	two, built, ok := l.Data(b.now, room)
+	if !ok || !built || !l.More() {
+		t.Fatalf("the second does not go when the first is acknowledged: %v", ok)
+	}
+	sent[1] = bytes.Clone(two)
+	l.Sent(len(two))
+	if _, _, ok := l.Data(b.now, room); ok {
+		t.Fatal("something is left")
+	}
+	for _, frame := range sent {
+		if err := hand(c.sides[1].link, b.now, frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.get(y, "one") != string(large) || b.get(y, "two") != string(large) {
+		t.Fatal("the values did not arrive")
+	}
+}
+
 // without returns a store that holds the same but for one key, as after an eviction.
 func without(b *bench, old *store.Store, key string) *store.Store {
 	st, _ := store.New(store.Options{Shards: 1, Node: 1<<16 | 9000, MaxBytes: 64 << 20, Seed: 7})
@@ -305,7 +351,7 @@ func TestTooManyPullsAreABreach(t *testing.T) {
 func move(t *testing.T, now int64, from, to *Link, buf []byte) []byte {
 	buf = from.Control(now, buf[:0])
 	for {
-		d, ok := from.Data(now)
+		d, _, ok := from.Data(now, nil)
 		if !ok {
 			break
 		}

@@ -16,8 +16,10 @@ type sender struct {
 	taken  uint64 // of those, what the other has said it took
 
 	piece piece  // what Data gave and Sent has not confirmed
-	frame []byte // the frames to write: of the piece's chunk, or built in value
-	value []byte // for frames that are built when they are sent
+	frame []byte // the frames to write: of the piece's chunk, or gap
+	built int    // bytes of the frame made of the piece, if that did not fit the window; 0: none was made
+	batch bool   // what Data gave is a Batch
+	gap   []byte // room for the frame of a Gap
 
 	seen    *[]handover // what passing was made of
 	passing []passing   // streams of other nodes that are passed on (relay.go)
@@ -36,24 +38,35 @@ func (s *sender) window() int { return int(Window - min(Window, s.sent-s.taken))
 
 // mayFlow reports whether Data would give something.
 func (s *sender) mayFlow(l *Link) bool {
-	return s.chosen && !l.stalled.Load() && (s.frame != nil || s.cur.seq < l.node.ring.Head() || l.mayPass())
+	return s.chosen && !l.stalled.Load() && (s.owes() || s.cur.seq < l.node.ring.Head() || l.mayPass())
 }
 
+// owes reports whether something was taken and not sent.
+func (s *sender) owes() bool { return s.frame != nil || s.piece.ref }
+
+// fits reports whether a frame of n bytes may go now: alone one of any length does.
+func (s *sender) fits(n int) bool { return s.sent == s.taken || n <= s.window() }
+
 // Data returns the next frames of this node's stream: whole ones, within the window. They stay as they are until Sent,
-// which must follow before the next call of anything else on this link.
-func (l *Link) Data(now int64) (frames []byte, ok bool) {
+// which must follow before the next call of anything else on this link. A frame with a large value is made only now, in
+// the place of what dst holds, or where append puts it when that is too small: it is the caller's, and ends where its
+// capacity ends if dst sufficed. built tells such a frame.
+func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 	s := &l.out
-	if !s.chosen || l.muted.Load() || l.held.Load() {
-		return nil, false
+	if !s.chosen || l.muted.Load() || l.held.Load() || !s.owes() && !l.next(now) {
+		return nil, false, false
 	}
-	if s.frame == nil && !l.next(now) {
-		return nil, false
+	frames = s.frame
+	if built = s.piece.ref; built && s.fits(s.built) {
+		frames = l.materialise(now, dst[:0], s.piece.frames)
+		s.built = len(frames)
 	}
-	if outstanding := s.sent - s.taken; outstanding > 0 && len(s.frame) > s.window() {
-		l.stalled.Store(true) // until the next Ack; alone a frame of any length goes
-		return nil, false
+	if n := max(len(frames), s.built); !s.fits(n) {
+		l.stalled.Store(true) // until the next Ack
+		return nil, false, false
 	}
-	return s.frame, true
+	s.batch = codec.Kind(frames[1]) == codec.KindBatch
+	return frames, built, true
 }
 
 // next takes the next frames into s.frame, by turns of the own stream and of those passed on; false when there are none.
@@ -70,12 +83,11 @@ func (l *Link) nextOwn(now int64) bool {
 	switch {
 	case !ok:
 		// This link was too slow for the ring: repair heals what is skipped (R10).
-		s.cur, s.frame = l.node.gap(now, s.value[:0])
-		s.value = s.frame
+		s.cur, s.gap = l.node.gap(now, s.gap[:0])
+		s.frame = s.gap
 		return true
 	case p.ref:
-		s.value = l.materialise(now, s.value[:0], p.frames)
-		s.piece, s.frame = p, s.value
+		s.piece = p
 	case len(p.frames) > 0:
 		s.piece, s.frame = p, p.frames
 	default:
@@ -91,17 +103,11 @@ func (l *Link) nextOwn(now int64) bool {
 // Sent confirms that what Data returned was written whole: n bytes.
 func (l *Link) Sent(n int) {
 	s := &l.out
-	if s.frame == nil {
-		return
-	}
-	if n > 0 && codec.Kind(s.frame[1]) == codec.KindBatch {
+	if s.batch {
 		s.sent += uint64(n)
 	}
 	s.piece.unpin()
-	s.frame = nil
-	if cap(s.value) > valueKeep {
-		s.value = nil
-	}
+	s.frame, s.built, s.batch = nil, 0, false
 }
 
 // ack takes the other's acknowledgement: it opens the window, and WAIT counts by it (R11).
@@ -132,7 +138,7 @@ func (n *Node) gap(now int64, dst []byte) (cursor, []byte) {
 	return cur, codec.AppendGap(dst, codec.Gap{Stream: n.ring.stream, Head: cur.seq, Stamp: n.ring.stamp.Load()})
 }
 
-// materialise appends the Batch frame of a record that the ring holds by reference, with the value the store has now.
+// materialise makes in dst the Batch frame of a record that the ring holds by reference, with the value the store has now.
 // If the key was written again since, what it has now goes in its place; if it was forgotten, only its version does: the
 // sequence stays whole, and who lacks that version asks for it in vain.
 func (l *Link) materialise(now int64, dst, frame []byte) []byte {

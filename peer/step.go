@@ -229,7 +229,9 @@ func (l *Link) restamp(number uint32, change func(*codec.Record)) {
 	s.repair.clear()
 	l.leads.Store(false)
 	l.due.Store(0)
-	_ = codec.RestampBatches(s.frame, number, change) // this node wrote it
+	for _, frames := range [...][]byte{s.frame, s.piece.frames} {
+		_ = codec.RestampBatches(frames, number, change) // this node wrote it
+	}
 }
 
 // restamp maps the records of the ring to the time of a step.

@@ -65,7 +65,7 @@ func (e *end) flush(closing bool) {
 	h := e.host
 	out := e.link.Control(h.mono(), nil)
 	for range 8 {
-		b, ok := e.link.Data(h.mono())
+		b, _, ok := e.link.Data(h.mono(), nil)
 		if !ok {
 			break
 		}
