@@ -9,8 +9,11 @@ import "math/bits"
 //
 // The wheel is only about finding: a read compares the expiry itself and is right to the millisecond.
 type wheel struct {
-	tick  uint64 // the next tick to go through
-	count int    // entries in buckets and on listFar
+	tick     uint64 // the next tick to go through
+	count    int    // entries in buckets and on listFar
+	far      int    // those on listFar
+	recalled uint64 // the tick at which listFar was last looked through,
+	left     int    // and how many of its entries are still to be looked at
 }
 
 // schedule puts the entry at a place where its expiry will be found.
@@ -94,7 +97,7 @@ func (sh *shard) nextTick(target uint64) uint64 {
 func (sh *shard) cascade(budget int) (worked int) {
 	w := &sh.wheel
 	if w.tick&(1<<(wheelLevels*wheelSlotBits)-1) == 0 {
-		sh.recall()
+		worked = sh.recall(budget)
 	}
 	for level := wheelLevels - 1; level > 0; level-- {
 		if w.tick&(1<<(level*wheelSlotBits)-1) != 0 {
@@ -108,20 +111,18 @@ func (sh *shard) cascade(budget int) (worked int) {
 	return worked
 }
 
-// recall looks through listFar, once in 12 days: its entries move to the wheel or stay, behind those not yet looked at.
-func (sh *shard) recall() {
-	at := sh.lists[listFar]
-	if at == 0 {
-		return
+// recall looks through listFar, once in 12 days: what has come into reach moves to the wheel, the rest goes to the end,
+// behind what was not yet looked at. Cut short by the budget it is taken up again at the same tick.
+func (sh *shard) recall(budget int) (worked int) {
+	w := &sh.wheel
+	if w.recalled != w.tick {
+		w.recalled, w.left = w.tick, w.far
 	}
-	for last := getLoc(sh.links(at)[prevAt:]); ; {
-		next := sh.following(at)
-		sh.lower(at)
-		if at == last {
-			return
-		}
-		at = next
+	for ; w.left > 0 && w.far > 0 && worked < budget; worked++ {
+		sh.lower(sh.lists[listFar])
+		w.left--
 	}
+	return worked
 }
 
 // lower puts an entry where it belongs as seen from the tick reached.

@@ -62,6 +62,38 @@ func TestSweepKeepsToItsBudgetUntilNothingIsLeft(t *testing.T) {
 	check(t, s)
 }
 
+// What expires in more than 12 days is looked through a slice at a time, writes between them, and is not missed.
+func TestFarExpiriesComeIntoReachInSlices(t *testing.T) {
+	const entries, slice = 1000, 16
+	s := newStore(t, Options{Node: 1, Shards: 1, Horizon: 1 << 60})
+	turn := (epoch0>>24>>wheelTickBits + 1) << 24 << wheelTickBits // 2^24 ticks are 12 days
+	set(t, s, epoch0, "near", "v", SetOptions{ExpireAt: epoch0 + 60_000})
+	for i := range uint64(entries) {
+		at := turn + 1 + i*1000
+		if i%4 == 0 {
+			at += 1 << 24 << wheelTickBits // stays on the list
+		}
+		set(t, s, epoch0, fmt.Sprint(i), "v", SetOptions{ExpireAt: at})
+	}
+	sh := &s.shards[0]
+	for before := sh.wheel.far; sh.sweep(turn+1<<wheelTickBits, slice) >= slice; before = sh.wheel.far {
+		if before-sh.wheel.far > slice {
+			t.Fatalf("%d moved under one hold of the lock", before-sh.wheel.far)
+		}
+		set(t, s, turn+1, "0", "w", SetOptions{ExpireAt: turn + 2<<24<<wheelTickBits})
+		check(t, s)
+	}
+	if sh.wheel.far != entries/4 {
+		t.Fatalf("%d of %d are far off", sh.wheel.far, entries)
+	}
+	now := turn + entries*1000
+	for s.Sweep(now, 1000) == 1000 {
+	}
+	if s.Len() != entries/4 {
+		t.Fatalf("%d live, want %d", s.Len(), entries/4)
+	}
+}
+
 func TestAnExpiryMovesWithEveryWrite(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 1})
 	k := "k"

@@ -58,9 +58,7 @@ func (sh *shard) link(at loc, list uint16) {
 		putLoc(links[prevAt:], at)
 		putLoc(sh.links(last)[nextAt:], at)
 	}
-	if awaits(list) {
-		sh.wheel.count++
-	}
+	sh.wheel.wait(list, 1)
 }
 
 // unlink takes an entry off the list it is on, if any.
@@ -83,9 +81,7 @@ func (sh *shard) unlink(e *entry) {
 			sh.lists[list] = next
 		}
 	}
-	if awaits(list) {
-		sh.wheel.count--
-	}
+	sh.wheel.wait(list, -1)
 	binary.LittleEndian.PutUint16(own[listAt:], listNone)
 }
 
@@ -124,3 +120,13 @@ func (sh *shard) following(at loc) loc {
 
 // awaits tells the lists whose entries wait for their expiry.
 func awaits(list uint16) bool { return list >= listWheel || list == listFar }
+
+// wait counts n entries more on a list.
+func (w *wheel) wait(list uint16, n int) {
+	if awaits(list) {
+		w.count += n
+	}
+	if list == listFar {
+		w.far += n
+	}
+}

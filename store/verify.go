@@ -246,7 +246,8 @@ func (sh *shard) verifyIndex() error {
 }
 
 func (sh *shard) verifyLists(want int) error {
-	n, waiting := 0, 0
+	n := 0
+	var w wheel
 	for i, first := range sh.lists {
 		list := uint16(i)
 		for at := first; at != 0; at = sh.following(at) {
@@ -254,16 +255,14 @@ func (sh *shard) verifyLists(want int) error {
 			if sh.listOf(at) != list || getLoc(sh.links(getLoc(links[prevAt:]))[nextAt:]) != at {
 				return fmt.Errorf("list %d: the links of the entry at %d", list, at)
 			}
-			if awaits(list) {
-				waiting++
-			}
+			w.wait(list, 1)
 			if n++; n > want {
 				return fmt.Errorf("list %d: the lists hold more than the %d entries that say they are on one", list, want)
 			}
 		}
 	}
-	if n != want || waiting != sh.wheel.count {
-		return fmt.Errorf("%d entries on lists, want %d; %d wait, want %d", n, want, waiting, sh.wheel.count)
+	if n != want || w.count != sh.wheel.count || w.far != sh.wheel.far {
+		return fmt.Errorf("%d entries on lists, want %d; %d wait, %d far off, want %d, %d", n, want, w.count, w.far, sh.wheel.count, sh.wheel.far)
 	}
 	return nil
 }
