@@ -55,6 +55,9 @@ model: ## the store beside plain models over SEEDS=2000 random histories each
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab
 
+lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each (10 min)
+	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run TestConvergence -long
+
 sim: ## the simulator over SEEDS=2000 random histories
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run TestSim -seeds=$(SEEDS)
 
@@ -93,4 +96,4 @@ compare-growth: ## the longest Set on the way to ten million entries (6 min)
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean

@@ -132,6 +132,31 @@ func (n *Network) AddCard(h *Host, card string) {
 	h.waitCarrier(card)
 }
 
+// Split moves the cables of the hosts to a second switch, as when the cable between two switches is cut: every card keeps
+// its carrier. Heal moves them back.
+func (n *Network) Split(away []*Host) {
+	n.t.Helper()
+	lines := []string{"link add far type bridge forward_delay 0 stp_state 0", "link set far up"}
+	for _, h := range away {
+		lines = append(lines, fmt.Sprintf("link set %s master far", h.port))
+	}
+	if err := ipBatch(n.bridge, lines...); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// Heal ends a Split.
+func (n *Network) Heal() {
+	n.t.Helper()
+	var lines []string
+	for _, h := range n.hosts {
+		lines = append(lines, fmt.Sprintf("link set %s master lan", h.port))
+	}
+	if err := ipBatch(n.bridge, append(lines, "link del far")...); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 // addSpace makes a namespace that the cleanup will delete.
 func (n *Network) addSpace(name string) {
 	n.t.Helper()
