@@ -122,6 +122,7 @@ func (l *Link) begin(now int64, epoch uint64) bool {
 		return false
 	}
 	r.descent = descent{id: r.id + 1, low: epoch, moved: now}
+	l.out.listed, l.out.lacked = nil, false
 	l.leads.Store(true)
 	return l.round(now, epoch)
 }
@@ -261,7 +262,9 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
 // paid ends what l owes: all that the other had when it began to be owed is here. On the loop of l, with the node's lock.
 func (n *Node) paid(now int64, l *Link) {
 	l.debt = debt{}
-	n.join.completed = l.bitmaps.theirs
+	if !l.out.lacked {
+		n.join.completed = l.bitmaps.theirs
+	}
 	l.member.stream.synced = true
 	n.closeGaps(now, l)
 	n.pend(l)

@@ -48,12 +48,50 @@ func (l *Link) compare(now int64, body []byte) error {
 	if len(newer) > 0 {
 		l.queue(work{hashes: newer})
 	}
+	l.compareGhosts(&m)
 	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
 	for _, hash := range wanted {
 		want.Hashes = codec.Linked(want.Hashes).Append(hash)
 	}
 	l.queue(work{frame: codec.AppendWant(nil, want)})
 	return nil
+}
+
+// compareGhosts looks for ghosts that only one side has: a ghost cannot be sent, so the other cannot tell what is absent
+// there, and its leaves are partial (R16). Who has them lists the part in answer, once a comparison, for the other to see it.
+func (l *Link) compareGhosts(m *codec.Listing) {
+	n, s := l.node, &l.out
+	if haunts(s.repair.theirs, s.repair.prints, m.Epoch) {
+		s.lacked = true
+		count := n.store.LeafCount()
+		first := int(m.Prefix << 8 >> 8 * uint64(count) >> 56)
+		for i := first; i < first+max(1, count>>(m.Bits-8)); i++ {
+			n.store.SetPartial(int(m.Prefix>>56), i, true)
+		}
+	}
+	if m.Partial || !haunts(s.repair.prints, s.repair.theirs, m.Epoch) {
+		return
+	}
+	if _, done := s.listed[m.Prefix]; !done && len(s.listed) < allLeaves {
+		if s.listed == nil {
+			s.listed = make(map[uint64]struct{})
+		}
+		s.listed[m.Prefix] = struct{}{}
+		l.queue(work{epoch: m.Epoch, prefix: m.Prefix, bits: m.Bits})
+	}
+}
+
+// haunts reports whether a has ghosts, as of an epoch, of whose keys b has nothing. Both are by hash.
+func haunts(a, b []store.Print, epoch uint64) bool {
+	for i := range a {
+		for len(b) > 0 && b[0].Hash < a[i].Hash {
+			b = b[1:]
+		}
+		if p := &a[i]; p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash) {
+			return true
+		}
+	}
+	return false
 }
 
 // bisect answers a listing of a part of which this node has too much with its own listings of 16 parts.

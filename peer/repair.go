@@ -173,6 +173,7 @@ func (l *Link) descend(now int64, body []byte) error {
 	if m.Level == 0 {
 		l.leads.Store(false)
 		r.lost = false
+		l.out.listed, l.out.lacked = nil, false
 	}
 	r.follows = now + int64(RepairPause)
 	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {

@@ -26,8 +26,10 @@ type sender struct {
 	at      uint64      // place in the log of the next batch of theirs
 	turn    bool        // theirs go first this time
 
-	repair repair // repair.go
-	asked  []ask  // Pulls and Fetches that wait for their answer (donor.go)
+	repair repair              // repair.go
+	listed map[uint64]struct{} // parts listed in answer to a listing in this comparison, for their ghosts
+	lacked bool                // something was a ghost there and nothing here, in this comparison or since the last
+	asked  []ask               // Pulls and Fetches that wait for their answer (donor.go)
 	recs   []store.Record
 	buf    []byte // keys and values of recs
 	record codec.Record

@@ -117,6 +117,52 @@ func TestR16_ACopyIsAsCompleteAsItsDonorAndBecomesComplete(t *testing.T) {
 	}
 }
 
+// TestR16_WhatAllDonorsHaveEvictedIsPartialInACopy: ghosts that nobody has a value for cannot be copied, for they have no key. Who
+// lacks them is not compared there, instead of again and again.
+func TestR16_WhatAllDonorsHaveEvictedIsPartialInACopy(t *testing.T) {
+	w := mesh(t, 35, 0)
+	for range 2 {
+		w.AddHost(0, 1<<20).memory = 4 << 20
+	}
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	value := fmt.Sprintf("%01000d", 7)
+	for i := range 4500 {
+		if w.Hosts[i%2].set(fmt.Sprint("key", i), value); i%50 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
+	w.Run(5 * time.Second)
+	for _, h := range w.Hosts {
+		if c := h.Store.Counts(); c.Ghosts == 0 || c.Forgotten != 0 {
+			t.Fatalf("%+v", c)
+		}
+	}
+	joins := w.AddHost(0, 1<<20)
+	joins.Start()
+	within(t, w, 30*time.Second, "ready", w.ready)
+	w.Run(10 * time.Second)
+	before := w.counted()
+	w.Run(5 * time.Minute)
+	if after := w.counted(); after.Repairs-before.Repairs > 2 || after.Repaired != before.Repaired {
+		t.Errorf("%d repairs, %d records taken", after.Repairs-before.Repairs, after.Repaired-before.Repaired)
+	}
+	for i := range 4500 {
+		key := fmt.Append(nil, "key", i)
+		hash := joins.Store.Hash(key)
+		if !w.Hosts[0].has(string(key), value) && !w.Hosts[1].has(string(key), value) && joins.Store.Certain(key, hash, joins.now()) {
+			t.Fatalf("%s was evicted everywhere, and the copy is certain that it never was", key)
+		}
+	}
+	for _, h := range w.Hosts {
+		if v := h.Node.Verify(); !v.Converged || v.LeftOut == 0 {
+			t.Errorf("%s: %+v", h.name, v)
+		}
+	}
+}
+
 // TestR20_VerifySeesADifferenceInALeafThatAllHaveComplete, and when it began, beside many that are left out.
 func TestR20_VerifySeesADifferenceInALeafThatAllHaveComplete(t *testing.T) {
 	w := mesh(t, 34, 0)
