@@ -25,6 +25,7 @@ func (n *Node) heartbeats(now int64, c cut) {
 	}
 	n.beat.due.Store(now + int64(HeartbeatInterval))
 	n.ownRoot(c)
+	n.trimLogs(now, c.floor)
 	n.dropStreams(now)
 	n.forgetDoubts(now)
 	linked := n.beat.linked[:0]
@@ -56,6 +57,13 @@ func (n *Node) beatOn(now int64, m *member, c *cut) {
 	codec.SetRoot(n.beat.frame, r.epoch, r.sum, r.left)
 	n.send(now, l, func(b []byte) []byte { return append(b, n.beat.frame...) })
 	n.scrub(l)
+}
+
+// trimLogs has nothing sent from the logs any more that the store itself would refuse (R14).
+func (n *Node) trimLogs(now int64, floor codec.Version) {
+	cluster := n.clock.Cluster(now)
+	n.ring.outdate(cluster, floor.Stamp)
+	n.relay.outdate(cluster, floor.Stamp)
 }
 
 // heartbeat takes a heartbeat and answers it at once. On the loop of l.

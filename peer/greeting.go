@@ -93,6 +93,7 @@ func (n *Node) greeted(now int64, l *Link, c cut, body []byte) (flush codec.Vers
 	default:
 		return flush, ErrOrder
 	}
+	n.trimLogs(now, c.floor)
 	n.complete(now, l, c.stamped)
 	if l.held.Load() {
 		return flush, nil

@@ -48,6 +48,8 @@ const (
 	MaxMarks       = 256       // moments at which the head of the own stream is known
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
+	MaxFloorMarks  = 256       // moments at which the ends of the logs are known: of 32 s in heartbeats, of hours before
+	floorSlack     = 1000      // ms that a turn may have begun before such a moment that it writes after
 	rootsKept      = 8         // (epoch, root) pairs remembered of each member (R18)
 	epochBits      = 10        // an epoch is 1,024 ms of cluster time (R18)
 )

@@ -21,6 +21,7 @@ type relay struct {
 	base  uint64   // number of log[0]
 	bytes int      // of log
 	tail  []byte   // room for the next batches
+	marks floorMarks
 }
 
 // passed is a batch in the log.
@@ -55,12 +56,9 @@ func (r *relay) add(m *codec.Batch) {
 	r.log = append(r.log, p)
 	r.bytes += p.cost()
 	r.end.Add(1)
-	drop := 0
-	for ; r.bytes > r.limit; drop++ {
-		r.bytes -= r.log[drop].cost()
-		r.log[drop] = passed{}
+	for r.bytes > r.limit {
+		r.drop(1)
 	}
-	r.log, r.base = r.log[drop:], r.base+uint64(drop)
 }
 
 // next returns the first batch at or after place at that s has to send, and the place after it; no frame when there is
@@ -98,6 +96,25 @@ func (r *relay) cover(s *stream, seq uint64) (at uint64, ok bool) {
 		want = p.last
 	}
 	return at, want >= s.applied.Load()
+}
+
+// outdate forgets the batches that may hold what is at or below the floor of the store, as Ring.outdate does.
+func (r *relay) outdate(now, floor uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.marks.set(now, r.end.Load())
+	if floor > 0 {
+		r.drop(int(max(r.base, r.marks.above(floor, r.end.Load())) - r.base))
+	}
+}
+
+// drop forgets the oldest batches. The caller holds r.mu.
+func (r *relay) drop(n int) {
+	for i := range r.log[:n] {
+		r.bytes -= r.log[i].cost()
+		r.log[i] = passed{}
+	}
+	r.log, r.base = r.log[n:], r.base+uint64(n)
 }
 
 // clear forgets all batches: nobody needs them any more.

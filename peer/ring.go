@@ -28,6 +28,7 @@ type Ring struct {
 	step   uint32   // number of the last step of the time (R7)
 	base   uint64   // the ring serves what comes after this sequence number
 	spare  *chunk   // one that fell off unpinned
+	marks  floorMarks
 }
 
 // chunk is a run of whole Batch frames. Bytes below len(buf) never change.
@@ -139,10 +140,21 @@ func (r *Ring) evict() {
 	r.chunks = r.chunks[:n]
 	r.serial++
 	r.bytes -= cap(c.buf)
-	r.base = c.last
+	r.base = max(r.base, c.last)
 	// Only Ring.take pins, under r.mu: what is unpinned now stays so.
 	if c.pins.Load() == 0 && cap(c.buf) == r.chunkSize {
 		r.spare = c
+	}
+}
+
+// outdate serves nothing any more that may be stamped at or below the floor of the store (R14): the tombstones that ended
+// it are forgotten, so who got it now would not learn that it ended. now is cluster time, in ms.
+func (r *Ring) outdate(now, floor uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.marks.set(now, r.head.Load())
+	if floor > 0 {
+		r.base = max(r.base, r.marks.above(floor, r.head.Load()))
 	}
 }
 

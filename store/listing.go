@@ -15,6 +15,12 @@ type Print struct {
 // Epoch is the first epoch in which the entry was what it is (R18).
 func (p *Print) Epoch() uint64 { return max(p.V.epoch(), p.E.epoch()) }
 
+// Sum is what the entry adds to the fingerprint of its leaf, unless it is gone.
+func (p *Print) Sum() uint64 {
+	e := entry{hash: p.Hash, v: p.V, e: p.E, expireAt: p.ExpireAt, content: p.Content}
+	return e.fingerprint()
+}
+
 // List appends the prints of all entries whose key hash begins with the first bits (at least 8) of prefix, in the order
 // of their hashes. ok is false when there are more than limit; what was appended is then of no use. The lock is held for a
 // chunk at a time; every entry that is there all the while is listed.

@@ -228,3 +228,32 @@ func TestR7_AWriteAfterAStepBackIsAboveWhatWasHeld(t *testing.T) {
 		t.Fatalf("%x after %x, flush %x, now %x", r.Stamp, before.Stamp, s.Flushed().Stamp, st.New<<stampBits)
 	}
 }
+
+// A node that was an hour ahead steps back before it has stamped anything: what it merged expires in time, and its root is
+// that of a node that was never ahead.
+func TestR6_AStoreThatWasAheadCountsExpiriesInTimeAfterTheStepBack(t *testing.T) {
+	const hour = 3_600_000
+	now := uint64(1_700_000_000_000)
+	ahead, right := newStore(t, Options{Shards: 4, Node: 1}), newStore(t, Options{Shards: 4, Node: 2})
+	for i := range uint64(50) {
+		ahead.Sweep(now+hour+i*100, 64)
+	}
+	ahead.Rewind(now)
+	key := []byte("key")
+	_, res := right.Set(nil, key, []byte("v"), right.Hash(key), now, SetOptions{ExpireAt: now + 1500})
+	if o := ahead.Merge(&res.Record, ahead.Hash(key), now+5); o != Applied {
+		t.Fatal(o)
+	}
+	for at := now; at < now+10_000; at += 50 {
+		ahead.Sweep(at, 64)
+		right.Sweep(at, 64)
+		e, a := ahead.Digest(at)
+		f, b := right.Digest(at)
+		if at > now+6000 && (e != f || a != b) {
+			t.Fatalf("%d ms later epoch %d has root %x, and %d has %x", at-now, e, a, f, b)
+		}
+	}
+	if c := ahead.Counts(); c.Keys != 0 || c.Expired != 1 {
+		t.Fatalf("%+v", c)
+	}
+}
