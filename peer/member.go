@@ -184,9 +184,15 @@ func (n *Node) forget(m *member) {
 		return
 	}
 	n.members = slices.Delete(n.members, i, i+1)
-	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool { return s.member == m.id })
+	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool { return s.member == m.id && !n.greets(s) })
 	n.dropTargets(m.id)
 	n.ring.SetLive(len(n.members) > 0)
+}
+
+// greets reports whether the node of a stream greets at this moment: it was told, or will be, how much of the stream is here.
+// A clone that takes another id leaves one behind that the other has.
+func (n *Node) greets(s *stream) bool {
+	return slices.ContainsFunc(n.links, func(l *Link) bool { return !l.closing && l.greeting.Stream == s.id })
 }
 
 // streamBy returns the entry of a stream, or nil.

@@ -77,7 +77,7 @@ func (n *Node) dropStreams(now int64) {
 		}
 		kept = kept || s.relayed.Load() > 0
 		m := n.known(s.member)
-		return now-s.used >= n.horizon && (m == nil || m.stream != s || m.link == nil)
+		return now-s.used >= n.horizon && (m == nil || m.stream != s || m.link == nil) && !n.greets(s)
 	})
 	if !kept {
 		n.relay.clear()

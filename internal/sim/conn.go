@@ -149,7 +149,8 @@ func (e *end) read(b []byte) {
 		if e.link == nil {
 			e.adopt(false, 0)
 		}
-		body := append([]byte(nil), e.in[codec.HeaderLen:n]...)
+		body := append(h.body[:0], e.in[codec.HeaderLen:n]...)
+		h.body = body
 		err = e.link.Frame(h.mono(), head, body)
 		for i := range body {
 			body[i] = 0xEE // the body is ours again: who kept it will see
@@ -159,6 +160,9 @@ func (e *end) read(b []byte) {
 		}
 		e.in = e.in[n:]
 		h.carryOut()
+	}
+	if len(e.in) == 0 {
+		e.in = nil
 	}
 	e.flush(false)
 }

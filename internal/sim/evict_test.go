@@ -109,7 +109,7 @@ func TestR16_ACopyIsAsCompleteAsItsDonorAndBecomesComplete(t *testing.T) {
 	w.Heal()
 	within(t, w, 2*time.Minute, "complete", func() bool { return joins.partialLeaves() == 0 && len(joins.lost(keys)) == 0 })
 	w.Run(10 * time.Second)
-	if diff := compare(big.contents(), joins.contents()); diff != "" {
+	if _, diff := differ(big, joins, big.contents(big.now()), joins.contents(big.now())); diff != "" {
 		t.Fatal(diff)
 	}
 	if n := small.partialLeaves(); n == 0 {

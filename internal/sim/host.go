@@ -33,6 +33,7 @@ type Host struct {
 	ends        []*end
 	stage       codec.Stage
 	outbox      peer.Outbox
+	body        []byte // of the frame at hand
 	asleep      bool
 	late        []func()      // what happened meanwhile
 	ring        int           // bytes of its ring
@@ -40,15 +41,33 @@ type Host struct {
 	horizon     time.Duration // 0: the default
 	weak        peer.Weakness // protections that its node misses
 	stream      uint64        // of all its starts; 0: each has its own
+	desk        desk
+
+	// Of this life, for the ledger.
+	known    []known
+	dropped  []bool
+	before   []readier
+	wasReady bool
 }
 
-const port = 9000
+const (
+	port         = 9000
+	leaveTime    = 100 * time.Millisecond // between the goodbye and the end
+	simShardBits = 2
+	simShards    = 1 << simShardBits // lock shards of a store; the keys are few
+)
+
+// begin is the virtual time at which a world begins, and the date on an honest wall clock then.
+const (
+	begin = int64(time.Hour)
+	date  = 1_700_000_000_000
+)
 
 // AddHost adds a machine that is down. Its wall clock is off by skew ms; the ring of its node takes ringBytes.
 func (w *World) AddHost(skew int64, ringBytes int) *Host {
 	i := len(w.Hosts)
 	h := &Host{
-		world: w, index: i, name: string(rune('A' + i)), skew: skew, ring: ringBytes, memory: 64 << 20,
+		world: w, index: i, name: hostName(i), skew: skew, ring: ringBytes, memory: 64 << 20,
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), port),
 		id:   codec.NodeID([6]byte{2, 0, 0, 0, 0, byte(i + 1)}, port),
 	}
@@ -67,19 +86,25 @@ func (h *Host) Start() {
 		stream = h.stream
 	}
 	var err error
-	h.Store, err = store.New(store.Options{Shards: 4, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim"), Horizon: uint64(h.horizon.Milliseconds()), Stream: stream})
+	h.Store, err = store.New(store.Options{
+		Shards: simShards, Node: h.id, MaxBytes: h.memory, Seed: peer.HashSeed("sim"), Stream: stream,
+		Horizon: uint64(h.horizon.Milliseconds()),
+	})
 	if err != nil {
 		panic(err)
 	}
-	const epoch = 1_700_000_000_000
 	h.Ring = peer.NewRing(stream, h.ring)
-	h.Clock = peer.NewClock(epoch + h.booted/1e6 + h.skew)
+	h.Clock = peer.NewClock(date + h.booted/1e6 + h.skew)
 	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
 	h.Node = peer.NewNode(peer.Config{
 		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: port, Rand: random,
 		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon,
 	})
 	h.stage.Reset()
+	h.openDesk()
+	if w.book != nil {
+		w.book.started(h)
+	}
 	h.Node.Weaken(h.weak)
 	h.Node.Start(h.mono())
 	h.carryOut()
@@ -96,6 +121,19 @@ func (h *Host) Crash() {
 		e.close()
 	}
 	h.ends = nil
+}
+
+// Leave ends the node as SIGTERM does: it says so, and is gone a moment later.
+func (h *Host) Leave() {
+	life := h.life
+	h.world.trace("%s leaves", h.name)
+	h.Node.Leave(h.mono())
+	h.carryOut()
+	h.world.After(leaveTime, func() {
+		if h.life == life {
+			h.Crash()
+		}
+	})
 }
 
 // Sleep stops the node for a while, as SIGSTOP does: nothing is read or written, no tick comes.
@@ -131,7 +169,7 @@ func (h *Host) mono() int64 {
 }
 
 // wall is the host's wall clock in ms.
-func (h *Host) wall() int64 { return 1_700_000_000_000 + h.world.Now/1e6 + h.skew }
+func (h *Host) wall() int64 { return date + h.world.Now/1e6 + h.skew }
 
 // now is the node's cluster time in ms.
 func (h *Host) now() uint64 { return h.Clock.Cluster(h.mono()) }
@@ -178,6 +216,9 @@ func (h *Host) announced(b []byte, from netip.Addr) {
 // carryOut does what the node wishes.
 func (h *Host) carryOut() {
 	w := h.world
+	if w.book != nil {
+		w.book.checkReady(h)
+	}
 	for h.Node != nil && h.Node.Pending() {
 		h.outbox.Reset()
 		h.Node.Drain(&h.outbox)
@@ -229,19 +270,6 @@ func (h *Host) dial(d peer.Dial) {
 			connect(h, to, d.Number)
 		}
 	})
-}
-
-// write runs a command of a client: it stages what it returns and ends the turn.
-func (h *Host) write(command func(now uint64, stage func(store.Record))) {
-	h.stage.SetQuiet(!h.Ring.Live())
-	command(h.now(), func(r store.Record) { h.stage.Add((*codec.Record)(&r)) })
-	if h.stage.Count() > 0 {
-		h.Ring.Append(&h.stage)
-		h.stage.Reset()
-		for _, l := range h.Node.Links() {
-			l.Notify()
-		}
-	}
 }
 
 // String names the host.

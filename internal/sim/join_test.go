@@ -141,8 +141,7 @@ func TestR21_AJoinSurvivesTheDeathOfDonors(t *testing.T) {
 func TestR22_AllThatRestartAtOnceAreReady(t *testing.T) {
 	for seed := range uint64(6) {
 		w := readyMesh(t, seed, 4, 0)
-		y := &History{World: w, Keys: 100, Writes: 3 * time.Millisecond}
-		y.Start()
+		w.busy(100, 3*time.Millisecond, 6*time.Second)
 		w.Run(2 * time.Second)
 		for _, h := range w.Hosts[seed%2:] {
 			h.Crash()
@@ -152,7 +151,6 @@ func TestR22_AllThatRestartAtOnceAreReady(t *testing.T) {
 			h.Start()
 		}
 		within(t, w, 8*time.Second, "ready again", w.ready)
-		y.over = true
 		w.Run(10 * time.Second)
 		if wrong := w.Check(); len(wrong) > 0 {
 			t.Fatalf("seed %d: %q", seed, wrong)
@@ -271,7 +269,7 @@ func TestR10_AGapIsClosedByAComparison(t *testing.T) {
 	}
 	w.Heal()
 	within(t, w, 12*time.Second, "it has all of it", func() bool { return b.Node.Applied(a.Ring.Stream()) == a.Ring.Head() })
-	if diff := compare(a.contents(), b.contents()); diff != "" {
+	if diff := w.differs(); diff != "" {
 		t.Fatalf("applied says that all is here: %s", diff)
 	}
 	c := w.counted()

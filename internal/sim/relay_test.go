@@ -216,3 +216,13 @@ func TestR12_WhatADeadNodeWroteForSomeReachesAll(t *testing.T) {
 		}
 	}
 }
+
+// split keeps the first hosts apart from the others for a while: two groups become ready that know nothing of each other.
+func (w *World) split(first int, lasts time.Duration) {
+	for _, a := range w.Hosts[:first] {
+		for _, b := range w.Hosts[first:] {
+			w.Cut(a, b, true)
+			w.After(lasts, func() { w.Cut(a, b, false) })
+		}
+	}
+}

@@ -89,10 +89,8 @@ func TestR18_AtRestAndUnderWritesNothingIsRepaired(t *testing.T) {
 	for seed := range uint64(4) {
 		w := mesh(t, seed, 4)
 		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
-		y := &History{World: w, Keys: 300, Writes: 3 * time.Millisecond}
-		y.Start()
+		w.busy(300, 3*time.Millisecond, time.Minute)
 		w.Run(time.Minute)
-		y.over = true
 		c := w.counted()
 		if c.Repaired != 0 {
 			t.Fatalf("seed %d: %d records repaired while all links were up", seed, c.Repaired)

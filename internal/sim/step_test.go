@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"covey/peer"
-	"covey/store"
 )
 
 const (
@@ -47,12 +46,7 @@ func (w *World) apartUntilHealed(first int) {
 
 // setFor sets a key with a time to live.
 func (h *Host) setFor(key, value string, ttl time.Duration) {
-	h.write(func(now uint64, stage func(store.Record)) {
-		o := store.SetOptions{ExpireAt: now + uint64(ttl.Milliseconds())}
-		if _, r := h.Store.Set(nil, []byte(key), []byte(value), h.Store.Hash([]byte(key)), now, o); r.Written {
-			stage(r.Record)
-		}
-	})
+	h.Do("SET", key, value, "PX", fmt.Sprint(ttl.Milliseconds()))
 }
 
 // none reports whether no host has a key.
@@ -243,12 +237,10 @@ func TestR7_WritesGoOnWhileGroupsMeet(t *testing.T) {
 			w.Apart(w.Hosts[0], w.Hosts[len(w.Hosts)-1])
 		}
 		w.Faults.Delay = 20 * time.Millisecond
-		y := &History{World: w, Keys: 100, Writes: 2 * time.Millisecond, Large: seed%2 == 0}
-		y.Start()
+		w.busy(100, 2*time.Millisecond, 16*time.Second)
 		w.Run(time.Second)
 		w.Heal()
 		w.Run(15 * time.Second)
-		y.over = true
 		restamped += w.steps().Restamped
 		w.Run(25 * time.Second)
 		if wrong := w.Check(); len(wrong) > 0 {
@@ -289,7 +281,11 @@ func manyGroups(t *testing.T, seed uint64, weak peer.Weakness) string {
 		h.weak, h.drift = weak, int64(r.IntN(200))-100
 	}
 	if r.IntN(3) == 0 {
-		w.form(random(r, n))
+		d := draft{Plan: &Plan{Machines: make([]Machine, n)}, r: r}
+		d.shape()
+		for _, pair := range d.Apart {
+			w.Apart(w.Hosts[pair[0]], w.Hosts[pair[1]])
+		}
 	}
 	for range r.IntN(2 * n) {
 		a, b := w.Hosts[r.IntN(n)], w.Hosts[r.IntN(n)]
@@ -299,10 +295,14 @@ func manyGroups(t *testing.T, seed uint64, weak peer.Weakness) string {
 		w.After(time.Duration(r.Int64N(int64(4*time.Second))), h.Start)
 	}
 	w.Run(3 * time.Second)
-	y := &History{World: w, Keys: 50, Writes: 10 * time.Millisecond, Trouble: 2 * time.Second, Crashes: r.IntN(2) == 0}
-	y.Start()
-	w.Run(time.Duration(5+r.IntN(30)) * time.Second)
-	y.Stop()
+	lasts := time.Duration(5+r.IntN(30)) * time.Second
+	w.busy(50, 10*time.Millisecond, lasts)
+	w.trouble(2*time.Second, lasts, r.IntN(2) == 0)
+	w.Run(lasts)
+	w.Heal()
+	for _, h := range w.Hosts {
+		h.startIfDown()
+	}
 	w.Run(45 * time.Second)
 	if wrong := w.Check(); len(wrong) > 0 {
 		return fmt.Sprintf("%q", wrong)

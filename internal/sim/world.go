@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/peer"
+	"covey/store"
 )
 
 // Faults is how bad the network is.
@@ -26,52 +27,28 @@ type World struct {
 	Faults Faults
 	Hosts  []*Host
 
-	queue  queue
-	serial uint64
+	agenda agenda
+	book   *ledger // nil: nobody keeps one
+	seen   Seen
 	cut    map[[2]int]bool
+	held   map[[2]int]int                   // how many faults hold up what goes from one host to another
 	apart  map[[2]int]bool                  // of hosts that never reach each other: the mesh is not full
 	Trace  func(format string, args ...any) // nil: silent
 }
 
-// event is something that is due.
-type event struct {
-	at     int64
-	serial uint64 // of two at one time the older goes first
-	run    func()
-}
-
-type queue []event
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].serial < q[j].serial
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(event)) }
-func (q *queue) Pop() any {
-	old := *q
-	e := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*q = old[:len(old)-1]
-	return e
-}
-
 // NewWorld returns an empty world. The same seed and the same calls give the same run.
 func NewWorld(seed uint64, f Faults) *World {
-	return &World{Rand: rand.New(rand.NewPCG(seed, 1)), Now: int64(time.Hour), Faults: f, cut: make(map[[2]int]bool), apart: make(map[[2]int]bool)}
+	return &World{Rand: rand.New(rand.NewPCG(seed, 1)), Now: begin, Faults: f, cut: make(map[[2]int]bool), held: make(map[[2]int]int), apart: make(map[[2]int]bool)}
 }
 
 // After runs f when d has passed.
-func (w *World) After(d time.Duration, f func()) {
-	w.serial++
-	heap.Push(&w.queue, event{at: w.Now + int64(max(d, 0)), serial: w.serial, run: f})
-}
+func (w *World) After(d time.Duration, f func()) { w.agenda.add(w.Now+int64(max(d, 0)), f) }
 
 // Run lets d pass.
 func (w *World) Run(d time.Duration) {
 	end := w.Now + int64(d)
-	for len(w.queue) > 0 && w.queue[0].at <= end {
-		e := heap.Pop(&w.queue).(event)
+	for len(w.agenda.due) > 0 && w.agenda.due[0].at <= end {
+		e := w.agenda.next()
 		w.Now = e.at
 		e.run()
 	}
@@ -92,14 +69,26 @@ func (w *World) RunUntil(limit time.Duration, done func() bool) bool {
 
 // Cut separates two hosts, or joins them again.
 func (w *World) Cut(a, b *Host, cut bool) {
-	if a.index == b.index {
-		return
-	}
-	w.cut[[2]int{a.index, b.index}], w.cut[[2]int{b.index, a.index}] = cut, cut
+	w.CutOneWay(a, b, cut)
+	w.CutOneWay(b, a, cut)
 }
 
 // CutOneWay loses all that goes from one host to another.
-func (w *World) CutOneWay(from, to *Host, cut bool) { w.cut[[2]int{from.index, to.index}] = cut }
+func (w *World) CutOneWay(from, to *Host, cut bool) {
+	if from != to {
+		w.cut[[2]int{from.index, to.index}] = cut
+	}
+}
+
+// hold cuts one host off from another, one way, until as many holds have ended as began.
+func (w *World) hold(from, to *Host, lasts time.Duration) {
+	pair := [2]int{from.index, to.index}
+	if from == to {
+		return
+	}
+	w.held[pair]++
+	w.After(lasts, func() { w.held[pair] = max(0, w.held[pair]-1) })
+}
 
 // Apart has two hosts on networks that do not reach each other, for ever.
 func (w *World) Apart(a, b *Host) {
@@ -121,11 +110,14 @@ func (w *World) neighbours(h *Host, of []*Host) int {
 }
 
 // Heal joins all hosts that may ever be.
-func (w *World) Heal() { clear(w.cut) }
+func (w *World) Heal() {
+	clear(w.cut)
+	clear(w.held)
+}
 
 func (w *World) isCut(from, to *Host) bool {
 	pair := [2]int{from.index, to.index}
-	return w.cut[pair] || w.apart[pair]
+	return w.cut[pair] || w.held[pair] > 0 || w.apart[pair]
 }
 
 func (w *World) chance(share float64) bool { return w.Rand.Float64() < share }
@@ -173,6 +165,15 @@ func (w *World) at(addr netip.AddrPort) *Host {
 
 func (w *World) trace(format string, args ...any) {
 	if w.Trace != nil {
-		w.Trace("%12s  %s", time.Duration(w.Now-int64(time.Hour)), fmt.Sprintf(format, args...))
+		w.Trace("%12s  %s", time.Duration(w.Now-begin), fmt.Sprintf(format, args...))
 	}
+}
+
+// hash returns the key hash of all stores of the world.
+func (w *World) hash() func(key []byte) uint64 {
+	s, err := store.New(store.Options{Shards: 1, MaxBytes: 1 << 20, Seed: peer.HashSeed("sim")})
+	if err != nil {
+		panic(err)
+	}
+	return s.Hash
 }

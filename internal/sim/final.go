@@ -1,0 +1,158 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+
+	"covey/store"
+)
+
+// The checks at the end, by the ledger.
+
+// checkAuthentic: what a node holds of a key is what a client was told: value and versions are of acknowledged writes, and
+// whether it can be read follows from them by R2 and R3 alone.
+func (b *ledger) checkAuthentic() []Wrong {
+	var wrong []Wrong
+	for _, h := range b.world.Hosts {
+		b.buf = h.prints(b.buf)
+		for i := range b.buf {
+			p := &b.buf[i]
+			key := b.keyOf(p.Hash)
+			if b.apart[p.Hash] {
+				continue
+			}
+			if key < 0 {
+				wrong = append(wrong, Wrong{Check: "authentic", Text: h.name + " has a key that nobody wrote"})
+				continue
+			}
+			if text := b.forged(h, key, p); text != "" {
+				wrong = append(wrong, Wrong{Check: "authentic", Key: b.keys[key], Text: fmt.Sprintf("%s: %s %s", b.keys[key], h.name, text)})
+			}
+		}
+	}
+	return wrong
+}
+
+func (b *ledger) keyOf(hash uint64) int {
+	for i, h := range b.hashes {
+		if h == hash {
+			return i
+		}
+	}
+	return -1
+}
+
+// forged says what is not as the ledger has it; "" when all is.
+func (b *ledger) forged(h *Host, i int, p *store.Print) string {
+	now := h.now()
+	got, m, readable := h.Store.Get(nil, []byte(b.keys[i]), b.hashes[i], now)
+	if p.E != (store.Version{}) {
+		if expires, ok := b.expiries[expiryID{i, p.E}]; !ok || expires != p.ExpireAt {
+			return fmt.Sprintf("has E %s with expiry %d, which nobody wrote", at(p.E), p.ExpireAt)
+		}
+	}
+	if p.V == (store.Version{}) {
+		if readable {
+			return "can be read, and was never written"
+		}
+		return ""
+	}
+	v, ok := b.values[valueID{i, p.V, p.Content}]
+	if !ok && p.Gone && p.Content == math.MaxUint32 {
+		return "" // dropped by R14
+	}
+	if !ok {
+		return fmt.Sprintf("has V %s, content %x, which nobody wrote", at(p.V), p.Content)
+	}
+	counts := p.ExpireAt != 0 && (p.E.Compare(p.V) >= 0 || v.flags&store.Keeps != 0 && p.E.Compare(v.base) >= 0)
+	dead := v.flags&store.Deleted != 0 || counts && p.ExpireAt <= now
+	switch {
+	case p.Ghost:
+		return ""
+	case !dead && p.Gone && p.ExpireAt == 0:
+		return "" // came back by a later expiry when nobody had its bytes any more (R3)
+	case dead == readable:
+		return fmt.Sprintf("V %s, E %s, expiry %d at %d: to be read %v, as it should be %v", at(p.V), at(p.E), p.ExpireAt, now, readable, !dead)
+	case readable && !bytes.Equal(got, v.bytes):
+		return fmt.Sprintf("has %.40q under V %s; the client wrote %.40q", got, at(p.V), v.bytes)
+	case readable && counts && m.ExpireAt != p.ExpireAt:
+		return fmt.Sprintf("says expiry %d, and holds %d", m.ExpireAt, p.ExpireAt)
+	}
+	return ""
+}
+
+// checkWinner: of the writes to a key that were acknowledged by nodes that have not been restarted since, none is above
+// what every node holds. What a floor stands for may be forgotten: a tombstone, or by R14 what only one side held of a
+// split as long as the horizon.
+func (b *ledger) checkWinner() []Wrong {
+	top := make([]known, len(b.keys))
+	for i := range b.log {
+		if w := &b.log[i]; w.host.life == w.life {
+			v := w.v
+			if w.only {
+				v = store.Version{}
+			}
+			top[w.key].raise(v, w.e, b.expiries[expiryID{w.key, w.e}])
+		}
+	}
+	for _, h := range b.world.Hosts {
+		for i, k := range h.known { // a deletion may have outlived its author
+			if k.v.Compare(top[i].v) > 0 || k.e.Compare(top[i].e) > 0 {
+				top[i].raise(k.v, k.e, k.at)
+				top[i].gone = k.gone
+			}
+		}
+	}
+	var wrong []Wrong
+	for _, h := range b.world.Hosts {
+		b.buf = h.prints(b.buf)
+		has := make([]*store.Print, len(b.keys))
+		for i := range b.buf {
+			if key := b.keyOf(b.buf[i].Hash); key >= 0 {
+				has[key] = &b.buf[i]
+			}
+		}
+		for i, k := range top {
+			k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
+			if b.keeps(i, k.v) && (has[i] == nil || has[i].Gone) {
+				// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
+				b.seen.Mixed++
+				continue
+			}
+			if h.Store.Flushed().Compare(k.v) >= 0 && (has[i] == nil || has[i].Gone) {
+				continue // an expiry that a FLUSHALL left without a value
+			}
+			if (k.gone || k.at != 0 && k.at <= h.now()) && (has[i] == nil || has[i].Gone) {
+				continue // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
+			}
+			if lost := b.lacks(h, i, k, has[i]); lost != "" {
+				wrong = append(wrong, Wrong{Check: "winner", Key: b.keys[i], Text: b.keys[i] + ": " + h.name + " " + lost})
+			}
+		}
+	}
+	return wrong
+}
+
+// keeps reports whether a version is of a write that kept the time to live: what counts then may be of another node.
+func (b *ledger) keeps(key int, v store.Version) bool {
+	for id, value := range b.values {
+		if id.key == key && id.v == v {
+			return value.flags&store.Keeps != 0
+		}
+	}
+	return false
+}
+
+// deletes reports whether an acknowledged version was a deletion.
+func (b *ledger) deletes(key int, v store.Version) bool {
+	d, ok := b.values[valueID{key, v, deletion}]
+	return ok && d.flags&store.Deleted != 0
+}
+
+// droppedAnywhere reports whether a node was seen to drop a key by R14. What it dropped is gone everywhere, and forgotten
+// some time later.
+func (b *ledger) droppedAnywhere(key int) bool {
+	return slices.ContainsFunc(b.world.Hosts, func(h *Host) bool { return h.dropped[key] })
+}
