@@ -3,12 +3,8 @@ package loop
 import (
 	"flag"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"covey/store"
 )
@@ -18,25 +14,7 @@ var joinKeys = flag.Int("join-keys", 50_000, "how many keys a third node copies 
 // TestR21_AJoinTakesSlicesOfALoop has a node join two in this process and looks how much processor time the turns of their
 // loops took.
 func TestR21_AJoinTakesSlicesOfALoop(t *testing.T) {
-	var mu sync.Mutex
-	var turns []int64
-	type moment struct {
-		thread int
-		spent  int64
-	}
-	begun := map[*eventLoop]moment{}
-	turnHook = func(l *eventLoop, begins bool) {
-		var spent unix.Timespec
-		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &spent)
-		now := moment{unix.Gettid(), spent.Nano()}
-		mu.Lock()
-		defer mu.Unlock()
-		if b := begun[l]; begins {
-			begun[l] = now
-		} else if b.thread == now.thread {
-			turns = append(turns, now.spent-b.spent)
-		}
-	}
+	p := watchTurns()
 	port := freePort(t)
 	start := func() *testNode {
 		cfg := testConfig(t, port)
@@ -53,9 +31,7 @@ func TestR21_AJoinTakesSlicesOfALoop(t *testing.T) {
 		_, res := a.n.store.Set(nil, key, value, h, now-10_000, store.SetOptions{})
 		b.n.store.Merge(&res.Record, h, now)
 	}
-	mu.Lock()
-	turns = turns[:0]
-	mu.Unlock()
+	p.forget()
 	begin := time.Now()
 	c := start()
 	eventually(t, "it is ready", c.ready)
@@ -68,13 +44,9 @@ func TestR21_AJoinTakesSlicesOfALoop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	turnHook = nil // the nodes have stopped
-	slices.Sort(turns)
-	at := func(share float64) time.Duration { return time.Duration(turns[int(float64(len(turns)-1)*share)]) }
-	t.Logf("%d keys: ready after %v; %d turns: median %v, p99 %v, p99.9 %v, longest %v", *joinKeys, took, len(turns), at(0.5), at(0.99), at(0.999), at(1))
-	if at(0.99) > time.Millisecond && !raceEnabled {
-		t.Errorf("one in a hundred turns takes %v", at(0.99))
+	p.end()
+	t.Logf("%d keys: ready after %v; %s", *joinKeys, took, p)
+	if p.at(0.99) > time.Millisecond && !raceEnabled {
+		t.Errorf("one in a hundred turns takes %v", p.at(0.99))
 	}
 }

@@ -420,3 +420,38 @@ func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 		t.Fatal("the updates did not arrive")
 	}
 }
+
+func TestR9_AStoppedPeerCostsNoMemoryBeyondTheRingAndOthersNoTime(t *testing.T) {
+	b, x, y, c := pair(t)
+	z := b.add("z", 9<<16|9000, 0, 0)
+	b.wire(z, x, 1)
+	b.pass(5 * time.Second)
+	if z.State() != codec.StateReady {
+		t.Fatal("the third is not ready")
+	}
+	b.settle()
+	c.deaf = true // y has stopped
+	value := string(bytes.Repeat([]byte("v"), 8000))
+	for i := range 1000 { // 8 MB through a ring of 1 MiB
+		b.set(x, fmt.Sprint("k", i), value)
+		b.settle()
+		if x.Acked(x.ring.Head()) != 1 {
+			t.Fatalf("write %d is with %d peers, want the one that runs", i, x.Acked(x.ring.Head()))
+		}
+	}
+	l := c.sides[0].link
+	if out := l.out.sent - l.out.taken; out > Window {
+		t.Errorf("%d bytes are on their way to who has stopped", out)
+	}
+	if x.ring.bytes > x.ring.limit {
+		t.Errorf("the ring takes %d bytes of %d", x.ring.bytes, x.ring.limit)
+	}
+	if held := cap(l.control) + cap(l.out.value) + cap(l.out.buf) + l.out.repair.bytes; l.out.piece.chunk != nil || held > valueKeep+chunkBytes {
+		t.Errorf("the link holds %d bytes, and a chunk: %v", held, l.out.piece.chunk != nil)
+	}
+	c.deaf = false
+	b.pass(5 * time.Second)
+	if b.get(y, "k999") != value || b.get(y, "k0") != value || x.Acked(x.ring.Head()) != 2 {
+		t.Error("when it runs again it lacks something")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"covey/peer"
 	"covey/store"
 )
 
@@ -171,5 +172,58 @@ func TestR16_ANodeWithLittleMemoryIsNotSentWhatItHasEvicted(t *testing.T) {
 	}
 	if after.RepairBytes-before.RepairBytes > 64<<20 {
 		t.Fatalf("%d bytes of repair for nothing", after.RepairBytes-before.RepairBytes)
+	}
+}
+
+var rest = flag.Duration("rest", 2*time.Minute, "how much virtual time TestR18_AtRestNothingIsSentButHeartbeats takes")
+
+// TestR18_AtRestNothingIsSentButHeartbeats leaves three nodes alone while keys expire all the time. What repair costs then is
+// an epoch and a root in each heartbeat; where one has little memory and has evicted most of what the others hold, also the
+// leaf that is scrubbed for what is stale, one a heartbeat (R16).
+func TestR18_AtRestNothingIsSentButHeartbeats(t *testing.T) {
+	t.Run("all have the memory", func(t *testing.T) { atRest(t, 64<<20, 0) })
+	t.Run("one has evicted", func(t *testing.T) { atRest(t, 1<<20, 256) })
+}
+
+// atRest does so; most is how many bytes of repair there may be for each heartbeat interval.
+func atRest(t *testing.T, memory int64, most uint64) {
+	w := mesh(t, 12, 0)
+	for i := range 3 {
+		w.AddHost(0, 1<<20).memory = []int64{64 << 20, 64 << 20, memory}[i]
+	}
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 4*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	const keys = 6000
+	value := fmt.Sprintf("%0500d", 7)
+	life := uint64((*rest + 20*time.Second).Milliseconds())
+	for i := range keys {
+		h := w.Hosts[i%2]
+		h.write(func(now uint64, stage func(store.Record)) {
+			key := fmt.Appendf(nil, "k%d", i)
+			o := store.SetOptions{ExpireAt: now + 10_000 + w.Rand.Uint64N(life)}
+			if _, r := h.Store.Set(nil, key, []byte(value), h.Store.Hash(key), now, o); r.Written {
+				stage(r.Record)
+			}
+		})
+		if i%50 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
+	w.Run(15 * time.Second)
+	if n := w.Hosts[2].Store.Counts().Evictions; n < keys/4 && memory < 64<<20 {
+		t.Fatalf("%d evictions", n)
+	}
+	before, expired := w.counted(), w.Hosts[0].Store.Counts().Expired
+	w.Run(*rest)
+	c := w.counted()
+	t.Logf("%v: %d keys expired, %d repairs, %d comparisons, %d bytes, %d records taken", *rest, w.Hosts[0].Store.Counts().Expired-expired,
+		c.Repairs-before.Repairs, c.Comparisons-before.Comparisons, c.RepairBytes-before.RepairBytes, c.Repaired-before.Repaired)
+	if w.Hosts[0].Store.Counts().Expired-expired < keys/2 {
+		t.Error("too little has expired")
+	}
+	if c.RepairBytes-before.RepairBytes > most*uint64(*rest/peer.HeartbeatInterval) || c.Repaired != before.Repaired || c.Comparisons != before.Comparisons {
+		t.Error("something was sent although all hold the same")
 	}
 }
