@@ -3,7 +3,8 @@
 GO = go
 ARGS =
 FUZZTIME = 1m
-SEEDS = 10000
+SEEDS = 2000
+PLANS = 10000
 BENCHTIME = 1s
 SOAK = 10m
 SEED = 0
@@ -55,16 +56,11 @@ model: ## the store beside plain models over SEEDS=2000 random histories each
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab
 
-<<<<<<< HEAD
 lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each (10 min)
 	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run TestConvergence -long
 
-sim: ## the simulator over SEEDS=2000 random histories
-	$(GO) test -count=1 -timeout 60m ./internal/sim -run TestSim -seeds=$(SEEDS)
-=======
-sim: ## the simulator over SEEDS=10000 random plans (6 min on two cores)
-	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(SEEDS) -v
->>>>>>> bbeaf01 (sim: plans of steps, client commands and a ledger; 10,000 seeds in minutes; a failing seed is made smaller and told)
+sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
+	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(PLANS) -v
 
 join: ## how fast a node copies a million keys, beside a plain copy of the same bytes (root; wants a quiet machine)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
