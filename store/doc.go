@@ -13,8 +13,8 @@
 //     keeps up what follows from one: the digest, the list, the sizes (shard.go). Where only a value of the same length
 //     comes in the place of another, that is all done in one step (rewrite.go).
 //  5. put writes the entry back: where it was, or to the end of its log (log.go, content.go).
-//  6. trim moves on what moves in steps, and evicts while the store is over its budget: a few segments here, then from
-//     all shards in turn (evict.go).
+//  6. trim moves on what moves in steps, and evicts while the store is over its budget: a few segments here; then reclaim
+//     does from all shards in turn, values before ghosts before tombstones (evict.go).
 //  7. The update to send is returned; nothing is called under the lock.
 //
 // A record of another node takes the same way through Merge, with its version in place of step 3 (merge.go). A read
@@ -42,9 +42,10 @@
 // With its cell, 9.1 to 11.4 bytes, a plain entry takes 30 to 32 bytes beyond key and value. A large one keeps what is not
 // a whole page here and the rest in a chain of pages of at most 4 KiB.
 //
-// Space comes back in three ways, each of bounded work: a segment that all entries left goes at once;
-// eviction empties whole segments, the oldest of the trial log or of the main log (evict.go); where more than a quarter of a log was left, the emptiest of a few segments moves
-// together with the next. Nothing moves but under the shard's lock, and nobody outside holds a place.
+// Space comes back in three ways, each of bounded work: a segment that all entries left goes at once; eviction empties
+// whole segments, the oldest of the trial log or of the main log (evict.go); where more than a quarter of a log was left,
+// the emptiest of a few segments moves together with the next. Nothing moves but under the shard's lock, and nobody
+// outside holds a place.
 //
 // # Rules
 //

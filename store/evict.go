@@ -251,19 +251,29 @@ func (sh *shard) shed(spare loc, now uint64) {
 	sh.spare = 0
 }
 
-// reclaim brings the store back under its budget: evictions from all shards in turn, each under its own lock, first from
-// those that take more than their share, then ghosts, then tombstones. The key that was just written is spared. What is there is finite,
-// so this ends; fits has made sure that it ends below the budget.
+// What reclaim takes, each once nothing of the one before is left in any shard: of a tombstone that goes too early somebody
+// may lose more than a copy (R13).
+const (
+	takeCold = iota // values, but what was hit, for gentlePasses rounds
+	takeValues
+	takeGhosts
+	takeTombstones
+	takeNothing
+)
+
+// reclaim brings the store back under its budget: from all shards in turn, each under its own lock, first from those that
+// take more than their share. The key that was just written is spared. What is there is finite, so this ends; fits has made
+// sure that it ends below the budget.
 func (s *Store) reclaim(key []byte, hash, now uint64) {
 	first := s.shardNumber(hash)
-	for pass := 0; s.over(); pass++ {
-		progress := pass < gentlePasses
+	for stage, pass := takeCold, 0; s.over() && stage < takeNothing; pass++ {
+		progress := false
 		for n := 0; n < len(s.shards) && s.over(); n++ {
 			sh := &s.shards[(first+1+n)%len(s.shards)]
-			progress = sh.giveBack(key, hash, pass, now) || progress
+			progress = sh.giveBack(key, hash, stage, pass == 0, now) || progress
 		}
-		if !progress {
-			return
+		if pass+1 >= gentlePasses && (stage == takeCold || !progress) {
+			stage++
 		}
 	}
 }
@@ -275,12 +285,13 @@ func (s *Store) settleBudget(now uint64) {
 	}
 }
 
-// giveBack evicts a segment, in late passes everything in it; if there is nothing, it forgets a segment of ghosts, or a
-// batch of tombstones. It shrinks what emptied.
-func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progress bool) {
+// giveBack evicts a segment, from takeValues on everything in it; if there is nothing, it forgets what the stage allows: a
+// segment of ghosts, or a batch of tombstones. It shrinks what emptied. With borrowed a shard does so only if it takes more
+// than its share.
+func (sh *shard) giveBack(key []byte, hash uint64, stage int, borrowed bool, now uint64) (progress bool) {
 	sh.lock(now)
 	defer sh.mu.Unlock()
-	if pass == 0 && !sh.borrowed() {
+	if borrowed && !sh.borrowed() {
 		return false
 	}
 	sh.slide(now)
@@ -288,17 +299,16 @@ func (sh *shard) giveBack(key []byte, hash uint64, pass int, now uint64) (progre
 	if sh.find(&e, key, hash) {
 		sh.spare = e.at
 	}
-	before, late := sh.bytes(), pass >= gentlePasses
+	before := sh.bytes()
 	if sh.index.step(sh.env.memory, giveCells) { // comes again if that was not all
 		sh.publish()
 		return true
 	}
-	progress = sh.evict(late, now) > 0
-	if late && !progress {
-		progress = sh.dropGhosts(now) || sh.purgeOldest(now, victimsPerLock) > 0
-	}
+	progress = sh.evict(stage >= takeValues, now) > 0 ||
+		stage >= takeGhosts && sh.dropGhosts(now) ||
+		stage >= takeTombstones && sh.purgeOldest(now, victimsPerLock) > 0
 	sh.compact()
-	if late {
+	if stage >= takeValues {
 		sh.index.finish(sh.env.memory)
 	}
 	sh.publish()

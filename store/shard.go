@@ -223,8 +223,8 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	sh.attach(e, now)
 }
 
-// put writes an entry: where it is if it fits there, else, and where the log is in order of age, to the end of its log. It keeps its key and value, or gets new
-// ones, which may alias its old ones. Nothing else moves.
+// put writes an entry: where it is if it fits there, else, and where the log is in order of age, to the end of its log. It
+// keeps its key and value, or gets new ones, which may alias its old ones. Nothing else moves.
 func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 	if !keep && e.page != 0 {
 		sh.freePages(e)

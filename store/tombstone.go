@@ -67,7 +67,7 @@ func (sh *shard) crowded(e *entry, now uint64) bool {
 // count until they are forgotten. Without members that is all there is. The caller says so again and again; it may go back.
 func (s *Store) SetCompared(stamp uint64) { s.env.compared.Store(stamp) }
 
-// purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left to give back memory.
+// purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left in any shard to give back memory.
 func (sh *shard) purgeOldest(now uint64, n int) (purged int) {
 	var floor Version
 	var e entry
@@ -78,6 +78,9 @@ func (sh *shard) purgeOldest(now uint64, n int) (purged int) {
 				break
 			}
 			sh.visit(at, &e)
+		}
+		if max(e.v.Stamp, e.e.Stamp) > sh.env.compared.Load() {
+			sh.purgedEarly++
 		}
 		floor = maxVersion(floor, sh.purge(&e, now))
 	}

@@ -48,6 +48,32 @@ func TestR13_WhatIsNewerThanTheLastComparisonWithEveryMemberStays(t *testing.T) 
 	check(t, s)
 }
 
+// A large value takes the place of other values, wherever they are, before a single young tombstone goes for it.
+func TestR13_ValuesOfEveryShardGoBeforeTombstones(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 1 << 20})
+	in := func(shard, n int, do func(key string)) {
+		for i := 0; n > 0; i++ {
+			if key := fmt.Sprintf("%d %020d", shard, i); s.shardNumber(s.Hash([]byte(key))) == shard {
+				do(key)
+				n--
+			}
+		}
+	}
+	const tombs = 1000
+	in(0, tombs, func(key string) { s.Delete([]byte(key), s.Hash([]byte(key)), epoch0, true) })
+	in(1, 300, func(key string) {
+		set(t, s, epoch0, key, strings.Repeat("v", 2000), SetOptions{})
+		for range 3 {
+			get(s, epoch0, key)
+		}
+	})
+	set(t, s, epoch0, "large", strings.Repeat("v", 500_000), SetOptions{})
+	if c := s.Counts(); c.Tombstones != tombs || c.Evictions < 100 || c.Bytes > c.MaxBytes {
+		t.Fatalf("%+v", c)
+	}
+	check(t, s)
+}
+
 func TestR13_TombstonesOfMembersThatStayAwayHaveABound(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 2 << 20})
 	s.SetCompared(0) // somebody is away
