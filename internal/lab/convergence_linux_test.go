@@ -208,6 +208,7 @@ func TestConvergenceOfTwoSidesOfASplit(t *testing.T) {
 		c.hosts[0].net.Heal()
 		took, held := c.equal(c.hosts, begin)
 		figures[0].Add(took)
+		c.t.Logf("the last of the links was there %v after the split", c.linkedAfter(begin))
 		c.survive(c.writers)
 		c.judge("a split", c.hosts, took, held)
 		waitMesh(c.t, c.hosts, begin)
@@ -249,6 +250,7 @@ func TestConvergenceOfAProcessThatWasStopped(t *testing.T) {
 		c.rest(c.writers)
 		took, held := c.equal(c.hosts, begin)
 		figures[0].Add(took)
+		c.t.Logf("the last of the links was there %v after the stop", c.linkedAfter(begin))
 		c.survive(c.writers)
 		c.judge("a stop", c.hosts, took, held)
 		waitMesh(c.t, c.hosts, begin)
@@ -301,6 +303,26 @@ func TestConvergenceThroughRollingRestarts(t *testing.T) {
 		figures[0].Add(took)
 		c.judge("rolling restarts", c.hosts, took, held)
 	}, "nodes that were all restarted under load hold the same")
+}
+
+// linkedAfter is how long after begin a node last said that a member is alive: 0 if none did.
+func (c *trial) linkedAfter(begin time.Time) time.Duration {
+	c.t.Helper()
+	var last time.Duration
+	for _, n := range c.nodes {
+		for _, line := range n.Lines() {
+			stamp, rest, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+			if !strings.Contains(rest, "state=alive") {
+				continue
+			}
+			when, err := time.Parse(time.RFC3339Nano, stamp)
+			if err != nil {
+				c.t.Fatalf("the line %q has no time: %v", line, err)
+			}
+			last = max(last, when.Sub(begin))
+		}
+	}
+	return last
 }
 
 // survive says that the nodes of these writers lived on.
