@@ -98,6 +98,11 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 		return
 	}
 	n.hint(now, addr, a.Node)
+	n.wishHandshake(now)
+}
+
+// wishHandshake wishes for an announce at once, unless one went within HandshakeGap.
+func (n *Node) wishHandshake(now int64) {
 	if n.beacon.handshake == 0 || now-n.beacon.handshake >= int64(HandshakeGap) {
 		n.beacon.handshake = now
 		n.wishAnnounce(codec.FormHandshake)

@@ -155,6 +155,17 @@ func (n *Node) wakeAll(now int64) {
 	}
 }
 
+// healed follows the link with a start that was dead: what had cut it off has cut off others too, most likely. The dead are
+// dialed at once, and those that hear the handshake dial back. A dial under way, whose first packets were lost, is repeated soon.
+func (n *Node) healed(now int64) {
+	for _, t := range n.dialing.order {
+		if m := n.known(t.id); m != nil && m.state == Dead {
+			t.failures, t.next = 0, min(t.next, now+n.rand.Int64N(int64(BackoffMin)))
+		}
+	}
+	n.wishHandshake(now)
+}
+
 // dial wishes for the dials that are due, and forgets hints that led nowhere.
 func (n *Node) dial(now int64) {
 	if n.leaving {

@@ -234,12 +234,16 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
 	m.seen, m.leaves = now, false
+	healed := m.state == Dead && !again
 	if again {
 		n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: Alive, Reason: "was started again"})
 		m.state, m.since = Alive, now
 	}
 	n.setState(now, m, Alive, "linked")
 	n.addressOf(now, m)
+	if healed {
+		n.healed(now)
+	}
 
 	applied := uint64(0)
 	if g.AppliedStream == n.stream {

@@ -376,6 +376,43 @@ func TestGreetingsPassOnWhereOthersAre(t *testing.T) {
 	}
 }
 
+// After a split whose end no card tells of, the first link across brings the others, however long their dials would wait.
+func TestOneLinkAcrossAHealedSplitBringsTheOthersAtOnce(t *testing.T) {
+	b := newBench(t)
+	x, y, z := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0), b.add("z", 3<<16|9000, 0, 0)
+	first, second := b.wire(x, y, 1), b.wire(x, z, 1)
+	b.settle()
+	first.deaf, second.deaf = true, true
+	fail := func() {
+		for _, d := range x.dials {
+			x.Step(b.now, Event{Kind: EventDialFailed, Addr: d.Addr, Number: d.Number})
+		}
+		x.dials = nil
+	}
+	for range 300 { // 30 s
+		b.pass(100 * time.Millisecond)
+		fail()
+	}
+	for _, m := range x.Members(nil) {
+		if m.ID != x.ID() && m.State != Dead {
+			t.Fatalf("after 30 s of silence %s is %v", b.who(m.ID), m.State)
+		}
+	}
+	// The dials wait for seconds now.
+	at := slices.IndexFunc(x.dialing.order, func(t *target) bool { return t.addr == z.addr })
+	x.dialing.order[at].next = b.now + int64(BackoffMax)
+	x.forms = nil
+	b.wire(y, x, 9)
+	b.settle()
+	b.pass(BackoffMin + 2*TickInterval)
+	if !slices.ContainsFunc(x.dials, func(d Dial) bool { return d.Addr == z.addr }) {
+		t.Errorf("x dials %v, not z that was dead too", x.dials)
+	}
+	if !slices.Contains(x.forms, codec.FormHandshake) {
+		t.Errorf("x announces %v, no handshake for those that hear it again", x.forms)
+	}
+}
+
 func TestClockGivesMilliseconds(t *testing.T) {
 	c := NewClock(1000)
 	if got := c.Cluster(int64(2*time.Second) + 999_999); got != 3000 {
