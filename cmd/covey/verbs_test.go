@@ -199,7 +199,7 @@ func TestVerifyExitsWith3WhenNotConverged(t *testing.T) {
 		t.Errorf("with -o json the exit status is %d, want %d", got.status, exitAbsent)
 	}
 	alone := codec.VerifyReport{Converged: true, Digest: "00ff", Members: 1}
-	if got := verdict(&alone); got != "converged: the node has no other member to differ from, digest 00ff" {
+	if got := verdict(&alone); got != "converged: no other member is alive to differ from, digest 00ff" {
 		t.Errorf("a person reads %q of a lone node", got)
 	}
 	if got := verdict(&apart); !strings.HasPrefix(got, "not converged: of 3 members a, b differ") || !strings.Contains(got, "2 of 65536 parts") {

@@ -62,7 +62,7 @@ func verdict(r *codec.VerifyReport) string {
 		out = fmt.Sprintf("; %d of 65536 parts are not compared, for entries were evicted from them", r.LeftOut)
 	}
 	if r.Converged && r.Members == 1 {
-		return fmt.Sprintf("converged: the node has no other member to differ from, digest %s%s", r.Digest, out)
+		return fmt.Sprintf("converged: no other member is alive to differ from, digest %s%s", r.Digest, out)
 	}
 	if r.Converged {
 		return fmt.Sprintf("converged: all %d members hold the same, digest %s, since %s%s", r.Members, r.Digest, since, out)
