@@ -124,11 +124,15 @@ func (c *trial) equal(hosts []*Host, begin time.Time) (time.Duration, map[string
 	c.t.Helper()
 	var all []map[string]string
 	var differs string
+	var looked time.Time
 	_, ok := Watch(settleLimit, func() bool {
+		looked = time.Now()
 		all, differs = look(hosts)
 		return differs == ""
 	})
 	took := time.Since(begin)
+	c.t.Logf("the look at all contents that ended %v after the trouble took %v of that",
+		took.Round(time.Millisecond), time.Since(looked).Round(time.Millisecond))
 	if !ok {
 		for i, held := range all {
 			c.faults(hosts[i].Name, held)
@@ -208,7 +212,7 @@ func TestConvergenceOfTwoSidesOfASplit(t *testing.T) {
 		c.hosts[0].net.Heal()
 		took, held := c.equal(c.hosts, begin)
 		figures[0].Add(took)
-		c.t.Logf("the last of the links was there %v after the split", c.linkedAfter(begin))
+		c.t.Logf("the last of the links was there %v after the split", c.linkedAfter(begin).Round(time.Millisecond))
 		c.survive(c.writers)
 		c.judge("a split", c.hosts, took, held)
 		waitMesh(c.t, c.hosts, begin)
@@ -250,7 +254,7 @@ func TestConvergenceOfAProcessThatWasStopped(t *testing.T) {
 		c.rest(c.writers)
 		took, held := c.equal(c.hosts, begin)
 		figures[0].Add(took)
-		c.t.Logf("the last of the links was there %v after the stop", c.linkedAfter(begin))
+		c.t.Logf("the last of the links was there %v after the stop", c.linkedAfter(begin).Round(time.Millisecond))
 		c.survive(c.writers)
 		c.judge("a stop", c.hosts, took, held)
 		waitMesh(c.t, c.hosts, begin)
