@@ -81,6 +81,18 @@ func (s *Step) String() string {
 
 func hostName(i int) string { return string(rune('A' + i)) }
 
+// unmet reports whether a machine never meets one before it that has its MAC address, be it the machine that it is a clone of,
+// a clone of that, or one that this is.
+func (p *Plan) unmet(i int) bool {
+	first := func(i int) int {
+		for p.Machines[i].Clone != i {
+			i = p.Machines[i].Clone
+		}
+		return i
+	}
+	return slices.ContainsFunc(p.Apart, func(pair [2]int) bool { return pair[1] == i && first(pair[0]) == first(i) })
+}
+
 // draft is a plan in the making.
 type draft struct {
 	*Plan
@@ -106,8 +118,8 @@ func NewPlan(seed uint64) *Plan {
 	if len(p.Machines) > 2 && r.IntN(3) == 0 {
 		d.shape()
 	}
-	for i, m := range p.Machines {
-		if slices.Contains(p.Apart, [2]int{m.Clone, i}) {
+	for i := range p.Machines {
+		if p.unmet(i) {
 			p.Machines[i].Clone = i // two of one id that never meet cannot be told apart (R26)
 		}
 	}

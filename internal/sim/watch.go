@@ -176,12 +176,18 @@ func (b *ledger) started(h *Host) {
 
 // checkReady: a node that says it is ready holds what every ready peer that it is linked with held when it started (R21).
 // A node that loads asks each ready peer for a part: where these did not hold the same, as right after a split, that is not
-// all yet, and not judged.
+// all yet, and not judged. What the peer itself holds as deleted or expired by now is not asked for: what is pulled from another,
+// and compared with this one, tells of nothing that is dead (R13, R18); what is older and alive is.
 func (b *ledger) checkReady(h *Host) {
 	if h.wasReady || h.Node == nil || h.Node.State() != codec.StateReady {
 		return
 	}
 	h.wasReady = true
+	for _, r := range h.before {
+		if r.host.life == r.life && r.host.Node != nil {
+			b.look(r.host)
+		}
+	}
 	b.look(h)
 	prints := map[uint64]*store.Print{}
 	for i := range b.buf {
@@ -198,7 +204,7 @@ func (b *ledger) checkReady(h *Host) {
 		}
 		b.seen.Joins++
 		for i, k := range r.held {
-			if p := prints[b.hashes[i]]; k.gone && (p == nil || p.Gone) {
+			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone) {
 				continue // a deletion that not all have to know of
 			}
 			if lost := b.lacks(h, i, k, prints[b.hashes[i]]); lost != "" {
