@@ -5,20 +5,21 @@ type Reason uint8
 
 // The reasons of a Bye.
 const (
-	ReasonLeft      Reason = 1 // the sender stops: it has left
-	ReasonDuplicate Reason = 2 // another link of this pair was chosen (R23)
-	ReasonRekeyed   Reason = 3 // the sender takes another id (R26)
-	ReasonClock     Reason = 4 // records too far ahead of time (R8)
-	ReasonProtocol  Reason = 5 // a bad frame, or no protocol version in common
-	ReasonOverload  Reason = 6 // the receiver of this Bye does not keep up
-	ReasonSilent    Reason = 7 // nothing was heard for too long (R25)
-	ReasonCluster   Reason = 8 // another cluster
-	ReasonSelf      Reason = 9 // the node has dialed itself
+	ReasonLeft      Reason = 1  // the sender stops: it has left
+	ReasonDuplicate Reason = 2  // another link of this pair was chosen (R23)
+	ReasonRekeyed   Reason = 3  // the sender takes another id (R26)
+	ReasonClock     Reason = 4  // records too far ahead of time (R8)
+	ReasonProtocol  Reason = 5  // a bad frame, or no protocol version in common
+	ReasonOverload  Reason = 6  // the receiver of this Bye does not keep up
+	ReasonSilent    Reason = 7  // nothing was heard for too long (R25)
+	ReasonCluster   Reason = 8  // another cluster
+	ReasonSelf      Reason = 9  // the node has dialed itself
+	ReasonTaken     Reason = 10 // an older start has the receiver's id: it is to take another (R26)
 )
 
-const reasonMax = ReasonSelf
+const reasonMax = ReasonTaken
 
-var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self"}
+var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self", "taken"}
 
 // String gives the reason's name, or "unknown".
 func (r Reason) String() string {

@@ -214,6 +214,9 @@ func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 		n.isSelf(now, l)
 	}
 	n.detach(now, l, reason)
+	if reason == codec.ReasonTaken && l.phase == phaseGreeted && !n.leaving {
+		n.rekey(now) // once: this ends all links that know the node by that id
+	}
 }
 
 // detach takes l from its member, which has no link then, and says what that means: reason 0 is a close without a Bye.
@@ -240,8 +243,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 		n.setState(now, m, Left, "said that it leaves")
 	case reason == codec.ReasonRekeyed && l.said == 0:
 		n.setState(now, m, Left, "took another id")
-		m.stream.member = 0 // the stream goes on under the new id (R26)
-		n.forget(m)
+		n.renamed(now, m)
 	case reason == codec.ReasonSilent && l.said != 0:
 		m.lostAt, m.lostWhy = now-int64(VouchAge), "silent for "+DeadAfter.String()
 		n.judge(now, m)

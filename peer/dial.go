@@ -133,6 +133,13 @@ func (n *Node) addressOf(now int64, m *member) {
 	}
 }
 
+// moved notes that the node at an address has another id, which is not known yet.
+func (n *Node) moved(addr netip.AddrPort) {
+	if t := n.dialing.byAddr[addr]; t != nil {
+		t.id = 0
+	}
+}
+
 // wake has a member that lost its link dialed soon, or after a quarrel later.
 func (n *Node) wake(now int64, m *member, reason codec.Reason) {
 	wait := int64(BackoffMin)

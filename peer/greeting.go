@@ -204,11 +204,15 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 	l.in.stream = n.streamOf(now, g.Stream, g.Node, g.Incarnation)
 	l.in.own.stream = l.in.stream
 	if old := m.link; old != nil {
-		if !n.prefers(l, old) {
+		switch {
+		case l.provesTwo(old):
+			n.close(now, old, codec.ReasonTaken)
+		case !n.prefers(l, old):
 			n.close(now, l, codec.ReasonDuplicate)
 			return
+		default:
+			n.close(now, old, codec.ReasonDuplicate)
 		}
-		n.close(now, old, codec.ReasonDuplicate)
 	}
 	m.rtt, m.offset = rtt, offset
 	l.tell(g.Step)
@@ -270,14 +274,30 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 
 // sameID settles that another node has this node's id: the younger start takes another (R26).
 func (n *Node) sameID(now int64, l *Link) {
-	g := &l.greeting
-	younger := n.incarnation > g.Incarnation || n.incarnation == g.Incarnation && n.stream > g.Stream
-	if !younger {
+	if g := &l.greeting; !younger(n.incarnation, n.stream, g.Incarnation, g.Stream) {
 		n.close(now, l, codec.ReasonDuplicate)
 		return
 	}
+	n.rekey(now)
+}
+
+// younger reports whether the first of two starts is the one that takes another id.
+func younger(incarnation, stream, otherIncarnation, otherStream uint64) bool {
+	return incarnation > otherIncarnation || incarnation == otherIncarnation && stream > otherStream
+}
+
+// provesTwo reports whether l, on which an older start has just greeted, proves that two live nodes have one id: it was opened
+// after the link with the younger start was chosen. They may never greet each other: the younger is told that its id is taken.
+func (l *Link) provesTwo(chosen *Link) bool {
+	a, b := &chosen.greeting, &l.greeting
+	return a.Stream != b.Stream && chosen.choice < l.openOrder && younger(a.Incarnation, a.Stream, b.Incarnation, b.Stream)
+}
+
+// rekey takes another id, and a later incarnation: of two names of a stream the later is known by it.
+func (n *Node) rekey(now int64) {
 	n.counters.rekeys.Add(1)
 	old := n.id
+	n.incarnation++
 	// A random MAC address, locally administered and not a group's, with the same port.
 	n.id = n.rand.Uint64()&^(3<<56)&^0xffff | 2<<56 | uint64(n.port)
 	n.ident.Store(n.id)

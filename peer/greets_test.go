@@ -2,24 +2,45 @@ package peer
 
 import "testing"
 
-// A clone takes another id while the one that keeps it greets: what is here of the latter's stream was told in the greeting,
-// so it is not forgotten with the member, or the rest would never come (R26).
-func TestR26_AStreamWhoseNodeGreetsIsNotForgottenWithItsTwin(t *testing.T) {
+// A clone takes another id. The stream of the one that keeps it is not over, and the clone's goes on under its new id, also
+// where that was heard of first (R26). Streams of no use go after the horizon, but for one whose node greets: what is here of
+// it was told in the greeting.
+func TestR26_StreamsStayWhenACloneTakesAnotherId(t *testing.T) {
 	b := newBench(t)
 	n := b.add("A", 1<<16|9000, 0, 0)
-	const twin, id = 4711, 7<<16 | 9000
+	const twin, clone, id, fresh = 4711, 4712, 7<<16 | 9000, 8<<16 | 9000
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	m := n.member(b.now, id)
-	n.streamOf(b.now, twin, id, 1).applied.Store(63)
-	n.streamOf(b.now, 4712, id, 2).applied.Store(5)
+	for _, named := range []bool{false, true} {
+		n.streams = nil
+		m := n.member(b.now, id)
+		n.streamOf(b.now, twin, id, 1).applied.Store(63)
+		m.stream = n.streamOf(b.now, clone, id, 2)
+		m.stream.applied.Store(5)
+		if !n.streamBy(twin).over {
+			t.Fatal("a younger start of the node is known, and the older is not over")
+		}
+		if named {
+			n.streamOf(b.now, clone, fresh, 3)
+		}
+		n.renamed(b.now, m)
+		n.streamOf(b.now, clone, fresh, 3)
+		n.streamOf(b.now, clone, id, 2) // an old name, heard late
+		if s := n.streamBy(twin); s == nil || s.applied.Load() != 63 || s.over || s.member != id {
+			t.Errorf("named before %v: the stream of the one that keeps the id: %+v", named, s)
+		}
+		if s := n.streamBy(clone); s == nil || s.applied.Load() != 5 || s.over || s.member != fresh {
+			t.Errorf("named before %v: the stream of the one that took another: %+v", named, s)
+		}
+		if n.known(id) != nil {
+			t.Error("the member is known still")
+		}
+	}
 	n.links = append(n.links, &Link{node: n.Node, phase: phaseKnown})
 	n.links[0].greeting.Stream = twin
-	n.forget(m)
-	if s := n.streamBy(twin); s == nil || s.applied.Load() != 63 {
-		t.Error("the stream of the node that greets was forgotten")
-	}
-	if n.streamBy(4712) != nil {
-		t.Error("the stream of the one that took another id was kept")
+	n.dropStreams(b.now) // notes where they are
+	n.dropStreams(b.now + n.horizon)
+	if n.streamBy(twin) == nil || n.streamBy(clone) != nil {
+		t.Error("after the horizon the stream of the node that greets is to be here, and no other")
 	}
 }

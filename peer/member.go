@@ -177,20 +177,32 @@ func (n *Node) forgetOne() bool {
 	return oldest != nil
 }
 
-// forget drops a member that has no link, and its streams.
+// forget drops a member that has no link. Its streams stay until they are of no use: another member may have its id, and what
+// some received of them is still passed on.
 func (n *Node) forget(m *member) {
-	i, ok := n.find(m.id)
-	if !ok {
-		return
-	}
-	n.members = slices.Delete(n.members, i, i+1)
-	n.streams = slices.DeleteFunc(n.streams, func(s *stream) bool { return s.member == m.id && !n.greets(s) })
+	n.strike(m)
 	n.dropTargets(m.id)
-	n.ring.SetLive(len(n.members) > 0)
+}
+
+// strike takes a member off the list.
+func (n *Node) strike(m *member) {
+	if i, ok := n.find(m.id); ok {
+		n.members = slices.Delete(n.members, i, i+1)
+		n.ring.SetLive(len(n.members) > 0)
+	}
+}
+
+// renamed forgets a member that has taken another id (R26). Its stream goes on under the new one. Somebody else has the old
+// one: that one's stream is not over, and its address is still good.
+func (n *Node) renamed(now int64, m *member) {
+	if s := m.stream; s.member == m.id {
+		n.name(now, s, 0, s.incarnation)
+	}
+	n.moved(m.addr)
+	n.strike(m)
 }
 
 // greets reports whether the node of a stream greets at this moment: it was told, or will be, how much of the stream is here.
-// A clone that takes another id leaves one behind that the other has.
 func (n *Node) greets(s *stream) bool {
 	return slices.ContainsFunc(n.links, func(l *Link) bool { return !l.closing && l.greeting.Stream == s.id })
 }
@@ -205,8 +217,7 @@ func (n *Node) streamBy(id uint64) *stream {
 	return nil
 }
 
-// streamOf returns the entry of a stream and gives it to a start of a node. The streams of its other starts are over, but
-// for the youngest; what has come of them is passed on until they are forgotten (R10, R12).
+// streamOf returns the entry of a stream and gives it to a start of a node, unless it is known by a later name.
 func (n *Node) streamOf(now int64, id, node, incarnation uint64) *stream {
 	found := n.streamBy(id)
 	if found == nil {
@@ -216,14 +227,40 @@ func (n *Node) streamOf(now int64, id, node, incarnation uint64) *stream {
 		found = &stream{id: id}
 		n.streams = append(n.streams, found)
 	}
-	found.member, found.incarnation, found.used, found.over = node, incarnation, now, node == n.id
-	for _, s := range n.streams {
-		if s != found && s.member == node {
-			s.over = s.over || s.incarnation <= incarnation
-			found.over = found.over || s.incarnation > incarnation
-		}
+	found.used = now
+	if incarnation >= found.incarnation {
+		n.name(now, found, node, incarnation)
 	}
 	return found
+}
+
+// name gives a stream to a start of a node, 0 to one whose id is not known. Where it had another name it is offered anew by this one.
+func (n *Node) name(now int64, s *stream, node, incarnation uint64) {
+	before := s.member
+	s.member, s.incarnation, s.over = node, incarnation, false
+	n.judgeStarts(node, false)
+	if before != 0 && before != node {
+		n.judgeStarts(before, true)
+	}
+	if before != node && node != 0 {
+		n.jumped(now, s)
+	}
+}
+
+// judgeStarts looks which streams of a node are over: those of all its starts but the youngest; what has come of them is passed
+// on until they are forgotten (R10, R12). What was over stays so, unless a stream has proved to be another node's.
+func (n *Node) judgeStarts(node uint64, anew bool) {
+	youngest := uint64(0)
+	for _, s := range n.streams {
+		if s.member == node {
+			youngest = max(youngest, s.incarnation)
+		}
+	}
+	for _, s := range n.streams {
+		if s.member == node && node != 0 {
+			s.over = s.over && !anew || s.incarnation < youngest || node == n.id
+		}
+	}
 }
 
 // dropOldestStream makes room: of the streams that come on no link of their own, the one longest out of use goes.

@@ -41,15 +41,15 @@ type Config struct {
 // none of them blocks for long, and none is on the way of an update.
 type Node struct {
 	// Fixed at birth.
-	cluster, incarnation, stream uint64
-	port                         uint16
-	horizon                      int64
-	weak                         Weakness
-	store                        *store.Store
-	ring                         *Ring
-	relay                        relay
-	clock                        *Clock
-	still                        func(f func())
+	cluster, stream uint64
+	port            uint16
+	horizon         int64
+	weak            Weakness
+	store           *store.Store
+	ring            *Ring
+	relay           relay
+	clock           *Clock
+	still           func(f func())
 
 	// Read by anyone.
 	ident    atomic.Uint64 // the node id: changes at a re-key
@@ -60,17 +60,18 @@ type Node struct {
 	chosen   atomic.Pointer[[]*Link]
 	counters counters
 
-	mu       sync.Mutex
-	rand     *rand.Rand
-	id       uint64
-	members  []*member // by id, this node not among them
-	links    []*Link   // in the order of their opening
-	streams  []*stream
-	events   uint64 // counts openings and choices (R23)
-	leaving  bool
-	started  bool
-	lastTick int64
-	out      Outbox
+	mu          sync.Mutex
+	rand        *rand.Rand
+	id          uint64
+	incarnation uint64    // one more after each re-key (R26)
+	members     []*member // by id, this node not among them
+	links       []*Link   // in the order of their opening
+	streams     []*stream
+	events      uint64 // counts openings and choices (R23)
+	leaving     bool
+	started     bool
+	lastTick    int64
+	out         Outbox
 
 	beacon   beacon
 	dialing  dialing

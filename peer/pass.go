@@ -205,8 +205,8 @@ func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
 		return nil
 	}
 	s := n.streamBy(m.Stream)
-	if s == nil {
-		s = n.streamOf(now, m.Stream, m.Node, m.Incarnation)
+	if s == nil || m.Incarnation > s.incarnation {
+		s = n.streamOf(now, m.Stream, m.Node, m.Incarnation) // new, or of a node that has re-keyed since (R26)
 	}
 	s.used = now
 	origin := n.known(s.member)

@@ -40,7 +40,7 @@ func (w *World) quiet() []Wrong {
 	return append(wrong, w.book.checkWinner()...)
 }
 
-// checkMembers: all are ready, and everyone sees every neighbour alive, linked once, with all that it has written.
+// checkMembers: all are ready, each by an id of its own, and everyone sees every neighbour alive, linked once, with all that it has written.
 func (w *World) checkMembers() []Wrong {
 	var wrong []Wrong
 	for _, h := range w.Hosts {
@@ -48,12 +48,22 @@ func (w *World) checkMembers() []Wrong {
 			return []Wrong{{Check: "members", Text: h.name + " is down"}}
 		}
 	}
+	owners := map[uint64]string{}
 	for _, h := range w.Hosts {
+		if other, twice := owners[h.Node.ID()]; twice {
+			wrong = append(wrong, Wrong{Check: "members", Text: fmt.Sprintf("%s and %s have one id", other, h.name)})
+		}
+		owners[h.Node.ID()] = h.name
 		if s := h.Node.State(); s != codec.StateReady {
 			wrong = append(wrong, Wrong{Check: "members", Text: fmt.Sprintf("%s is %s", h.name, s)})
 		}
 		for _, text := range h.members() {
 			wrong = append(wrong, Wrong{Check: "members", Text: text})
+		}
+	}
+	for _, h := range w.Hosts {
+		if owners[h.id] == "" {
+			wrong = append(wrong, Wrong{Check: "members", Text: "nobody has the id of " + h.name})
 		}
 	}
 	return wrong
@@ -141,7 +151,7 @@ func (h *Host) members() []string {
 		case !h.world.near(h, o):
 		case !ok:
 			wrong = append(wrong, fmt.Sprintf("%s does not know %s", h.name, o.name))
-		case m.State != peer.Alive || !m.Linked || m.Incarnation != o.incarnation:
+		case m.State != peer.Alive || !m.Linked || m.Incarnation != o.Node.Members(nil)[0].Incarnation:
 			wrong = append(wrong, fmt.Sprintf("%s sees %s %s, linked %v", h.name, o.name, m.State, m.Linked))
 		case m.Lag != 0 || !m.Synced:
 			wrong = append(wrong, fmt.Sprintf("%s sees %s lag by %d, synced %v", h.name, o.name, m.Lag, m.Synced))

@@ -120,7 +120,7 @@ func NewPlan(seed uint64) *Plan {
 	}
 	for i := range p.Machines {
 		if p.unmet(i) {
-			p.Machines[i].Clone = i // two of one id that never meet cannot be told apart (R26)
+			p.Machines[i].Clone = i // two of one id without a common neighbour cannot be told apart (R26)
 		}
 	}
 	if d.Long {
