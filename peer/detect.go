@@ -123,20 +123,33 @@ func (n *Node) heartbeatResponse(now int64, l *Link, body []byte) error {
 	if err != nil {
 		return err
 	}
+	stamped := n.stamped()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rtt := now - int64(h.Sent)
 	if m := l.member; m != nil && rtt >= 0 && rtt < int64(DeadAfter) {
-		m.rtt += (rtt - m.rtt) / 4
-		offset := int64(h.Clock) + rtt/2e6 - int64(n.clock.Cluster(now))
-		m.offset += (offset - m.offset) / 4
-		if off := offset - m.offset; rtt <= m.rtt || max(off, -off) > rtt/1e6+SlewFrom {
-			m.offset = offset // the quicker the answer, the better it tells; and what cannot be noise is a step
-		}
+		m.measure(rtt, int64(h.Clock)+rtt/2e6-int64(n.clock.Cluster(now)))
 		l.tell(h.Step)
+		if !m.measured {
+			m.measured = true
+			n.settleTime(now, m, stamped, l.greeting.Stamped)
+		}
 		n.hold(now, l)
 	}
 	return nil
+}
+
+// measure takes in how far a member's clock is from this node's, in ms, and how long asking took, in ns.
+func (m *member) measure(rtt, offset int64) {
+	if !m.measured {
+		m.rtt, m.offset = rtt, offset
+		return
+	}
+	m.rtt += (rtt - m.rtt) / 4
+	m.offset += (offset - m.offset) / 4
+	if off := offset - m.offset; rtt <= m.rtt || max(off, -off) > rtt/1e6+SlewFrom {
+		m.offset = offset // the quicker the answer, the better it tells; and what cannot be noise is a step
+	}
 }
 
 // excuse forgives others the time that this node itself was asleep or stopped: what they sent may still be unread.

@@ -214,7 +214,7 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 			n.close(now, old, codec.ReasonDuplicate)
 		}
 	}
-	m.rtt, m.offset = rtt, offset
+	m.rtt, m.offset, m.measured = rtt, offset, rtt <= int64(GreetingSlow)
 	l.tell(g.Step)
 	n.adopt(now, l, m)
 	n.settleTime(now, m, stamped, g.Stamped)

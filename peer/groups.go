@@ -8,7 +8,7 @@ func (n *Node) compareGroups(now int64) {
 	s := &n.steps
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || !m.apart() || m.linkedAt <= l.chosenAt || now < s.yieldTo || now-l.touched.Load() >= int64(VouchAge) {
+		if l == nil || !m.measured || !m.apart() || m.linkedAt <= l.chosenAt || now < s.yieldTo || now-l.touched.Load() >= int64(VouchAge) {
 			continue
 		}
 		waited := now - max(l.chosenAt, l.heldAt)

@@ -87,6 +87,7 @@ const (
 	AskTimeout      = time.Second     // for all peers to say what they have under a key (R17)
 
 	GreetingTimeout = 5 * time.Second         // for both greetings
+	GreetingSlow    = time.Second             // for both, after which they do not tell the other's time: a heartbeat has to (R6)
 	ByeTimeout      = time.Second             // for the other side to close after its Bye
 	DialTimeout     = 1500 * time.Millisecond // for a TCP connect; the loop applies it
 	DialCourtesy    = 100 * time.Millisecond  // that the higher id leaves to the lower one's dial

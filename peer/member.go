@@ -66,6 +66,7 @@ type member struct {
 	leaves   bool  // it has announced that it leaves: its Bye may be stuck behind what a slow network did not take
 	rtt      int64 // ns, smoothed
 	offset   int64 // ms
+	measured bool  // both tell something (R6)
 	head     uint64
 	floor    codec.Version
 	linked   []uint64 // whom it is linked with, by its last heartbeat

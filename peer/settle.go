@@ -133,9 +133,12 @@ func (n *Node) seekAgain(now int64) {
 }
 
 // settleTime steps the clock of a node that has not stamped (R6): to its first ready peer's; of two that are equally far
-// the higher id to the lower's, unless only one has stamped. With the first peer the time is settled (R8).
+// the higher id to the lower's, unless only one has stamped. With the first peer whose clock is known the time is settled (R8).
 func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	j := &n.join
+	if !m.measured {
+		return
+	}
 	defer n.settled.Store(true)
 	if stamped || j.time == timeReady {
 		return

@@ -47,12 +47,12 @@ func (m *member) apart() bool {
 	return off-m.rtt/2e6 > StepFrom
 }
 
-// inTime reports whether records may pass between this node and the peer of l. With Node.mu.
+// inTime reports whether records may pass between this node and the peer of l: not before its clock is known. With Node.mu.
 func (n *Node) inTime(l *Link) bool {
 	if n.weak&WithoutStep != 0 {
 		return true
 	}
-	return l.told == n.steps.number.Load() && !l.member.apart()
+	return l.member.measured && l.told == n.steps.number.Load() && !l.member.apart()
 }
 
 // tell notes the number of a peer's last step. On the loop of l, with Node.mu.
@@ -113,7 +113,7 @@ func (n *Node) catchUp(now int64) {
 		if len(s.due) > 0 {
 			return
 		}
-		if m.link == nil || m.link.told <= own {
+		if m.link == nil || !m.measured || m.link.told <= own {
 			continue
 		}
 		cluster := n.clock.Cluster(now)

@@ -95,3 +95,24 @@ func TestR6_ANodeThatStepsBackComparesWhatIsClosedThen(t *testing.T) {
 		t.Fatal("it does not hold the same")
 	}
 }
+
+// TestR6_AGreetingThatTookLongTellsNoTime: who is stopped in the middle of it reads a clock of some time ago, and would be
+// half of that off. At 1.25 s nothing would be wrong but the time; at more than 2 s a step would follow (R7): seed 6585.
+func TestR6_AGreetingThatTookLongTellsNoTime(t *testing.T) {
+	for at := time.Duration(0); at < 60*time.Millisecond; at += 2 * time.Millisecond {
+		w := mesh(t, 11, 2)
+		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+		w.Hosts[0].set("k", "v")
+		late := w.AddHost(900, 1<<20)
+		late.Start()
+		w.Run(at)
+		late.Sleep(2500 * time.Millisecond)
+		within(t, w, 10*time.Second, "the late node ready", func() bool { return w.linked() && w.ready() })
+		if d := w.apartBy(); d > 20 || w.steps().Steps != 0 {
+			t.Errorf("stopped %v after its start: %d ms apart, %d steps", at, d, w.steps().Steps)
+		}
+		if !late.has("k", "v") {
+			t.Errorf("stopped %v after its start: ready without what was there", at)
+		}
+	}
+}
