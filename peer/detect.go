@@ -75,19 +75,19 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 	if h.Step == n.steps.number.Load() && !l.held.Load() {
 		n.takeFlush(now, h.Flush)
 	}
-	if n.beaten(now, l, &h, n.stamped()) {
-		l.repairRoot(now, &h)
+	if theirs := n.beaten(now, l, &h, n.stamped()); theirs.epoch != 0 {
+		l.repairRoot(now, theirs)
 	}
 	return nil
 }
 
-// beaten takes in a heartbeat and reports whether a repair is to begin.
-func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool {
+// beaten takes in a heartbeat and returns the root with which a repair is to begin, as mayRepair does.
+func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (theirs root) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := l.member
 	if l.closing || m == nil {
-		return false
+		return root{}
 	}
 	n.send(now, l, func(b []byte) []byte {
 		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Step: n.steps.number.Load(), Sent: h.Sent, Clock: n.clock.Cluster(now)})
@@ -114,7 +114,10 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) bool
 	n.settleTime(now, m, stamped, h.Stamped)
 	n.relayTo(now, l)
 	n.hold(now, l)
-	return !l.held.Load() && n.mayRepair(now, l, h)
+	if l.held.Load() {
+		return root{}
+	}
+	return n.mayRepair(now, l, h)
 }
 
 // heartbeatResponse measures the round trip and the other's clock (R6).

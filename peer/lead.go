@@ -107,10 +107,10 @@ func (l *Link) beginOwed(now int64) {
 	}
 }
 
-// repairRoot leads a comparison because roots of an epoch differ, unless they are equal by now.
-func (l *Link) repairRoot(now int64, h *codec.Heartbeat) {
+// repairRoot leads a comparison because the other's root of an epoch differs, unless they are equal by now.
+func (l *Link) repairRoot(now int64, theirs root) {
 	n := l.node
-	if own, ok := n.store.Root(h.Epoch, n.clock.Cluster(now)); ok && (h.Left != 0 || own != h.Root) && l.begin(now, h.Epoch) {
+	if own, ok := n.store.Root(theirs.epoch, n.clock.Cluster(now)); ok && (theirs.left != 0 || own != theirs.sum) && l.begin(now, theirs.epoch) {
 		n.counters.repairs.Add(1)
 	}
 }

@@ -65,21 +65,23 @@ func (l *Link) queue(w work) {
 // clear gives all memory back.
 func (r *repair) clear() { *r = repair{descent: r.descent, follows: r.follows, lost: r.lost} }
 
-// mayRepair reports whether this node is to begin a repair with m, whose heartbeat told the root of an epoch. Two that
-// stay different although all was exchanged that could be ask each other less and less often.
-func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) bool {
-	m := l.member
-	if n.weak&WithoutRepair != 0 || n.State() != codec.StateReady || h.State != codec.StateReady || h.Epoch == 0 {
-		return false
+// mayRepair returns what the peer of l has told of the epoch in which a repair of the two is to begin; epoch 0: none is. Two
+// that stay different although all was exchanged that could be ask each other less and less often. Of who is ahead in time,
+// by two epochs at most, the newest epoch is never closed here: then it is the newest that both have told of.
+func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
+	m, epoch := l.member, h.Epoch
+	if epoch > store.ClosedEpoch(n.clock.Cluster(now)) {
+		epoch = m.roots.newest(epoch)
 	}
-	if !n.differed(m, h.Epoch) || !n.differed(m, h.Epoch-1) {
-		if _, ok := n.verdict.own.at(h.Epoch); ok && !n.differed(m, h.Epoch) {
-			l.repairWait = 0
-		}
-		return false
+	if n.weak&WithoutRepair != 0 || n.State() != codec.StateReady || h.State != codec.StateReady || epoch == 0 {
+		return root{}
 	}
-	if m.id < n.id || now < l.repairAt {
-		return false
+	if !n.differed(m, epoch) {
+		l.repairWait = 0
+		return root{}
+	}
+	if !n.differed(m, epoch-1) || m.id < n.id || now < l.repairAt {
+		return root{}
 	}
 	under := 0
 	for _, o := range n.members {
@@ -88,11 +90,11 @@ func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) bool {
 		}
 	}
 	if under >= RepairsAtOnce {
-		return false
+		return root{}
 	}
 	l.repairWait = min(max(2*l.repairWait, int64(RepairMin)), int64(RepairMax))
 	l.repairAt = now + l.repairWait
-	return true
+	return m.roots.theirs[epoch%rootsKept]
 }
 
 // repairFrame takes a frame of a repair.

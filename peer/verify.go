@@ -34,6 +34,16 @@ func (t *told) know(epoch uint64) (known, equal bool) {
 	return epoch != 0 && a.epoch == epoch && b.epoch == epoch && a.left == b.left, a.sum == b.sum
 }
 
+// newest returns the newest epoch up to one that both have told of, 0 when there is none. What they leave out may differ.
+func (t *told) newest(epoch uint64) uint64 {
+	for e := epoch; e != 0 && e+rootsKept > epoch; e-- {
+		if t.ours[e%rootsKept].epoch == e && t.theirs[e%rootsKept].epoch == e {
+			return e
+		}
+	}
+	return 0
+}
+
 // verdict is what is needed to answer Verify.
 type verdict struct {
 	own     roots

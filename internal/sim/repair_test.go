@@ -107,6 +107,29 @@ func TestR18_AtRestAndUnderWritesNothingIsRepaired(t *testing.T) {
 	}
 }
 
+// Of who is ahead the newest closed epoch is still open at the other: they compare the newest that both have closed.
+func TestR19_TwoWhoseClocksAreApartAreRepaired(t *testing.T) {
+	for _, skew := range []int64{-1800, 1800} {
+		w := mesh(t, 4, 0)
+		a, b := w.AddHost(0, 1<<20), w.AddHost(skew, 1<<20)
+		w.split(1, 5*time.Second)
+		a.Start()
+		b.Start()
+		w.Run(4 * time.Second)
+		a.set("of A", "1") // who has stamped does not step
+		b.set("of B", "1")
+		within(t, w, 10*time.Second, "linked", w.linked)
+		w.Run(30 * time.Second)
+		if d := w.apartBy(); d < 1700 {
+			t.Fatalf("%d ms apart", d)
+		}
+		a.hide("old", "older", 2*time.Minute)
+		b.hide("old", "newer", time.Minute)
+		took := within(t, w, 6*time.Second, "equal", func() bool { return a.has("old", "newer") })
+		t.Logf("%d ms apart: %v", skew, took)
+	}
+}
+
 func TestR13_ADeletionThatOnlyOneNodeHeardOfReachesAll(t *testing.T) {
 	w := mesh(t, 3, 3)
 	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
