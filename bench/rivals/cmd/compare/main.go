@@ -31,6 +31,7 @@ type settings struct {
 	runs, keys                  int
 	benchtime, cpu, bench, kept string
 	locks, caches               []string
+	others                      float64
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&s.cpu, "cpu", "1,2", "how many processors, a list")
 	flag.StringVar(&s.bench, "bench", "Store|HotKey|DuringWalk", "which benchmarks, a regular expression")
 	flag.StringVar(&s.kept, "raw", "", "also keep what the benchmarks printed in this `file`, for benchstat")
+	flag.Float64Var(&s.others, "others", 4, "`percent` of the processors that others may have beside a process before it is run again")
 	names := flag.String("caches", "covey,fastcache,freecache,bigcache,otter,ristretto,xsync,syncmap,shardedmap,nothing", "which caches; the others are held against the first")
 	flag.Parse()
 	s.caches = strings.Split(*names, ",")

@@ -11,10 +11,7 @@ import (
 	"covey/bench/rivals/internal/report"
 )
 
-const (
-	mostOthers = 4.0 // percent of the processors' time that others may have beside a process measured
-	mostTries  = 4   // of one process; the one with the fewest others counts
-)
+const mostTries = 4 // of one process; the one with the fewest others counts
 
 // measure builds the benchmarks and returns what each run printed, and what others had beside each process.
 func measure(s settings) (printed []string, others []float64, err error) {
@@ -64,7 +61,7 @@ func quietest(s settings, run func() ([]byte, error)) (printed []byte, least flo
 		if try == 0 || others < least {
 			printed, least = out, others
 		}
-		if least <= mostOthers {
+		if least <= s.others {
 			break
 		}
 	}
