@@ -192,7 +192,7 @@ func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome
 	case store.Refused:
 		floor := n.store.Floor()
 		top := max(rec.Stamp, rec.ExpireStamp)
-		if n.State() != codec.StateReady || top > floor.Stamp || !n.store.Certain(rec.Key, hash, n.clock.Cluster(now)) {
+		if n.State() != codec.StateReady && n.weak&AnyWitness == 0 || top > floor.Stamp || !n.store.Certain(rec.Key, hash, n.clock.Cluster(now)) {
 			return // a loading node, a ghost or a partial leaf is no witness (R14)
 		}
 		if r.refusals < codec.MaxFetchKeys && len(r.refused)+len(rec.Key) < FetchBytes {
@@ -241,5 +241,5 @@ func (l *Link) absent(now int64, body []byte) error {
 func (n *Node) witness(l *Link) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return l.member != nil && l.member.readiness == codec.StateReady
+	return l.member != nil && (l.member.readiness == codec.StateReady || n.weak&AnyWitness != 0)
 }

@@ -107,7 +107,9 @@ func (n *Node) close(now int64, l *Link, reason codec.Reason) {
 	if l.closing {
 		return
 	}
-	l.control = codec.AppendBye(l.control, codec.Bye{Reason: reason})
+	if n.weak&WithoutBye == 0 {
+		l.control = codec.AppendBye(l.control, codec.Bye{Reason: reason})
+	}
 	l.closing, l.said = true, reason
 	l.closeBy = now + int64(ByeTimeout)
 	if reason != codec.ReasonLeft {

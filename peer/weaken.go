@@ -18,6 +18,8 @@ const (
 	WithPartial                         // R16: roots count partial leaves
 	WithoutGuard                        // R13: tombstones go for the budget whoever is away
 	WithoutAsking                       // R17: what was evicted here is taken for absent
+	AnyWitness                          // R14: a node that loads says what is absent, and is believed
+	WithoutBye                          // R24: who closes a link says nothing
 )
 
 // Weaken switches protections off, for tests alone; before Start.

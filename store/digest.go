@@ -123,6 +123,9 @@ func (sh *shard) uncount(e *entry, epoch uint64) {
 // back (R7): 0, 0.
 func (s *Store) Digest(now uint64) (epoch, root uint64) {
 	epoch = ClosedEpoch(now)
+	if s.env.misses(OpenEpochs) {
+		epoch = EpochOf(now)
+	}
 	root, ok := s.Root(epoch, now)
 	if !ok {
 		return 0, 0
@@ -192,7 +195,7 @@ func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, 
 
 // closed tells whether an epoch ended two seconds ago, since a step back, and is kept.
 func (s *Store) closed(epoch, now uint64) bool {
-	return epoch > s.env.stepped.Load() && now >= settleTime && epoch < EpochOf(now-settleTime) && epoch+epochsKept >= EpochOf(now)
+	return epoch > s.env.stepped.Load() && now >= settleTime && (epoch < EpochOf(now-settleTime) || s.env.misses(OpenEpochs)) && epoch+epochsKept >= EpochOf(now)
 }
 
 // close applies all that was due before the end of an epoch: an expiry counts in its own. It returns false for an epoch that

@@ -60,7 +60,10 @@ func (sh *shard) expireDue(until, now uint64, budget int) (worked int) {
 		worked += sh.cascade(budget - worked)
 		due := &sh.lists[w.list(0)]
 		for ; *due != 0 && worked < budget; worked++ {
-			sh.visit(*due, &e)
+			if sh.visit(*due, &e); sh.env.misses(ForgetExpired) {
+				sh.forget(&e, EpochOf(e.expiry()))
+				continue
+			}
 			sh.expire(&e, now)
 		}
 		if worked >= budget {

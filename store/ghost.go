@@ -8,6 +8,11 @@ package store
 // evictEntry makes an entry a ghost, a dead one if its expiry is due: the wheel may not see it before later.
 func (sh *shard) evictEntry(e *entry, now uint64) {
 	sh.settle(e, now)
+	if sh.env.misses(WithoutGhosts) {
+		sh.forget(e, EpochOf(now))
+		sh.evictions++
+		return
+	}
 	sh.detach(e)
 	if e.page != 0 {
 		sh.freePages(e)

@@ -7,7 +7,7 @@ import "cmp"
 func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 	s.warm(hash)
 	sh := s.shardOf(hash)
-	if TooFarAhead(r.Stamp, now) || TooFarAhead(r.ExpireStamp, now) || TooFarAhead(r.BaseStamp, now) {
+	if (TooFarAhead(r.Stamp, now) || TooFarAhead(r.ExpireStamp, now) || TooFarAhead(r.BaseStamp, now)) && !s.env.misses(WithoutBound) {
 		sh.mu.Lock()
 		sh.ahead++
 		sh.mu.Unlock()
@@ -85,7 +85,7 @@ func (sh *shard) mergeAbsent(e *entry, r *Record, now uint64, noV, noE bool) Out
 		top = r.Expiry()
 	}
 	switch {
-	case top.Compare(floor) <= 0 && sh.certain(e):
+	case top.Compare(floor) <= 0 && sh.certain(e) && !sh.env.misses(WithoutFloor):
 		if r.Flags&Deleted == 0 { // of a tombstone nothing is lost
 			sh.droppedByFloor++
 		}

@@ -33,6 +33,7 @@ type env struct {
 	forgets     atomic.Bool   // a ghost was forgotten
 	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
+	weak        Weakness      // 0 but in tests
 	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them
 }
 

@@ -162,7 +162,10 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 		ExpireAt: at, ExpireStamp: v.Stamp, ExpireNode: v.Node,
 	}
 	hit(e.cell)
-	sh.apply(&e, &r, false, true, now)
+	if sh.env.misses(OneRegister) {
+		sh.again(&e, &r)
+	}
+	sh.apply(&e, &r, r.Flags == 0, true, now)
 	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {

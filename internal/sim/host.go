@@ -40,7 +40,8 @@ type Host struct {
 	memory      int64         // bytes of its store
 	horizon     time.Duration // 0: the default
 	weak        peer.Weakness // protections that its node misses
-	stream      uint64        // of all its starts; 0: each has its own
+	frail       store.Weakness
+	stream      uint64 // of all its starts; 0: each has its own
 	desk        desk
 
 	// Of this life, for the ledger.
@@ -93,6 +94,7 @@ func (h *Host) Start() {
 	if err != nil {
 		panic(err)
 	}
+	h.Store.Weaken(h.frail)
 	h.Ring = peer.NewRing(stream, h.ring)
 	h.Clock = peer.NewClock(date + h.booted/1e6 + h.skew)
 	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
