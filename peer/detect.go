@@ -284,7 +284,7 @@ func (n *Node) judge(now int64, m *member) {
 	}
 	all := true
 	for _, p := range n.members {
-		if p == m || p.link == nil {
+		if p == m || p.link == nil || n.weak&WithoutVouching != 0 {
 			continue
 		}
 		if p.linkedAt <= m.lostAt {

@@ -137,10 +137,10 @@ func (s *script) look(args []string) {
 		for _, m := range s.host(rest[0]).Node.Members(nil) {
 			s.say("%s %s, linked %v", s.who(m.ID), m.State, m.Linked)
 		}
-	case "clocks": // how far the clusters' times are from that of the first host, in steps of 0.1 s
+	case "clocks": // how far their times are from that of the first host, in units of 0.1 s
 		first := s.w.running()[0]
 		for _, h := range s.w.running() {
-			s.say("%s %+.1f s", h.name, float64(int64(h.now())-int64(first.now()))/1000)
+			s.say("%s %d ds", h.name, (int64(h.now())-int64(first.now()))/100)
 		}
 	case "ahead": // how far the newest stamp is ahead of time, in s
 		for _, h := range s.w.running() {
@@ -255,7 +255,7 @@ func (h *Host) reads(key string) string {
 	case !ok:
 		return "(none)"
 	case m.ExpireAt != 0:
-		return fmt.Sprintf("%s, %d s to live", strings.TrimRight(string(v), " "), (m.ExpireAt-h.now())/1000)
+		return fmt.Sprintf("%s, %d0 s to live and some", strings.TrimRight(string(v), " "), (m.ExpireAt-h.now())/10_000)
 	}
 	return strings.TrimRight(string(v), " ")
 }

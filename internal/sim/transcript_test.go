@@ -14,7 +14,10 @@ import (
 	"covey/store"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the transcripts in testdata print")
+var (
+	rewrite = flag.Bool("rewrite", false, "write what the transcripts in testdata print")
+	worlds  = flag.Uint64("worlds", 3, "with how many seeds each is played; all must print the same")
+)
 
 // TestTranscripts plays the scenarios of testdata/*.txt, each a rule's counterexample. A line is a command; what stands
 // between "----" and an empty line is what it must print. Lines that begin with # say what is going on.
@@ -22,7 +25,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts in testdat
 // A scenario is its own control: "without NAME" at its beginning has it played a second time with that protection switched
 // off, and what it prints then first must be something else; it stands under that line. "given NAME" switches one off in
 // both: of two that do the same for different reasons the other. The names are those of protections, the other commands the
-// methods of script.
+// cases of script.play and script.look.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -42,6 +45,10 @@ type protection struct {
 	store store.Weakness
 }
 
+func (p protection) and(o protection) protection {
+	return protection{p.peer | o.peer, p.store | o.store}
+}
+
 var protections = map[string]protection{
 	"content hash":   {peer: peer.WithoutContent},
 	"two registers":  {store: store.OneRegister},
@@ -59,6 +66,7 @@ var protections = map[string]protection{
 	"repair":         {peer: peer.WithoutRepair},
 	"debt":           {peer: peer.WithoutDebt},
 	"bye":            {peer: peer.WithoutBye},
+	"vouching":       {peer: peer.WithoutVouching},
 }
 
 // passage is a command of a scenario, or what stands between two.
@@ -88,14 +96,25 @@ func playFile(t *testing.T, file string) {
 		if !known {
 			t.Fatalf("%s:%d: no protection %q", file, p.line, name)
 		}
-		off.peer, off.store = off.peer|c.peer, off.store|c.store
+		off = off.and(c)
 		if !without {
-			both.peer, both.store = both.peer|c.peer, both.store|c.store
+			both = both.and(c)
 		}
 	}
-	got := playAll(t, passages, both)
+	got := playAll(t, 1, passages, both)
 	if off != both {
-		control(t, file, passages, got, playAll(t, passages, off))
+		control(t, file, passages, got, playAll(t, 1, passages, off))
+	}
+	for seed := uint64(2); seed <= *worlds; seed++ {
+		again := playAll(t, seed, passages, both)
+		for i, p := range passages {
+			if !strings.HasPrefix(p.text, "without ") && !slices.Equal(again[i], got[i]) {
+				t.Errorf("%s:%d: %s\nseed %d:\n%s\nseed 1:\n%s", file, p.line, p.text, seed, strings.Join(again[i], "\n"), strings.Join(got[i], "\n"))
+			}
+		}
+		if off != both && slices.EqualFunc(again, playAll(t, seed, passages, off), slices.Equal) {
+			t.Errorf("%s: seed %d: nothing is different with the protection off", file, seed)
+		}
 	}
 	var out strings.Builder
 	for i, p := range passages {
@@ -148,8 +167,8 @@ func control(t *testing.T, file string, passages []passage, got, weak [][]string
 }
 
 // playAll plays a scenario; what each passage prints.
-func playAll(t *testing.T, passages []passage, off protection) (all [][]string) {
-	s := &script{t: t, w: NewWorld(1, Faults{Delay: 2 * time.Millisecond}), off: off}
+func playAll(t *testing.T, seed uint64, passages []passage, off protection) (all [][]string) {
+	s := &script{t: t, w: NewWorld(seed, Faults{Delay: 2 * time.Millisecond}), off: off}
 	if *rewrite && testing.Verbose() {
 		s.w.Trace = t.Logf
 	}
