@@ -106,7 +106,7 @@ func NewNode(cfg Config) *Node {
 	n.chosen.Store(new([]*Link))
 	n.beacon.heard = make(map[start]uint64)
 	n.doubts = make(doubts)
-	n.partial.own = &partials{leaves: max(1, n.store.LeafCount())}
+	n.partial.own = &partials{leaves: n.store.LeafCount()}
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)
 	for _, addr := range cfg.Static {
 		n.staticTarget(addr)

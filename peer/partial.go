@@ -100,7 +100,7 @@ func (p *partials) after(prefix int) int {
 
 // partialsOf reads those of the store.
 func (n *Node) partialsOf() *partials {
-	p := &partials{leaves: max(1, n.store.LeafCount())}
+	p := &partials{leaves: n.store.LeafCount()}
 	var words []uint64
 	for shard := range p.bits {
 		words = n.store.Partial(words[:0], shard)
@@ -308,7 +308,7 @@ func (n *Node) takePartial(inherited, completed *partials) {
 	leaves := n.store.LeafCount()
 	for shard := range 256 {
 		if inherited != nil {
-			bits := inherited.resized(shard, max(1, leaves))
+			bits := inherited.resized(shard, leaves)
 			for i := range leaves {
 				if bits[i/64]>>(i%64)&1 != 0 {
 					n.store.SetPartial(shard, i, true)
@@ -319,7 +319,7 @@ func (n *Node) takePartial(inherited, completed *partials) {
 			continue
 		}
 		words := n.store.Partial(nil, shard)
-		bits := completed.resized(shard, max(1, leaves))
+		bits := completed.resized(shard, leaves)
 		for i := range leaves {
 			if words[i/64]>>(i%64)&1 != 0 && bits[i/64]>>(i%64)&1 == 0 {
 				n.store.SetPartial(shard, i, false)

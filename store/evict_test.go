@@ -12,7 +12,7 @@ func TestBytesStayWithinTheBudget(t *testing.T) {
 		shards int
 		bytes  int64
 		most   int // of a value
-	}{{1, 64 << 10, 30_000}, {4, 256 << 10, 150_000}, {256, 8 << 20, 3 << 20}} {
+	}{{1, 256 << 10, 150_000}, {4, 256 << 10, 150_000}, {256, 8 << 20, 3 << 20}} {
 		t.Run(fmt.Sprint(c.shards, " shards"), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(c.shards), 6))
 			s := newStore(t, Options{Node: 1, Shards: c.shards, MaxBytes: c.bytes, Horizon: 10_000})
@@ -121,8 +121,8 @@ func TestEvictionSparesWhatIsRead(t *testing.T) {
 }
 
 func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
-	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 64 << 10})
-	for i := range 3000 { // more than fit, all young
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 256 << 10})
+	for i := range 12_000 { // more than fit, all young
 		k := fmt.Append(nil, i)
 		s.Delete(k, s.Hash(k), epoch0, true)
 	}
@@ -131,11 +131,11 @@ func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 	if deleted.Purged == 0 || deleted.Tombstones == 0 || s.Floor() == (Version{}) {
 		t.Errorf("%+v", deleted)
 	}
-	for i := range 3000 { // dead as they are written, all with their bytes
+	for i := range 12_000 { // dead as they are written, all with their bytes
 		set(t, s, epoch0+1, fmt.Sprint(i), "a value of some length", SetOptions{ExpireAt: 1})
 	}
 	check(t, s)
-	if c := s.Counts(); c.Purged < deleted.Purged+2000 || c.Keys != 0 {
+	if c := s.Counts(); c.Purged < deleted.Purged+8000 || c.Keys != 0 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -12,6 +12,8 @@ const (
 	MaxBytesLimit = 256 << 30 // bytes that Options.MaxBytes may ask for at most
 	minShardBytes = 16 << 10  // bytes of Options.MaxBytes a lock shard at least: room for its tables and some entries
 
+	minBytes = MaxShards * leafShare // bytes of Options.MaxBytes at least: a shard of the digest has a leaf
+
 	MaxAhead       = 10_000    // ms that a merged stamp may be ahead of now (R8)
 	DefaultHorizon = 3_600_000 // ms that a tombstone is kept (R13)
 	BareAfter      = 4_000     // ms that a dead record keeps its value (R3)

@@ -35,7 +35,7 @@ func New(o Options) (*Store, error) {
 	if o.Shards < 1 || o.Shards > MaxShards || o.Shards&(o.Shards-1) != 0 {
 		return nil, fmt.Errorf("%d lock shards: give a power of two from 1 to %d", o.Shards, MaxShards)
 	}
-	if least := int64(o.Shards) * minShardBytes; o.MaxBytes < least || o.MaxBytes > MaxBytesLimit {
+	if least := max(minBytes, int64(o.Shards)*minShardBytes); o.MaxBytes < least || o.MaxBytes > MaxBytesLimit {
 		return nil, fmt.Errorf("a memory budget of %d bytes does not suit a store of %d shards: give %d to %d", o.MaxBytes, o.Shards, least, int64(MaxBytesLimit))
 	}
 	v, err := newEnv(&o)
@@ -79,7 +79,6 @@ func newEnv(o *Options) (*env, error) {
 	v.nodes.init(o.MaxBytes)
 	m.used.Add(int64(len(v.nodes.ids)) * 8)
 	v.leafBits = uint(min(bits.Len64(uint64(o.MaxBytes/leafShare))-1, maxLeafBits))
-	v.leafBits = max(v.leafBits, uint(bits.TrailingZeros(uint(o.Shards))))
 	v.floor.Store(&Version{})
 	v.compared.Store(math.MaxUint64)
 	return v, nil

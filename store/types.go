@@ -66,7 +66,7 @@ func maxVersion(a, b Version) Version {
 type Options struct {
 	Shards   int    // lock shards, a power of two up to MaxShards; 0: DefaultShards
 	Node     uint64 // id that local writes carry
-	MaxBytes int64  // memory budget in bytes; 0: DefaultBytes
+	MaxBytes int64  // memory budget in bytes, 256 KiB and 16 KiB a lock shard at least; 0: DefaultBytes
 	Seed     uint64 // of the key hash; the same on all nodes of a cluster (R18)
 	Horizon  uint64 // ms that a tombstone is kept (R13); 0: DefaultHorizon
 	Stream   uint64 // id of this start of the node, under which it contributes to counters (R9, R27); 0: Node
