@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"covey/peer"
+	"covey/store"
 )
 
 const (
@@ -52,6 +53,7 @@ func (s *Seen) count(h *Host) {
 // Weak says which protections the nodes of a run miss.
 type Weak struct {
 	Peer       peer.Weakness
+	Store      store.Weakness
 	SameStream bool // all starts of a host write one stream
 }
 
@@ -62,6 +64,7 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 	for i, m := range p.Machines {
 		h := w.AddHost(m.Skew, m.Ring)
 		h.drift, h.memory, h.weak, h.horizon = m.Drift, m.Memory, weak.Peer, p.Horizon
+		h.frail = weak.Store
 		h.id = w.Hosts[m.Clone].id
 		if weak.SameStream {
 			h.stream = uint64(i + 1)
