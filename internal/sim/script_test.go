@@ -149,7 +149,12 @@ func (s *script) look(args []string) {
 	case "differs": // where the contents of two hosts differ
 		diff := s.w.differs()
 		s.say("%s", map[bool]string{true: "no", false: "they do"}[diff == ""])
-	case "sum": // sum COUNTER...: are they 0, of all hosts
+	case "verify": // what each says of all
+		for _, h := range s.w.running() {
+			v := h.Node.Verify()
+			s.say("%s: of %d members, converged %v, leaves left out %v", h.name, v.Members, v.Converged, v.LeftOut > 0)
+		}
+	case "sum": // sum COUNTER...: whether they have moved on a host that runs
 		s.sum(rest)
 	case "ids": // how many different ids, and connections of each
 		s.ids()

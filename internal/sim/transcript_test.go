@@ -39,6 +39,14 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+func TestEachRuleHasAScenario(t *testing.T) {
+	for rule := 1; rule <= 27; rule++ {
+		if files, _ := filepath.Glob(fmt.Sprintf("testdata/r%02d_*.txt", rule)); len(files) == 0 {
+			t.Errorf("R%d has none", rule)
+		}
+	}
+}
+
 // protection is what the nodes of a scenario can miss.
 type protection struct {
 	peer  peer.Weakness
