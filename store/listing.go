@@ -10,6 +10,7 @@ type Print struct {
 	Content  uint32
 	Ghost    bool // evicted: the value is not here
 	Gone     bool // a tombstone or dead: in no fingerprint (R13)
+	Bare     bool // the value is here no more, be it dead or alive again by a later expiry (R3)
 }
 
 // Epoch is the first epoch in which the entry was what it is (R18).
@@ -43,7 +44,7 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 			at := e.expiry()
 			dst = append(dst, Print{
 				Hash: e.hash, V: e.v, E: e.e, ExpireAt: e.expireAt, Content: e.content, Ghost: e.ghost,
-				Gone: e.flags&gone != 0 || at != 0 && at <= now,
+				Gone: e.flags&(Deleted|dead) != 0 || at != 0 && at <= now, Bare: e.flags&bare != 0,
 			})
 			return true
 		})

@@ -247,6 +247,44 @@ func TestR3_AHigherExpiryRevivesADeadRecord(t *testing.T) {
 	check(t, c)
 }
 
+// What came back to life without its bytes counts in the root, so a repair must see it: it is listed as what is here.
+func TestR3_WhatCameBackWithoutItsBytesIsListed(t *testing.T) {
+	a, b := newStore(t, Options{Node: 1}), newStore(t, Options{Node: 2})
+	merge(b, epoch0, set(t, a, epoch0, "k", "1", SetOptions{ExpireAt: epoch0 + 1000}))
+	deleted, _, _ := b.Delete([]byte("k"), b.Hash([]byte("k")), epoch0+500, false)
+	set(t, a, epoch0+600, "k", "2", SetOptions{KeepTTL: true})
+	a.Sweep(epoch0+1100, 100)
+	a.Sweep(epoch0+6000, 100)
+	merge(a, epoch0+6000, deleted) // its expiry register, none, is newer than that which ended the value
+	now := uint64(epoch0 + 10_000)
+	if _, ok := get(a, now, "k"); ok {
+		t.Fatal("a value whose bytes are gone was read")
+	}
+	sum := func(s *Store) (sum uint64) {
+		hash := s.Hash([]byte("k"))
+		prints, _ := s.List(nil, hash, 8, 10, now)
+		for i := range prints {
+			if !prints[i].Gone {
+				sum += prints[i].Sum()
+			}
+		}
+		return sum
+	}
+	for _, s := range []*Store{a, b} {
+		if _, root := s.Digest(now); root != sum(s) {
+			t.Errorf("root %x, listed %x", root, sum(s))
+		}
+	}
+	for _, r := range records(a, now) {
+		merge(b, now, r)
+	}
+	if _, root := b.Digest(now); root == 0 || root != sum(a) {
+		t.Errorf("root %x, where the other lists %x", root, sum(a))
+	}
+	check(t, a)
+	check(t, b)
+}
+
 func TestR3_AnExpiryUpdateOfAVersionThatIsNotHereAsksForTheRecord(t *testing.T) {
 	a, b := newStore(t, Options{Node: 1}), newStore(t, Options{Node: 2})
 	set(t, a, epoch0, "k", "1", SetOptions{})

@@ -71,7 +71,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 	switch {
 	case p.Ghost:
 		return ""
-	case !dead && p.Gone && p.ExpireAt == 0:
+	case !dead && p.Bare:
 		return "" // came back by a later expiry when nobody had its bytes any more (R3)
 	case dead == readable:
 		return fmt.Sprintf("V %s, E %s, expiry %d at %d: to be read %v, as it should be %v", at(p.V), at(p.E), p.ExpireAt, now, readable, !dead)
@@ -116,15 +116,15 @@ func (b *ledger) checkWinner() []Wrong {
 		}
 		for i, k := range top {
 			k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
-			if b.keeps(i, k.v) && (has[i] == nil || has[i].Gone) {
+			if b.keeps(i, k.v) && (has[i] == nil || has[i].Gone || has[i].Bare) {
 				// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
 				b.seen.Mixed++
 				continue
 			}
-			if h.Store.Flushed().Compare(k.v) >= 0 && (has[i] == nil || has[i].Gone) {
+			if h.Store.Flushed().Compare(k.v) >= 0 && (has[i] == nil || has[i].Gone || has[i].Bare) {
 				continue // an expiry that a FLUSHALL left without a value
 			}
-			if (k.gone || k.at != 0 && k.at <= h.now()) && (has[i] == nil || has[i].Gone) {
+			if (k.gone || k.at != 0 && k.at <= h.now()) && (has[i] == nil || has[i].Gone || has[i].Bare) {
 				continue // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
 			}
 			if lost := b.lacks(h, i, k, has[i]); lost != "" {

@@ -215,7 +215,7 @@ func (b *ledger) judge(h *Host, i int, p *store.Print) {
 		return
 	}
 	k.raise(p.V, p.E, p.ExpireAt)
-	k.gone = p.Gone
+	k.gone = p.Gone || p.Bare
 	if p.Content == math.MaxUint32 && p.Gone && !h.dropped[i] {
 		h.dropped[i] = true
 		b.seen.Dropped++

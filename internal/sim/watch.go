@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -138,8 +137,8 @@ func (b *ledger) checkDigest(h *Host, prints []store.Print) {
 	}
 	for i := range prints {
 		p := &prints[i]
-		if p.Epoch() > epoch || p.Gone && (p.ExpireAt >= end || p.ExpireAt == 0 && p.Content != deletion && p.Content != math.MaxUint32) {
-			return // the last: its bytes were gone when another's later expiry brought it back (R3); it counts, and is not there
+		if p.Epoch() > epoch || p.Gone && p.ExpireAt >= end {
+			return
 		}
 		if !p.Gone {
 			sum += p.Sum()
@@ -204,7 +203,7 @@ func (b *ledger) checkReady(h *Host) {
 		}
 		b.seen.Joins++
 		for i, k := range r.held {
-			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone) {
+			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone || p.Bare) {
 				continue // a deletion that not all have to know of
 			}
 			if lost := b.lacks(h, i, k, prints[b.hashes[i]]); lost != "" {
