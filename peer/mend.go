@@ -18,10 +18,11 @@ func (l *Link) compare(now int64, body []byte) error {
 		return ErrFlow
 	}
 	n, r := l.node, &l.out.repair
-	r.moved, r.theirs = now, r.theirs[:0]
-	if l.leads.Load() {
-		r.split = true
-	} else {
+	r.theirs = r.theirs[:0]
+	switch leads := l.leads.Load(); { // what is scrubbed meanwhile, at every heartbeat, is of no comparison (R16)
+	case leads && m.Epoch == r.epoch:
+		r.split, r.moved = true, now
+	case !leads && m.Epoch == r.led:
 		r.follows = now + int64(RepairPause)
 	}
 	for run := m.Entries; len(run) > 0; {

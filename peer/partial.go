@@ -275,9 +275,11 @@ func (n *Node) scrub(l *Link) {
 // beginScrub queues the listing of the leaf that is to be scrubbed, unless a repair is under way.
 func (l *Link) beginScrub(now int64) {
 	at := l.scrubbed.Swap(0)
-	if at == 0 || len(l.out.repair.work) > 0 || l.held.Load() {
+	r := &l.out.repair
+	if at == 0 || len(r.work) > 0 || l.held.Load() || l.leads.Load() && now-r.moved < int64(RepairPatience) {
 		return
 	}
+	l.leads.Store(false) // what it led was given up
 	if epoch := store.ClosedEpoch(l.node.clock.Cluster(now)); epoch != 0 {
 		l.queue(work{epoch: epoch, prefix: uint64(at-1) << 48, bits: 16})
 		l.node.counters.scrubs.Add(1)

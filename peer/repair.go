@@ -31,9 +31,10 @@ type repair struct {
 	refused  []byte // keys that came and are absent here, below the floor (R14)
 	refusals uint32
 
-	descent       // of the one that leads (lead.go)
-	follows int64 // until then the other leads
-	lost    bool  // what the other asked for was given up
+	descent        // of the one that leads (lead.go)
+	follows int64  // until then the other leads
+	led     uint64 // the epoch of its round
+	lost    bool   // what the other asked for was given up
 }
 
 // work is one piece of what is to be sent.
@@ -63,7 +64,9 @@ func (l *Link) queue(w work) {
 }
 
 // clear gives all memory back.
-func (r *repair) clear() { *r = repair{descent: r.descent, follows: r.follows, lost: r.lost} }
+func (r *repair) clear() {
+	*r = repair{descent: r.descent, follows: r.follows, led: r.led, lost: r.lost}
+}
 
 // mayRepair returns what the peer of l has told of the epoch in which a repair of the two is to begin; epoch 0: none is. Two
 // that stay different although all was exchanged that could be ask each other less and less often. Of who is ahead in time,
@@ -177,7 +180,7 @@ func (l *Link) descend(now int64, body []byte) error {
 		r.lost = false
 		l.out.listed, l.out.lacked = nil, false
 	}
-	r.follows = now + int64(RepairPause)
+	r.follows, r.led = now+int64(RepairPause), m.Epoch
 	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {
 		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
 		return nil
@@ -237,6 +240,9 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 	begun := len(dst)
 	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < AnswerSlice {
 		w := &r.work[0]
+		if w.epoch != 0 || len(w.hashes) > 0 {
+			r.moved = now // what answers a listing alone may be of a scrub
+		}
 		switch {
 		case len(w.hashes) > 0:
 			dst = l.appendNewer(now, dst, w)
@@ -256,9 +262,6 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 		r.bytes -= w.cost()
 		r.work[0] = work{}
 		r.work = r.work[1:]
-	}
-	if len(dst) > begun {
-		r.moved = now
 	}
 	if len(r.work) == 0 && !l.leads.Load() && r.refusals == 0 {
 		r.clear()

@@ -212,3 +212,25 @@ func TestR20_VerifySeesADifferenceInALeafThatAllHaveComplete(t *testing.T) {
 		}
 	}
 }
+
+// A leaf is listed at every heartbeat, by the lower id. That is no comparison: the other may begin one that it owes itself.
+func TestR16_WhatIsScrubbedHoldsUpNoComparison(t *testing.T) {
+	w := mesh(t, 6, 0)
+	a, b := w.AddHost(0, 4<<10), w.AddHost(0, 4<<10)
+	a.Start()
+	b.Start()
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	hash := a.Store.Hash([]byte("k"))
+	a.Store.SetPartial(int(hash>>56), int(hash<<8>>8*uint64(a.Store.LeafCount())>>56), true)
+	w.Run(8 * time.Second)
+	if c := a.Node.Counters(); c.Scrubs < 4 {
+		t.Fatalf("%d leaves scrubbed", c.Scrubs)
+	}
+	for i := range 500 { // more than the ring has room for, and the roots leave it out
+		a.set("k", fmt.Sprint(i))
+	}
+	within(t, w, 20*time.Second, "all of the stream", func() bool { return b.Node.Applied(a.Ring.Stream()) == a.Ring.Head() })
+	if c := b.Node.Counters(); c.GapsHeard == 0 {
+		t.Fatal("there was no gap")
+	}
+}
