@@ -109,17 +109,17 @@ func differ(a, b *Host, ours, theirs []store.Record) (key, diff string) {
 		}
 		switch {
 		case c < 0:
-			if !b.evicted(ours[0].Key) {
+			if !b.evicted(ours[0].Key) && !b.behind(ours[0].Key) {
 				return string(ours[0].Key), "only " + a.name + " has " + show(&ours[0])
 			}
 			ours = ours[1:]
 		case c > 0:
-			if !a.evicted(theirs[0].Key) {
+			if !a.evicted(theirs[0].Key) && !a.behind(theirs[0].Key) {
 				return string(theirs[0].Key), "only " + b.name + " has " + show(&theirs[0])
 			}
 			theirs = theirs[1:]
 		default:
-			if !same(&ours[0], &theirs[0]) {
+			if !same(&ours[0], &theirs[0]) && !a.behind(ours[0].Key) && !b.behind(ours[0].Key) {
 				return string(ours[0].Key), show(&ours[0]) + " against " + show(&theirs[0])
 			}
 			ours, theirs = ours[1:], theirs[1:]
@@ -130,6 +130,24 @@ func differ(a, b *Host, ours, theirs []store.Record) (key, diff string) {
 
 // evicted reports whether a key that a host does not have may be one that it has evicted.
 func (h *Host) evicted(key []byte) bool { return !h.Store.Certain(key, h.Store.Hash(key), h.now()) }
+
+// behind reports whether a newer state of a key, which somebody has evicted, cannot come to this host: none of its neighbours
+// holds it. A ghost has no value to pass on, and a value is not asked for beyond the neighbours (R16). Where a neighbour of
+// another that lacks it does hold it, that other one is not behind: what can be mended is still seen there.
+func (h *Host) behind(key []byte) bool {
+	hash := h.Store.Hash(key)
+	if !slices.ContainsFunc(h.world.Hosts, func(o *Host) bool { return o.evicted(key) }) {
+		return false
+	}
+	var own store.Print // of a ghost too
+	if prints, _ := h.Store.List(nil, hash, 64, 1, h.now()); len(prints) > 0 {
+		own = prints[0]
+	}
+	return !slices.ContainsFunc(h.world.Hosts, func(o *Host) bool {
+		r, _, ok := o.Store.Lookup(nil, key, hash, o.now())
+		return ok && h.world.near(h, o) && (r.Version().Compare(own.V) > 0 || r.Expiry().Compare(own.E) > 0)
+	})
+}
 
 // members says what is wrong with whom this host knows.
 func (h *Host) members() []string {

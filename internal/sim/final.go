@@ -127,7 +127,7 @@ func (b *ledger) checkWinner() []Wrong {
 			if (k.gone || k.at != 0 && k.at <= h.now()) && (has[i] == nil || has[i].Gone || has[i].Bare) {
 				continue // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
 			}
-			if lost := b.lacks(h, i, k, has[i]); lost != "" {
+			if lost := b.lacks(h, i, k, has[i]); lost != "" && !h.behind([]byte(b.keys[i])) {
 				wrong = append(wrong, Wrong{Check: "winner", Key: b.keys[i], Text: b.keys[i] + ": " + h.name + " " + lost})
 			}
 		}
