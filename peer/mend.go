@@ -41,15 +41,16 @@ func (l *Link) compare(now int64, body []byte) error {
 		return ErrFlow
 	}
 	var ok bool
-	if r.prints, ok = n.store.List(r.prints[:0], m.Prefix, uint(m.Bits), 2*codec.MaxListingEntries, n.clock.Cluster(now)); !ok {
+	cluster := n.clock.Cluster(now)
+	if r.prints, ok = n.store.List(r.prints[:0], m.Prefix, uint(m.Bits), 2*codec.MaxListingEntries, cluster); !ok {
 		l.bisect(m.Epoch, m.Prefix, m.Bits)
 		return nil
 	}
-	newer, wanted := differences(r.prints, r.theirs, m.Epoch, l.partial(m.Prefix, m.Bits), m.Partial)
+	newer, wanted := differences(r.prints, r.theirs, m.Epoch, cluster, l.partial(m.Prefix, m.Bits), m.Partial)
 	if len(newer) > 0 {
 		l.queue(work{hashes: newer})
 	}
-	l.compareGhosts(&m)
+	l.compareGhosts(&m, cluster)
 	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
 	for _, hash := range wanted {
 		want.Hashes = codec.Linked(want.Hashes).Append(hash)
@@ -60,9 +61,9 @@ func (l *Link) compare(now int64, body []byte) error {
 
 // compareGhosts looks for ghosts that only one side has: a ghost cannot be sent, so the other cannot tell what is absent
 // there, and its leaves are partial (R16). Who has them lists the part in answer, once a comparison, for the other to see it.
-func (l *Link) compareGhosts(m *codec.Listing) {
+func (l *Link) compareGhosts(m *codec.Listing, now uint64) {
 	n, s := l.node, &l.out
-	if haunts(s.repair.theirs, s.repair.prints, m.Epoch) {
+	if haunts(s.repair.theirs, s.repair.prints, m.Epoch, now) {
 		s.lacked = true
 		count := n.store.LeafCount()
 		first := int(m.Prefix << 8 >> 8 * uint64(count) >> 56)
@@ -70,7 +71,7 @@ func (l *Link) compareGhosts(m *codec.Listing) {
 			n.store.SetPartial(int(m.Prefix>>56), i, true)
 		}
 	}
-	if m.Partial || !haunts(s.repair.prints, s.repair.theirs, m.Epoch) {
+	if m.Partial || !haunts(s.repair.prints, s.repair.theirs, m.Epoch, now) {
 		return
 	}
 	if _, done := s.listed[m.Prefix]; !done && len(s.listed) < allLeaves {
@@ -82,13 +83,13 @@ func (l *Link) compareGhosts(m *codec.Listing) {
 	}
 }
 
-// haunts reports whether a has ghosts, as of an epoch, of whose keys b has nothing. Both are by hash.
-func haunts(a, b []store.Print, epoch uint64) bool {
+// haunts reports whether a has ghosts, as of an epoch, of whose keys b has nothing, or no value. Both are by hash.
+func haunts(a, b []store.Print, epoch, now uint64) bool {
 	for i := range a {
 		for len(b) > 0 && b[0].Hash < a[i].Hash {
 			b = b[1:]
 		}
-		if p := &a[i]; p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash) {
+		if p := &a[i]; p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash || lacks(&b[0], p, now)) {
 			return true
 		}
 	}
@@ -126,7 +127,7 @@ func (l *Link) partial(prefix uint64, bits uint8) bool {
 // second has something newer. What either side has only since the epoch may be on its way. A list that leaves out an entry
 // says nothing of it but that it may be lacking there; where ghosts were forgotten on that side (partial) not even that, or
 // what was evicted would come back again and again.
-func differences(ours, theirs []store.Print, epoch uint64, partial, theirPartial bool) (newer, wanted []uint64) {
+func differences(ours, theirs []store.Print, epoch, now uint64, partial, theirPartial bool) (newer, wanted []uint64) {
 	for len(ours) > 0 || len(theirs) > 0 {
 		switch {
 		case len(theirs) == 0 || len(ours) > 0 && ours[0].Hash < theirs[0].Hash:
@@ -142,10 +143,10 @@ func differences(ours, theirs []store.Print, epoch uint64, partial, theirPartial
 		default:
 			a, b := &ours[0], &theirs[0]
 			if !(a.Gone && b.Gone) {
-				if over(a, b) && !a.Ghost && a.Epoch() <= epoch {
+				if (over(a, b) || lacks(b, a, now)) && !a.Ghost && a.Epoch() <= epoch {
 					newer = append(newer, a.Hash)
 				}
-				if over(b, a) && !b.Ghost && b.Epoch() <= epoch {
+				if (over(b, a) || lacks(a, b, now)) && !b.Ghost && b.Epoch() <= epoch {
 					wanted = append(wanted, a.Hash)
 				}
 			}
@@ -160,6 +161,13 @@ func over(a, b *store.Print) bool {
 	v := cmp.Or(a.V.Compare(b.V), cmp.Compare(a.Content, b.Content))
 	e := cmp.Or(a.E.Compare(b.E), cmp.Compare(a.ExpireAt, b.ExpireAt))
 	return v > 0 || e > 0
+}
+
+// lacks reports whether a is what b is, alive by its registers, and its value is gone (R3): not that it has expired just now,
+// by one of two clocks.
+func lacks(a, b *store.Print, now uint64) bool {
+	return a.Gone && !b.Gone && a.V == b.V && a.E == b.E && a.Content == b.Content && a.ExpireAt == b.ExpireAt &&
+		(now < a.ExpireAt || now > a.ExpireAt+StepFrom)
 }
 
 // wanted answers a Want.

@@ -12,6 +12,8 @@ func TestR19_WhatEachSideLacksIsToldByRegisterAndAge(t *testing.T) {
 	v := func(epoch uint64) store.Version { return store.Version{Stamp: epoch << 26, Node: 1} }
 	at := func(epoch uint64) store.Print { return store.Print{Hash: 5, V: v(epoch), E: v(epoch)} }
 	with := func(p store.Print, change func(*store.Print)) store.Print { change(&p); return p }
+	const now = 50_000
+	expires := func(p store.Print) store.Print { return with(p, func(p *store.Print) { p.ExpireAt = now - 10 }) }
 	none := store.Print{}
 	for _, c := range []struct {
 		name          string
@@ -31,6 +33,9 @@ func TestR19_WhatEachSideLacksIsToldByRegisterAndAge(t *testing.T) {
 		{name: "a tombstone here", ours: with(at(4), func(p *store.Print) { p.Gone = true }), theirs: at(3), newer: true},
 		{name: "a tombstone here alone", ours: with(at(4), func(p *store.Print) { p.Gone = true })},
 		{name: "two tombstones", ours: with(at(4), func(p *store.Print) { p.Gone = true }), theirs: with(at(3), func(p *store.Print) { p.Gone = true })},
+		{name: "alive here, its value gone there", ours: at(3), theirs: with(at(3), func(p *store.Print) { p.Gone = true }), newer: true},
+		{name: "alive there, its value gone here", ours: with(at(3), func(p *store.Print) { p.Gone = true }), theirs: at(3), wanted: true},
+		{name: "expired by one of two clocks", ours: expires(at(3)), theirs: expires(with(at(3), func(p *store.Print) { p.Gone = true }))},
 		{name: "a newer ghost has nothing to give", ours: with(at(4), func(p *store.Print) { p.Ghost = true }), theirs: at(3)},
 		{name: "an older ghost takes", ours: with(at(3), func(p *store.Print) { p.Ghost = true }), theirs: at(4), wanted: true},
 		{name: "evicted there", ours: at(3), yours: true},
@@ -44,7 +49,7 @@ func TestR19_WhatEachSideLacksIsToldByRegisterAndAge(t *testing.T) {
 		if c.theirs != none {
 			theirs = append(theirs, c.theirs)
 		}
-		newer, wanted := differences(ours, theirs, 9, c.mine, c.yours)
+		newer, wanted := differences(ours, theirs, 9, now, c.mine, c.yours)
 		if len(newer) > 0 != c.newer || len(wanted) > 0 != c.wanted {
 			t.Errorf("%s: newer %v, wanted %v", c.name, newer, wanted)
 		}

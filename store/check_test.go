@@ -83,6 +83,9 @@ func rootOf(s *Store, epoch, now uint64) uint64 {
 	end := (epoch + 1) << epochBits
 	for _, r := range records(s, now) {
 		e := entryOf(s, r)
+		if f, ok := registersOf(s, string(r.Key)); ok && f.v == e.v && f.flags&bare != 0 {
+			continue
+		}
 		if at := e.expiry(); e.flags&Deleted == 0 && (at == 0 || at >= end) {
 			sum += e.fingerprint()
 		}

@@ -152,7 +152,7 @@ func (sh *shard) expire(e *entry, now uint64) {
 // settle applies the expiry of an entry if now has reached it. Every write does it first, so that what it replaces has
 // left the digest in the right epoch.
 func (sh *shard) settle(e *entry, now uint64) {
-	if at := e.expiry(); at != 0 && at <= now && e.flags&(Deleted|dead) == 0 {
+	if at := e.expiry(); at != 0 && at <= now && e.flags&gone == 0 {
 		sh.expire(e, now)
 	}
 }

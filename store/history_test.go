@@ -93,10 +93,14 @@ func registersOf(s *Store, key string) (e entry, ok bool) {
 	if !sh.find(&found, k, h) {
 		return e, false
 	}
-	return entry{
+	e = entry{
 		hash: h, v: found.v, base: found.base, e: found.e, expireAt: found.expireAt, content: found.content,
 		flags: found.flags & (Deleted | Keeps),
-	}, true
+	}
+	if found.lacks() {
+		e.flags |= bare
+	}
+	return e, true
 }
 
 // look takes in what became of a key. What went without a trace went at now, or with a flush at its epoch.
@@ -126,7 +130,7 @@ func (h *history) look(key string, epoch uint64) {
 		return
 	}
 	print := uint64(0)
-	if e.flags&Deleted == 0 {
+	if e.flags&(Deleted|bare) == 0 { // what lacks its value counts for nothing (R3)
 		print = e.fingerprint()
 	}
 	last.state = e

@@ -141,7 +141,7 @@ func (sh *shard) mergeJoin(e *entry, r *Record, noV, noE bool, now uint64) Outco
 		o = Applied
 	}
 	sh.apply(e, &rec, takeV, takeE, now)
-	if e.flags&gone == bare {
+	if e.lacks() {
 		o = NeedRecord
 	}
 	sh.trim(e.at, now)
@@ -256,7 +256,7 @@ func replaces(c int) Outcome {
 }
 
 // begin returns the origin of what a node that finds the entry as it is, not readable, begins to contribute to.
-func (sh *shard) begin(e *entry) origin {
+func (sh *shard) begin(e *entry, now uint64) origin {
 	o := origin{reset: sh.flush}
 	if e.at == 0 {
 		return o
@@ -264,7 +264,7 @@ func (sh *shard) begin(e *entry) origin {
 	reset := e.reset()
 	after := max(reset.Stamp, e.e.Stamp) + 1
 	switch {
-	case e.flags&dead != 0:
+	case e.flags&dead != 0, e.lacks() && e.expiry() != 0 && e.expiry() <= now:
 		// The expiry is the deletion: nodes that begin after it begin at the same R.
 		reset = Version{max(e.expireAt<<stampBits, after), 0}
 	case e.bytesless():
@@ -295,7 +295,7 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 		sh.mu.Unlock()
 		return dst, r, ErrUnsure
 	}
-	value, err := sh.source(&e, kind, existed, scratch)
+	value, err := sh.source(&e, kind, existed, scratch, now)
 	if err == nil {
 		v := s.version(sh, now)
 		own := e.kind&marked != 0 && existed
@@ -321,11 +321,11 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 }
 
 // source returns the value that a contribution is to change.
-func (sh *shard) source(e *entry, kind uint8, existed bool, scratch *scratch) ([]byte, error) {
+func (sh *shard) source(e *entry, kind uint8, existed bool, scratch *scratch, now uint64) ([]byte, error) {
 	if existed && e.kind&^marked == kind {
 		return sh.value(e, scratch), nil
 	}
-	o, text := sh.begin(e), []byte(nil)
+	o, text := sh.begin(e, now), []byte(nil)
 	sh.clock.raise(o.reset.Stamp) // where time went back, an expiry that was applied is ahead of it
 	if existed {
 		o, text = e.origin(nil), sh.value(e, scratch)

@@ -9,7 +9,7 @@ type Print struct {
 	ExpireAt uint64
 	Content  uint32
 	Ghost    bool // evicted: the value is not here
-	Gone     bool // a tombstone or dead: in no fingerprint (R13)
+	Gone     bool // a tombstone, dead or without value: in no fingerprint (R3, R13)
 	Bare     bool // the value is here no more, be it dead or alive again by a later expiry (R3)
 }
 
@@ -44,7 +44,7 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 			at := e.expiry()
 			dst = append(dst, Print{
 				Hash: e.hash, V: e.v, E: e.e, ExpireAt: e.expireAt, Content: e.content, Ghost: e.ghost,
-				Gone: e.flags&(Deleted|dead) != 0 || at != 0 && at <= now, Bare: e.flags&bare != 0,
+				Gone: e.flags&gone != 0 || at != 0 && at <= now, Bare: e.flags&bare != 0,
 			})
 			return true
 		})

@@ -106,7 +106,7 @@ func (sh *shard) merged(e *entry, noV bool, now uint64) Outcome {
 	case noV:
 		sh.flushed++
 		o = Flushed
-	case e.flags&gone == bare:
+	case e.lacks():
 		o = NeedRecord
 	}
 	sh.trim(e.at, now)

@@ -210,11 +210,12 @@ func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
 	}
 	e.flags &^= dead | counted
 	epoch, at := e.epoch(), e.expiry()
-	if e.flags&Deleted == 0 && (at == 0 || EpochOf(at) > epoch) {
+	due := at != 0 && at <= now
+	if e.flags&Deleted == 0 && (at == 0 || EpochOf(at) > epoch) && (due || e.flags&bare == 0) {
 		e.flags |= counted
 	}
 	sh.count(e.hash, epoch, e.counted()-old)
-	if e.flags&Deleted == 0 && at != 0 && at <= now {
+	if e.flags&Deleted == 0 && due {
 		sh.uncount(e, EpochOf(at))
 		e.flags |= dead
 		sh.expired++
@@ -284,11 +285,13 @@ func (sh *shard) log(e *entry) uint8 {
 // logAt returns the log in which a place lies.
 func (sh *shard) logAt(at loc) uint8 { return sh.about(sh.segmentOf(at)).log }
 
-// tombstone tells a deletion, or a dead record without value, for which nothing is left to wait but the horizon. A record
-// that came without its value, and whose expiry is ahead, waits for that.
-func (e *entry) tombstone() bool {
-	return e.flags&Deleted != 0 || e.flags&bare != 0 && (e.flags&dead != 0 || e.expiry() == 0)
-}
+// tombstone tells a deletion, or a record without value, for which nothing is left to wait but the horizon.
+func (e *entry) tombstone() bool { return e.flags&(Deleted|bare) != 0 }
+
+// lacks tells a record that was alive by its registers when they came, and whose value was gone: a higher expiry came too
+// late for it, or from who had it not (R3). It is in no fingerprint, so that repair finds who has the value; its own expiry
+// changes nothing any more.
+func (e *entry) lacks() bool { return e.flags&gone == bare }
 
 // detach takes an entry off its list and out of the sizes, for a change of its registers. attach puts it back where it
 // belongs then.

@@ -176,7 +176,7 @@ func (sh *shard) restampEntry(at loc, st *Step, now uint64) {
 	e.expireAt = st.Expiry(e.expireAt)
 	e.flags &^= counted
 	epoch, expiry := e.epoch(), e.expiry()
-	if e.flags&Deleted == 0 && (expiry == 0 || EpochOf(expiry) > epoch) {
+	if e.flags&Deleted == 0 && !e.lacks() && (expiry == 0 || EpochOf(expiry) > epoch) {
 		e.flags |= counted
 		sh.count(e.hash, epoch, e.counted())
 		if e.flags&dead != 0 {
@@ -188,7 +188,7 @@ func (sh *shard) restampEntry(at loc, st *Step, now uint64) {
 	case e.flags&timed == 0:
 	case e.flags&dead != 0:
 		copy(sh.links(at), links[:])
-	case e.flags&Deleted == 0 && expiry != 0:
+	case e.flags&gone == 0 && expiry != 0:
 		sh.schedule(at, expiry, now)
 	}
 }

@@ -154,7 +154,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		return fmt.Errorf("the index does not know it: %+v", e)
 	case int(sh.log(&e)) != log:
 		return fmt.Errorf("it belongs in log %d: %+v", sh.log(&e), e)
-	case e.flags&counted != 0 && e.flags&(Deleted|dead) != 0:
+	case e.flags&counted != 0 && e.flags&gone != 0:
 		return fmt.Errorf("gone and in the digest: %+v", e)
 	case sh.bits > 0 && &sh.env.shards[e.hash>>(64-sh.bits)] != sh:
 		return fmt.Errorf("it belongs in shard %d: %+v", e.hash>>(64-sh.bits), e)
@@ -175,7 +175,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 		if list != listNone {
 			t.listed++
 		}
-		waits := e.flags&(Deleted|dead) == 0 && e.expiry() != 0
+		waits := e.flags&gone == 0 && e.expiry() != 0
 		if waits && !sh.wheel.finds(list, e.expiry()) {
 			return fmt.Errorf("the wheel at %d misses it on list %d: %+v", sh.wheel.tick, list, e)
 		}

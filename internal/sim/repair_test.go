@@ -250,3 +250,45 @@ func atRest(t *testing.T, memory int64, most uint64) {
 		t.Error("something was sent although all hold the same")
 	}
 }
+
+// TestR3_AValueThatIsGoneOnOneNodeComesFromWhoHasIt: a write that kept the time to live was ended by an expiry that only one
+// node knew of, and its bytes are gone there when a higher expiry comes, from who has not got them. Both hold the same
+// registers then: only because what has no value is in no fingerprint does a repair find it.
+func TestR3_AValueThatIsGoneOnOneNodeComesFromWhoHasIt(t *testing.T) {
+	for _, expires := range []uint64{0, 3_600_000} {
+		w := mesh(t, 5, 2)
+		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+		a, b := w.Hosts[0], w.Hosts[1]
+		w.Run(5 * time.Second)
+		now, key := a.now(), []byte("k")
+		hash := a.Store.Hash(key)
+		r := store.Record{
+			Key: key, Value: []byte("v"), Kind: store.KindString, Flags: store.Keeps, Content: store.Content(store.KindString, false, []byte("v")),
+			Stamp: (now - 500) << 16, Node: 7, BaseStamp: (now - 1000) << 16, BaseNode: 7,
+			ExpireAt: now + 100, ExpireStamp: (now - 900) << 16, ExpireNode: 7,
+		}
+		a.Store.Merge(&r, hash, now)
+		w.Run(8 * time.Second)
+		r.ExpireAt, r.ExpireStamp = expires, (now-100)<<16
+		if expires != 0 {
+			r.ExpireAt += now
+		}
+		only := r
+		only.Flags, only.Value = store.ExpiryOnly, nil
+		if o := a.Store.Merge(&only, hash, a.now()); o != store.NeedRecord {
+			t.Fatalf("the expiry of a version whose bytes are gone: %s", o)
+		}
+		if o := b.Store.Merge(&r, hash, b.now()); o != store.Applied {
+			t.Fatalf("the whole record: %s", o)
+		}
+		within(t, w, 10*time.Second, "the value on both", func() bool { return a.has("k", "v") && b.has("k", "v") && w.equal() })
+		if wrong := w.checkEqual(); len(wrong) > 0 {
+			t.Errorf("%v", wrong)
+		}
+		repairs := w.counted().Repairs
+		w.Run(20 * time.Second)
+		if more := w.counted().Repairs - repairs; more != 0 {
+			t.Errorf("%d repairs after both held the same", more)
+		}
+	}
+}
