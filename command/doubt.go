@@ -27,28 +27,12 @@ func (t *Turn) doubt(c *Client, key []byte) admission {
 	return refused
 }
 
-// putOff is the reply and the verdict for a RESP command that a doubt did not admit.
-func (a admission) putOff(out []byte) ([]byte, Verdict) {
-	if a == held {
-		return out, Wait
-	}
-	return codec.AppendError(out, errTryAgain), Done
-}
-
-// putOffFrame is the same for a binary client message.
-func (a admission) putOffFrame(out []byte, h codec.Header) ([]byte, Verdict) {
-	if a == held {
-		return out, Wait
-	}
-	return respond(out, h, codec.StatusTryAgain, sentenceTryAgain), Done
-}
-
 // absent replies with a number, or waits for certainty: a write found no key that it could change. It is asked for after
 // the fact, for who finds its key does not need to know.
 func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
 	if !t.Store.Certain(key, t.Store.Hash(key), t.Now) {
 		if a := t.doubt(c, key); a != admitted {
-			return a.putOff(out)
+			return a.turnAway(out, errTryAgain)
 		}
 	}
 	return codec.AppendInt(out, n), Done

@@ -87,7 +87,7 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 		g = gateReady
 	}
 	if a := t.admit(c, g); a != admitted {
-		return a.turnAwayFrame(out, h)
+		return a.turnAwayFrame(out, h, codec.StatusLoading, sentenceLoading)
 	}
 	if m.TTL > 0 {
 		o.ExpireAt = t.Now + m.TTL
@@ -95,7 +95,7 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 	_, res, a := t.set(c, nil, m.Key, m.Value, o)
 	switch {
 	case a != admitted:
-		return a.putOffFrame(out, h)
+		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
 	case res.Err != nil:
 		return respond(out, h, codec.StatusError, res.Err.Error()), Done
 	case !res.Written:
@@ -106,7 +106,7 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 
 func (t *Turn) deleteFrame(c *Client, h codec.Header, key, out []byte) ([]byte, Verdict) {
 	if a := t.admit(c, gateBlind); a != admitted {
-		return a.turnAwayFrame(out, h)
+		return a.turnAwayFrame(out, h, codec.StatusLoading, sentenceLoading)
 	}
 	r, existed, written := t.Store.Delete(key, t.Store.Hash(key), t.Now, !t.ready())
 	if written {
@@ -118,12 +118,12 @@ func (t *Turn) deleteFrame(c *Client, h codec.Header, key, out []byte) ([]byte, 
 	return respond(out, h, codec.StatusOK, ""), Done
 }
 
-// turnAwayFrame is the response and the verdict for a message that was not admitted.
-func (a admission) turnAwayFrame(out []byte, h codec.Header) ([]byte, Verdict) {
+// turnAwayFrame is the response and the verdict for a message that was not admitted; status and sentence say why, when it was refused.
+func (a admission) turnAwayFrame(out []byte, h codec.Header, s codec.Status, sentence string) ([]byte, Verdict) {
 	if a == held {
 		return out, Wait
 	}
-	return respond(out, h, codec.StatusLoading, sentenceLoading), Done
+	return respond(out, h, s, sentence), Done
 }
 
 func (t *Turn) reportFrame(h codec.Header, topic codec.Topic, out []byte) []byte {

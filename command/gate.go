@@ -22,7 +22,7 @@ type admission uint8
 const (
 	admitted admission = iota
 	held               // run the command again later
-	refused            // LOADING
+	refused            // LOADING, or TRYAGAIN
 )
 
 // admit decides about a command that passes gate g.
@@ -39,12 +39,12 @@ func (t *Turn) admit(c *Client, g gate) admission {
 	return admitted
 }
 
-// turnAway is the reply and the verdict for a RESP command that was not admitted.
-func (a admission) turnAway(out []byte) ([]byte, Verdict) {
+// turnAway is the reply and the verdict for a RESP command that was not admitted; text says why, when it was refused.
+func (a admission) turnAway(out []byte, text string) ([]byte, Verdict) {
 	if a == held {
 		return out, Wait
 	}
-	return codec.AppendError(out, errLoading), Done
+	return codec.AppendError(out, text), Done
 }
 
 // mayWait sets the deadline of a command that begins to wait and reports whether the one

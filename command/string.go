@@ -120,7 +120,7 @@ func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		g = gateReady
 	}
 	if a := t.admit(c, g); a != admitted {
-		return a.turnAway(out)
+		return a.turnAway(out, errLoading)
 	}
 	if o.unit != 0 {
 		at, problem := t.expiry(o.when, o.unit)
@@ -143,7 +143,7 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 	out, res, a := t.set(c, out, key, value, o)
 	switch {
 	case a != admitted:
-		return a.putOff(out[:start])
+		return a.turnAway(out[:start], errTryAgain)
 	case res.Err != nil:
 		return codec.AppendError(out[:start], "ERR "+res.Err.Error()), Done
 	case o.Get && res.Existed:
@@ -181,7 +181,7 @@ func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	_, res, a := t.set(c, nil, args[1], args[2], store.SetOptions{NX: true})
 	switch {
 	case a != admitted:
-		return a.putOff(out)
+		return a.turnAway(out, errTryAgain)
 	case res.Err != nil:
 		return codec.AppendError(out, "ERR "+res.Err.Error()), Done
 	case !res.Written:
@@ -218,7 +218,7 @@ func getdel(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	t.buf, r, existed, written, err = t.Store.Take(t.buf[:0], key, hash, t.Now, false)
 	if err != nil {
 		if a := t.doubt(c, key); a != admitted {
-			return a.putOff(out)
+			return a.turnAway(out, errTryAgain)
 		}
 		t.buf, r, existed, written, _ = t.Store.Take(t.buf[:0], key, hash, t.Now, true)
 	}
@@ -281,7 +281,7 @@ func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte
 	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, false)
 	if err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {
-			return a.putOff(out)
+			return a.turnAway(out, errTryAgain)
 		}
 		t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, true)
 	}

@@ -120,7 +120,7 @@ func (t *Turn) run(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return codec.AppendError(out, errKeyLength), Done
 	}
 	if a := t.admit(c, cmd.gate); a != admitted {
-		return a.turnAway(out)
+		return a.turnAway(out, errLoading)
 	}
 	return cmd.run(t, c, args, out)
 }
