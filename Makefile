@@ -62,6 +62,9 @@ lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, st
 sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(PLANS) -v
 
+linear: ## commands of one node under concurrent clients, each history checked, for 2 minutes
+	$(GO) test -count=1 -timeout 10m ./loop -run CommandsOfOneNode -linear-time=1m -v
+
 join: ## how fast a node copies a million keys, beside a plain copy of the same bytes (root; wants a quiet machine)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
 
@@ -97,4 +100,4 @@ compare-growth: ## the longest Set on the way to ten million entries (6 min)
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean

@@ -166,23 +166,40 @@ func respCommand(args ...string) []byte {
 // reply reads one reply: the line, and for a bulk its bytes.
 func (c *rawClient) reply() string {
 	c.t.Helper()
+	r, err := c.answer()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r
+}
+
+// answer is reply for a goroutine that may not end the test.
+func (c *rawClient) answer() (string, error) {
 	line, err := c.r.ReadString('\n')
 	if err != nil {
-		c.t.Fatalf("reply: %v", err)
+		return "", fmt.Errorf("reply: %w", err)
 	}
 	line = strings.TrimSuffix(line, "\r\n")
 	if line[0] != '$' || line == "$-1" {
-		return line
+		return line, nil
 	}
 	n, err := strconv.Atoi(line[1:])
 	if err != nil {
-		c.t.Fatalf("reply %q: %v", line, err)
+		return "", fmt.Errorf("reply %q: %w", line, err)
 	}
 	b := make([]byte, n+2)
 	if _, err := io.ReadFull(c.r, b); err != nil {
-		c.t.Fatalf("reply of %d bytes: %v", n, err)
+		return "", fmt.Errorf("reply of %d bytes: %w", n, err)
 	}
-	return string(b[:n])
+	return string(b[:n]), nil
+}
+
+// answerTo sends a command and reads its reply.
+func (c *rawClient) answerTo(args ...string) (string, error) {
+	if _, err := c.Write(respCommand(args...)); err != nil {
+		return "", err
+	}
+	return c.answer()
 }
 
 func (c *rawClient) do(args ...string) string {

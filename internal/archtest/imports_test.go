@@ -23,6 +23,7 @@ var only = map[string][]string{
 	"github.com/mdlayher/packet": {"ifaces"},
 	"github.com/alecthomas/kong": {"cmd/covey"},
 	"github.com/redis/go-redis":  {"internal/lab"},
+	"github.com/anishathalye":    {}, // tests alone
 	"github.com/HdrHistogram":    {"cmd/covey"},
 	"golang.org/x/term":          {"cmd/covey"},
 }
