@@ -100,8 +100,9 @@ func (c *conn) pileUp() gnet.Action {
 
 // bounded closes a client that has piled up too much, by itself or with all the others together.
 func (c *conn) bounded() gnet.Action {
-	crowd := len(c.in) > keepBuffer && c.l.n.piled.Load() > max(minWaitingTotal, c.l.n.cfg.MaxMemory/waitingShare)
-	if crowd || len(c.in) > maxWaitingInput+max(c.need, codec.MaxFrame) {
+	live := len(c.in) - c.from
+	crowd := live > keepBuffer && c.l.n.piled.Load() > max(minWaitingTotal, c.l.n.cfg.MaxMemory/waitingShare)
+	if crowd || live > maxWaitingInput+max(c.need, codec.MaxFrame) {
 		c.l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}

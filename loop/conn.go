@@ -39,9 +39,10 @@ type conn struct {
 	parser codec.Parser
 	link   *peer.Link // not nil: a peer's connection
 
-	// in holds bytes that are no whole command yet, and nothing otherwise: whole commands are
-	// parsed in gnet's buffer. need is how long in must be before parsing is worth a try.
+	// in holds, from a byte on, what is no whole command yet, and nothing otherwise: whole commands are
+	// parsed in gnet's buffer. need is how much there must be before parsing is worth a try.
 	in   []byte
+	from int
 	need int
 	rest bool // in holds whole frames of a peer: the loop has had its slice of them
 
@@ -68,18 +69,18 @@ func (c *conn) source() ([]byte, error) {
 		c.in = c.in[:len(c.in)+m]
 	}
 	c.weigh()
-	return c.in, nil
+	return c.in[c.from:], nil
 }
 
 // grow makes room for n more bytes. A small buffer at most doubles with what really came, whatever length the sender
 // claims, and does not outgrow a claim by more than one step. A large one is a slab as long as the claim: what did not
 // come has no memory, and what came is never moved.
 func (c *conn) grow(n int) {
-	want := len(c.in) + n
-	if want <= cap(c.in) {
+	if len(c.in)+n <= cap(c.in) {
 		return
 	}
-	size := max(want, 2*cap(c.in), minGrow)
+	want := len(c.in) - c.from + n
+	size := max(want, 2*(cap(c.in)-c.from), minGrow)
 	var in []byte
 	switch {
 	case size > keepBuffer:
@@ -89,15 +90,15 @@ func (c *conn) grow(n int) {
 	default:
 		in = make([]byte, 0, size)
 	}
-	in = append(in, c.in...)
+	in = append(in, c.in[c.from:]...)
 	freeSlab(c.in)
-	c.in = in
+	c.in, c.from = in, 0
 }
 
 // release gives the assembly buffer back.
 func (c *conn) release() {
 	freeSlab(c.in)
-	c.in = nil
+	c.in, c.from = nil, 0
 	c.weigh()
 }
 
@@ -126,18 +127,19 @@ func (c *conn) keep(buf []byte, used int) {
 			c.in = append(c.in[:0], rest...)
 		}
 		_, _ = c.g.Discard(-1)
-	case used == 0:
-		// Moving a large value onto itself at every read would cost its square.
+	case used == 0 && c.from == 0:
 	case cap(c.in) > keepBuffer && len(rest) <= keepBuffer:
 		slab := c.in
-		c.in = nil
+		c.in, c.from = nil, 0
 		if len(rest) > 0 {
 			c.grow(len(rest))
 			c.in = append(c.in, rest...)
 		}
 		freeSlab(slab)
+	case c.from+used < len(rest):
+		c.from += used // to move what is much for the little that was taken would cost its square
 	default:
-		c.in = c.in[:copy(c.in, rest)]
+		c.in, c.from = c.in[:copy(c.in, rest)], 0
 	}
 	c.weigh()
 }

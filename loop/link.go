@@ -84,7 +84,7 @@ func (l *eventLoop) frames(c *conn, buf []byte, now, slice int64) (used int, err
 // last hands over what waits when the connection is gone.
 func (l *eventLoop) last(c *conn, now int64) {
 	if c.rest {
-		_, _ = l.frames(c, c.in, now, int64(time.Second))
+		_, _ = l.frames(c, c.in[c.from:], now, int64(time.Second))
 	}
 }
 
