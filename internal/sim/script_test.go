@@ -198,6 +198,9 @@ func (s *script) add(args []string) {
 		s.fail(args)
 	}
 	h.weak, h.frail = s.off.peer, s.off.store
+	if s.off.sameStream {
+		h.stream = uint64(h.index + 1)
+	}
 	for _, a := range args[1:] {
 		switch k, v, _ := strings.Cut(a, "="); k {
 		case "skew":

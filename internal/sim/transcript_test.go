@@ -49,12 +49,13 @@ func TestEachRuleHasAScenario(t *testing.T) {
 
 // protection is what the nodes of a scenario can miss.
 type protection struct {
-	peer  peer.Weakness
-	store store.Weakness
+	peer       peer.Weakness
+	store      store.Weakness
+	sameStream bool // all starts of a host write one stream
 }
 
 func (p protection) and(o protection) protection {
-	return protection{p.peer | o.peer, p.store | o.store}
+	return protection{p.peer | o.peer, p.store | o.store, p.sameStream || o.sameStream}
 }
 
 var protections = map[string]protection{
@@ -75,6 +76,7 @@ var protections = map[string]protection{
 	"debt":           {peer: peer.WithoutDebt},
 	"bye":            {peer: peer.WithoutBye},
 	"vouching":       {peer: peer.WithoutVouching},
+	"own streams":    {sameStream: true},
 }
 
 // passage is a command of a scenario, or what stands between two.

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -176,7 +177,8 @@ func (b *ledger) started(h *Host) {
 // checkReady: a node that says it is ready holds what every ready peer that it is linked with held when it started (R21).
 // A node that loads asks each ready peer for a part: where these did not hold the same, as right after a split, that is not
 // all yet, and not judged. What the peer itself holds as deleted or expired by now is not asked for: what is pulled from another,
-// and compared with this one, tells of nothing that is dead (R13, R18); what is older and alive is.
+// and compared with this one, tells of nothing that is dead (R13, R18); what is older and alive is, but where it came from one
+// that was not ready yet when the node started, and had missed the deletion in a split of its own.
 func (b *ledger) checkReady(h *Host) {
 	if h.wasReady || h.Node == nil || h.Node.State() != codec.StateReady {
 		return
@@ -187,6 +189,7 @@ func (b *ledger) checkReady(h *Host) {
 			b.look(r.host)
 		}
 	}
+	fresh := b.fresh(h)
 	b.look(h)
 	prints := map[uint64]*store.Print{}
 	for i := range b.buf {
@@ -205,6 +208,9 @@ func (b *ledger) checkReady(h *Host) {
 		for i, k := range r.held {
 			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone || p.Bare) {
 				continue // a deletion that not all have to know of
+			} else if (k.gone || r.host.known[i].gone) && slices.ContainsFunc(fresh, func(o *Host) bool { return o.known[i].v == p.V }) {
+				b.seen.Unlike++
+				continue
 			}
 			if lost := b.lacks(h, i, k, prints[b.hashes[i]]); lost != "" {
 				b.complain("ready", i, "%s says ready, but %s; that was on %s", h.name, lost, r.host.name)
@@ -212,6 +218,18 @@ func (b *ledger) checkReady(h *Host) {
 		}
 	}
 	h.before = nil
+}
+
+// fresh looks at the ready peers of h that became ready since it started: they are its donors too.
+func (b *ledger) fresh(h *Host) (all []*Host) {
+	for _, o := range b.world.running() {
+		was := slices.ContainsFunc(h.before, func(r readier) bool { return r.host == o && r.life == o.life })
+		if o != h && !was && o.Node.State() == codec.StateReady && h.linkedWith(o) {
+			b.look(o)
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // alike reports whether all held the same of what was alive.

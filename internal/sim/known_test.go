@@ -1,0 +1,21 @@
+package sim
+
+import (
+	"sync"
+	"testing"
+)
+
+// TestSeedsThatWereRedAreGreen plays the plans of which each has shown a fault, of the code or of a check: docs/REPLICATION.md says which.
+func TestSeedsThatWereRedAreGreen(t *testing.T) {
+	var all sync.WaitGroup
+	for _, seed := range []uint64{
+		1105, 1480, 2668, 2804, 2903, 3370, 3390, 4194, 4366, 4423, 4704, 4841, 5782, 6543, 6585, 7100, 7441, 7537, 9459, 21901,
+	} {
+		all.Go(func() {
+			if _, wrong := NewPlan(seed).Run(Weak{}, nil); len(wrong) > 0 {
+				t.Errorf("seed %d: %.300q", seed, wrong)
+			}
+		})
+	}
+	all.Wait()
+}
