@@ -7,6 +7,7 @@ SEEDS = 2000
 PLANS = 10000
 BENCHTIME = 1s
 SOAK = 10m
+WIRE =
 SEED = 0
 TODAY = $(shell date +%F)
 
@@ -82,6 +83,12 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
 
+compare: build ## a node beside redis-server and memcached on the wire, every table (25 min, wants a quiet machine); WIRE="-only lean" for less
+	cd bench/rivals && $(GO) run ./cmd/wire -o ../results/$(TODAY)-wire.md $(WIRE)
+
+compare-quick: build ## the same, three short runs of each (8 min)
+	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
+
 compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/compare -o ../results/$(TODAY)-store.md
 
@@ -100,4 +107,4 @@ compare-growth: ## the longest Set on the way to ten million entries (6 min)
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-store compare-hitratio compare-memory compare-churn compare-growth clean

@@ -4,6 +4,7 @@ package apart
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,12 +14,15 @@ import (
 const variable = "COVEY_RIVALS_APART"
 
 // Run has Child do a task in another process and reads its figures into what figures points to.
-func Run(task string, figures any) error {
+func Run(task string, figures any) error { return RunContext(context.Background(), task, figures) }
+
+// RunContext is Run; the process is ended when ctx is.
+func RunContext(ctx context.Context, task string, figures any) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	child := exec.Command(self)
+	child := exec.CommandContext(ctx, self)
 	child.Env = append(os.Environ(), variable+"="+task)
 	var complaints bytes.Buffer
 	child.Stderr = &complaints

@@ -51,9 +51,9 @@ func Begin(path, title string, modules []string) *Report {
 	r.busy = readBusy()
 	r.Text("# %s\n", title)
 	r.Text("- date: %s", r.start.Format("2006-01-02 15:04 MST"))
-	r.Text("- commit: %s", commit())
+	r.Text("- commit: %s", Commit())
 	r.Text("- command: `%s`", command())
-	r.Text("- machine: %s", machine())
+	r.Text("- machine: %s", Machine())
 	r.Text("- versions: %s", versions(modules))
 	r.Text("- load before: %s", loadText(load, err))
 	r.Text("")
@@ -135,8 +135,8 @@ func loadText(load float64, err error) string {
 	return fmt.Sprintf("%.2f (quiet)", load)
 }
 
-// commit is that of the tree whose store is built in, and whether the store or what measures it differs from it.
-func commit() string {
+// Commit is that of the tree that is measured, and whether its programs differ from it.
+func Commit() string {
 	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "covey").Output()
 	if err != nil {
 		return "unknown"
@@ -149,7 +149,7 @@ func commit() string {
 	if err != nil {
 		return "unknown"
 	}
-	if changed, err := git("status", "--porcelain", "--", "store", "bench/rivals"); err != nil || changed != "" {
+	if changed, err := git("status", "--porcelain", "--", "*.go", "*.s", "*go.mod"); err != nil || changed != "" {
 		head += ", with changes that are not committed"
 	}
 	return head
@@ -162,7 +162,8 @@ func command() string {
 	return strings.Join(append([]string{"go run ./cmd/" + name}, os.Args[1:]...), " ")
 }
 
-func machine() string {
+// Machine is the processor, the memory, the kernel and what else times depend on.
+func Machine() string {
 	return fmt.Sprintf("%s, %d processors, %s, %s/%s, %s, huge pages %s, GOMAXPROCS %d", processor(), runtime.NumCPU(), memory(),
 		runtime.GOOS, runtime.GOARCH, kernel(), hugePages(), runtime.GOMAXPROCS(0))
 }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"covey/bench/rivals/internal/load"
+)
+
+const replicationPatience = 20 * time.Second // for a key to come to the others
+
+// mesh is three servers that hold the same; the first is written to.
+type mesh struct {
+	target
+	members []*server
+}
+
+func (m *mesh) pids() []int {
+	var out []int
+	for _, s := range m.members {
+		out = append(out, s.pid())
+	}
+	return out
+}
+
+// processor is the processor time of all members so far.
+func (m *mesh) processor() (sum time.Duration, err error) {
+	for _, s := range m.members {
+		used, err := load.Processor(s.pid())
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// startMesh starts three of a server, linked.
+func (b *bench) startMesh(name string) (*mesh, error) {
+	m := &mesh{}
+	var more []string
+	if name == "covey" || name == "before" {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		more = []string{"--discovery-port", fmt.Sprint(port), "--cluster", fmt.Sprint(name, "-", port)}
+	}
+	for range 3 {
+		s, err := b.start(name, more...)
+		if err != nil {
+			return nil, err
+		}
+		m.members = append(m.members, s)
+		if len(m.members) == 1 && len(more) == 0 {
+			_, port, _ := strings.Cut(s.addr, ":")
+			more = []string{"--replicaof", "127.0.0.1 " + port, "--repl-diskless-sync-delay", "0"}
+		}
+	}
+	m.target = target{name, m.members[0].wire, m.members[0]}
+	return m, m.settle(b.ctx, "linked")
+}
+
+// settle sets a key on the first and returns when all others have it.
+func (m *mesh) settle(ctx context.Context, value string) error {
+	if reply, err := m.ask(fmt.Sprintf("SET settled %s\r\n", value)); err != nil || reply != "+OK\r\n" {
+		return fmt.Errorf("setting a key on %s: %q, %w", m.name, reply, err)
+	}
+	want := fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+	deadline := time.Now().Add(replicationPatience)
+	for _, s := range m.members[1:] {
+		for {
+			reply, err := s.ask("GET settled\r\n")
+			if err == nil && reply == want {
+				break
+			}
+			if time.Now().After(deadline) || ctx.Err() != nil {
+				return fmt.Errorf("%s: a key did not come to another within %v", m.name, replicationPatience)
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func (b *bench) meshes() (map[string]*mesh, []target, error) {
+	all, targets := map[string]*mesh{}, []target(nil)
+	for _, name := range b.servers {
+		if name == "memcached" {
+			continue
+		}
+		m, err := b.startMesh(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		all[name], targets = m, append(targets, m.target)
+	}
+	return all, targets, nil
+}
+
+func (b *bench) replicatedTable() error {
+	meshes, targets, err := b.meshes()
+	if err != nil {
+		return err
+	}
+	b.r.Text("CPU and RSS are those of all three together; the processor time ends when the last write is visible on both others.\n")
+	cases := kinds([]int{64}, []int{1, 16}, []int{100})
+	for _, c := range cases {
+		err := b.inTurn("replicated", c.String(), targets, func(t target) (row, error) { return b.replicate(meshes[t.name], c) })
+		if err != nil {
+			return err
+		}
+	}
+	b.print("replicated", namesOf(targets), []figure{byThroughput, byCPU, byP999}, byPipeline(cases, map[int]goal{
+		1: {cpu: 1}, 16: {throughput: 1.5, cpu: 0.6}}))
+	return nil
+}
+
+// replicate writes to the first of a mesh. Nothing is left out before the window, for the processor time is of all of it.
+func (b *bench) replicate(m *mesh, c kind) (row, error) {
+	if err := b.fill(m.target, c.value); err != nil {
+		return row{}, err
+	}
+	if err := m.settle(b.ctx, "before"); err != nil {
+		return row{}, err
+	}
+	before, err := m.processor()
+	if err != nil {
+		return row{}, err
+	}
+	res, err := load.Run(b.ctx, load.Plan{Groups: []load.Group{c.group(m.target, clients)}, Window: b.warm + b.window, Pids: m.pids(), Seed: b.seed})
+	if err != nil {
+		return row{}, err
+	}
+	if err := m.settle(b.ctx, "after"); err != nil {
+		return row{}, err
+	}
+	after, err := m.processor()
+	if err != nil {
+		return row{}, err
+	}
+	r := newRow(res, 0)
+	r.CPU = perMillion((after - before).Seconds(), r.Requests)
+	return r, nil
+}
+
+func (b *bench) visibleTable() error {
+	meshes, targets, err := b.meshes()
+	if err != nil {
+		return err
+	}
+	b.r.Text("Requests are probes: a set at the first, and from its reply on gets at another until it is there. Under load, 50 other")
+	b.r.Text("connections write to the first with pipelines of 16 meanwhile.\n")
+	const idle, loaded = "idle", "under saturating load"
+	for _, name := range []string{idle, loaded} {
+		err := b.inTurn("visible", name, targets, func(t target) (row, error) {
+			m := meshes[t.name]
+			w := load.Watch{Writer: m.addr, Reader: m.members[1].addr, For: b.window, Every: time.Millisecond}
+			if name == idle {
+				return b.watch(w)
+			}
+			return b.watchLoaded(m, w)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.print("visible", namesOf(targets), []figure{byP50, byP99, byP999}, func(caseName, other string) goal {
+		switch {
+		case other != "redis":
+			return goal{}
+		case caseName == loaded:
+			return goal{p50: 0.5, p99: 0.5}
+		}
+		return goal{p50: 1, p99: 1}
+	})
+	return nil
+}
+
+func (b *bench) watch(w load.Watch) (row, error) {
+	f, err := load.RunWatch(b.ctx, w)
+	if err != nil {
+		return row{}, err
+	}
+	return row{Requests: f.Requests, PerSecond: f.PerSecond, P50: f.P50, P99: f.P99, P999: f.P999}, nil
+}
+
+// watchLoaded watches while others write; both have begun and neither has ended while figures are taken.
+func (b *bench) watchLoaded(m *mesh, w load.Watch) (row, error) {
+	if err := b.fill(m.target, 64); err != nil {
+		return row{}, err
+	}
+	ctx, stop := context.WithCancel(b.ctx)
+	defer stop()
+	plan := load.Plan{Groups: []load.Group{kind{sets: 100, value: 64, pipeline: 16}.group(m.target, clients)},
+		Window: b.warm + b.window + time.Second, Seed: b.seed}
+	writing := make(chan error, 1)
+	go func() {
+		_, err := load.Run(ctx, plan)
+		writing <- err
+	}()
+	select {
+	case err := <-writing:
+		return row{}, fmt.Errorf("the load ended before it was watched: %w", err)
+	case <-time.After(b.warm + 200*time.Millisecond):
+	}
+	r, err := b.watch(w)
+	if err != nil {
+		return row{}, err
+	}
+	if err := <-writing; err != nil {
+		return row{}, err
+	}
+	return r, m.settle(b.ctx, "after")
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"covey/bench/rivals/internal/report"
+)
+
+// row is one measurement, as it stands in the file of lines.
+type row struct {
+	Table     string  `json:"table"`
+	Case      string  `json:"case"`
+	Server    string  `json:"server"`
+	Run       int     `json:"run"`
+	Requests  int64   `json:"requests"`
+	PerSecond float64 `json:"per_second"`
+	P50       float64 `json:"p50_us"`
+	P99       float64 `json:"p99_us"`
+	P999      float64 `json:"p999_us"`
+	CPU       float64 `json:"cpu_s_per_million"`
+	Generator float64 `json:"generator_s_per_million"`
+	RSS       int64   `json:"rss"`
+	Misses    int64   `json:"misses"`
+}
+
+// head is the first line of that file.
+type head struct {
+	Date     string   `json:"date"`
+	Commit   string   `json:"commit"`
+	Machine  string   `json:"machine"`
+	Versions []string `json:"versions"`
+	Runs     int      `json:"runs"`
+}
+
+// rawPath is where the lines go: beside the Markdown.
+func rawPath(out, folder string) string {
+	if out == "" {
+		return filepath.Join(folder, "rows.jsonl")
+	}
+	return strings.TrimSuffix(out, ".md") + ".jsonl"
+}
+
+func (b *bench) writeHead(versions []string) error {
+	return json.NewEncoder(b.raw).Encode(head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(), Machine: report.Machine(),
+		Versions: versions, Runs: b.runs})
+}
+
+func (b *bench) add(r row) error {
+	b.rows = append(b.rows, r)
+	return json.NewEncoder(b.raw).Encode(r)
+}
+
+// perMillion is seconds for n requests, for a million.
+func perMillion(seconds float64, n int64) float64 { return seconds * 1e6 / float64(max(n, 1)) }
+
+// goal is what a case must reach against redis; 0 is no goal.
+type goal struct {
+	throughput float64 // at least
+	cpu        float64 // at most
+	p50        float64 // at most
+	p99, p999  float64 // at most
+}
+
+// figure is one column of rows.
+type figure struct {
+	name  string
+	of    func(*row) float64
+	limit func(goal) (limit float64, least bool)
+}
+
+var (
+	byThroughput = figure{"requests/s", func(r *row) float64 { return r.PerSecond }, func(g goal) (float64, bool) { return g.throughput, true }}
+	byCPU        = figure{"CPU", func(r *row) float64 { return r.CPU }, func(g goal) (float64, bool) { return g.cpu, false }}
+	byP50        = figure{"p50", func(r *row) float64 { return r.P50 }, func(g goal) (float64, bool) { return g.p50, false }}
+	byP99        = figure{"p99", func(r *row) float64 { return r.P99 }, func(g goal) (float64, bool) { return g.p99, false }}
+	byP999       = figure{"p99.9", func(r *row) float64 { return r.P999 }, func(g goal) (float64, bool) { return g.p999, false }}
+)
+
+// of is the rows of a case of a server, by run.
+func (b *bench) of(tableName, caseName, server string) []row {
+	var out []row
+	for _, r := range b.rows {
+		if r.Table == tableName && r.Case == caseName && r.Server == server {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// print writes the tables of a question: ratios of the first server to the others, and medians.
+func (b *bench) print(tableName string, servers []string, figures []figure, goals func(caseName, other string) goal) {
+	var cases []string
+	for _, r := range b.rows {
+		if r.Table == tableName && !slices.Contains(cases, r.Case) {
+			cases = append(cases, r.Case)
+		}
+	}
+	first := servers[0]
+	titles := []string{first + " ->"}
+	for _, f := range figures {
+		titles = append(titles, f.name, "goal")
+	}
+	var ratios, medians [][]string
+	for _, c := range cases {
+		for _, other := range servers[1:] {
+			line := []string{c + ", " + other}
+			for _, f := range figures {
+				text, m := ratio(b.of(tableName, c, first), b.of(tableName, c, other), f.of)
+				limit, least := f.limit(goals(c, other))
+				line = append(line, text, verdict(m, limit, least))
+			}
+			ratios = append(ratios, line)
+		}
+		for _, s := range servers {
+			medians = append(medians, medianLine(c, s, b.of(tableName, c, s)))
+		}
+	}
+	if len(servers) > 1 {
+		b.r.Table(titles, ratios)
+	}
+	b.r.Table([]string{"medians", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU s/M", "generator s/M", "RSS MiB", "misses"}, medians)
+}
+
+// verdict is the goal, and whether it is met.
+func verdict(m, limit float64, least bool) string {
+	switch {
+	case limit == 0:
+		return "-"
+	case least && m >= limit:
+		return fmt.Sprintf(">= %.2f", limit)
+	case least:
+		return fmt.Sprintf(">= %.2f **missed**", limit)
+	case m <= limit:
+		return fmt.Sprintf("<= %.2f", limit)
+	}
+	return fmt.Sprintf("<= %.2f **missed**", limit)
+}
+
+// ratio is that of one figure, run by run: the text, and the median.
+func ratio(a, b []row, of func(*row) float64) (string, float64) {
+	n := min(len(a), len(b))
+	if n == 0 {
+		return "-", 0
+	}
+	out := make([]float64, n)
+	for i := range n {
+		out[i] = of(&a[i]) / max(of(&b[i]), 1e-9)
+	}
+	m := median(out)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", m, slices.Min(out), slices.Max(out)), m
+}
+
+func medianLine(caseName, server string, rows []row) []string {
+	of := func(f func(*row) float64) float64 {
+		values := make([]float64, len(rows))
+		for i := range rows {
+			values[i] = f(&rows[i])
+		}
+		return median(values)
+	}
+	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
+	return []string{caseName + ", " + server, grouped(int64(of(byThroughput.of))), whole(of(byP50.of)), whole(of(byP99.of)), whole(of(byP999.of)),
+		fmt.Sprintf("%.3f", of(byCPU.of)), fmt.Sprintf("%.3f", of(func(r *row) float64 { return r.Generator })),
+		whole(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) })), whole(of(func(r *row) float64 { return float64(r.Misses) }))}
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// grouped writes 1234567 as 1,234,567.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, c := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"covey/bench/rivals/internal/load"
+)
+
+// kind is what is asked of a server.
+type kind struct {
+	sets     int // of 100
+	value    int // bytes
+	pipeline int
+	zipf     float64
+}
+
+func (c kind) verb() string {
+	switch c.sets {
+	case 0:
+		return "GET"
+	case 100:
+		return "SET"
+	}
+	return fmt.Sprintf("%d/%d", 100-c.sets, c.sets)
+}
+
+func (c kind) String() string {
+	return fmt.Sprintf("%s %d, pipeline %d", c.verb(), c.value, c.pipeline)
+}
+
+// kinds are all of the values, pipelines and mixes, so that those of one length of values follow each other.
+func kinds(values, pipelines, sets []int) []kind {
+	var out []kind
+	for _, v := range values {
+		for _, p := range pipelines {
+			for _, s := range sets {
+				out = append(out, kind{sets: s, value: v, pipeline: p})
+			}
+		}
+	}
+	return out
+}
+
+// target is what is measured in turn with others: a server, and how it is spoken to.
+type target struct {
+	name string
+	wire string
+	*server
+}
+
+// targets starts servers, those of the names that were asked for.
+func (b *bench) targets(names ...string) ([]target, error) {
+	var out []target
+	for _, name := range b.servers {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		s, err := b.start(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, target{name, s.wire, s})
+	}
+	return out, nil
+}
+
+var everyone = []string{"covey", "before", "redis", "valkey", "memcached"}
+var speakRESP = everyone[:4]
+
+func namesOf(targets []target) []string {
+	var out []string
+	for _, t := range targets {
+		out = append(out, t.name)
+	}
+	return out
+}
+
+// inTurn measures the targets in a case, as often as there are runs, beginning with another each time.
+func (b *bench) inTurn(tableName, caseName string, targets []target, measure func(target) (row, error)) error {
+	if !b.cases.MatchString(caseName) {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", tableName, caseName)
+	for run := range b.runs {
+		for i := range targets {
+			t := targets[(i+run)%len(targets)]
+			r, err := measure(t)
+			if err == nil {
+				err = b.ctx.Err()
+			}
+			if err != nil {
+				return fmt.Errorf("%s, %s, run %d: %w", caseName, t.name, run+1, err)
+			}
+			r.Table, r.Case, r.Server, r.Run = tableName, caseName, t.name, run+1
+			if err := b.add(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fill sets all keys of a server to values of a length, if they are not.
+func (b *bench) fill(t target, value int) error {
+	if b.filled[t.server] == value {
+		return nil
+	}
+	b.filled[t.server] = value
+	return b.set(t, value, 0, keys)
+}
+
+// set sets keys from a number on.
+func (b *bench) set(t target, value, first, count int) error {
+	_, err := load.Run(b.ctx, load.Plan{Groups: []load.Group{{Name: "fill", Addr: t.addr, Wire: t.wire, Connections: min(count, 8),
+		Pipeline: max(1, min(64, 1<<20/value)), ValueBytes: value, First: first, Keys: count, Sets: 100, Fill: true}}})
+	return err
+}
+
+// group is the plan of closed connections.
+func (c kind) group(t target, connections int) load.Group {
+	return load.Group{Name: t.name, Addr: t.addr, Wire: t.wire, Connections: connections, Pipeline: c.pipeline, Sets: c.sets,
+		ValueBytes: c.value, Keys: keys, Zipf: c.zipf}
+}
+
+// measure runs groups beside each other; the figures are those of the group with number which.
+func (b *bench) measure(t target, which int, groups ...load.Group) (row, error) {
+	res, err := load.Run(b.ctx, load.Plan{Groups: groups, Warm: b.warm, Window: b.window, Pids: []int{t.pid()}, Seed: b.seed})
+	if err != nil {
+		return row{}, err
+	}
+	return newRow(res, which), nil
+}
+
+// newRow makes a row of the figures of a group; processor time is of all requests of all groups.
+func newRow(res *load.Result, which int) row {
+	all := int64(0)
+	for _, g := range res.Groups {
+		all += g.Requests
+	}
+	g := res.Groups[which]
+	r := row{Requests: g.Requests, PerSecond: g.PerSecond, P50: g.P50, P99: g.P99, P999: g.P999, Misses: g.Misses,
+		CPU: perMillion(res.CPU(), all), Generator: perMillion(res.Generator, all)}
+	for _, bytes := range res.RSS {
+		r.RSS += bytes
+	}
+	return r
+}

@@ -1,0 +1,327 @@
+package main
+
+import (
+	"fmt"
+
+	"covey/bench/rivals/internal/load"
+)
+
+const (
+	usualZipf = 0.99
+
+	benchmarkFirst = 20_000 // requests of redis-benchmark for each of a pipeline, by which the number of the others is found
+	offeredClients = 50
+)
+
+func noGoal(string, string) goal { return goal{} }
+
+// byPipeline makes goals against redis for each pipeline.
+func byPipeline(cases []kind, goals map[int]goal) func(caseName, other string) goal {
+	return func(caseName, other string) goal {
+		for _, c := range cases {
+			if c.String() == caseName && (other == "redis" || other == "valkey") {
+				return goals[c.pipeline]
+			}
+		}
+		return goal{}
+	}
+}
+
+func (b *bench) benchmarkTable() error {
+	targets, err := b.targets(speakRESP...)
+	if err != nil {
+		return err
+	}
+	cases := kinds([]int{64, 1024}, []int{1, 16, 64}, []int{100, 0})
+	for _, c := range cases {
+		counts := map[string]int{}
+		err := b.inTurn("benchmark", c.String(), targets, func(t target) (row, error) {
+			if err := b.fill(t, c.value); err != nil {
+				return row{}, err
+			}
+			if counts[t.name] == 0 {
+				first, err := b.benchmarkRun(t.server, c, benchmarkFirst*c.pipeline)
+				if err != nil {
+					return row{}, err
+				}
+				counts[t.name] = int(first.PerSecond * b.window.Seconds() * 4 / 3)
+			}
+			return b.benchmarkRun(t.server, c, counts[t.name])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.print("benchmark", namesOf(targets), []figure{byThroughput, byCPU, byP999}, byPipeline(cases, map[int]goal{
+		1: {throughput: 0.9, cpu: 1.05}, 16: {throughput: 1.5, cpu: 0.55}, 64: {throughput: 3, cpu: 0.42}}))
+	return nil
+}
+
+func (b *bench) leanTable() error {
+	return b.closed("lean", kinds([]int{64, 1024}, []int{1, 16, 64}, []int{100, 0}), map[int]goal{
+		1: {throughput: 1, cpu: 0.95}, 16: {throughput: 1.8}, 64: {throughput: 3.5, cpu: 0.35}})
+}
+
+func (b *bench) mixedTable() error {
+	cases := kinds([]int{64}, []int{1, 16, 64}, []int{10})
+	for i := range cases {
+		cases[i].zipf = usualZipf
+	}
+	return b.closed("mixed", cases, map[int]goal{1: {throughput: 1, cpu: 0.95}, 16: {throughput: 1.8}, 64: {throughput: 3.5, cpu: 0.35}})
+}
+
+// closed measures all servers with connections that send again when they have their replies.
+func (b *bench) closed(tableName string, cases []kind, goals map[int]goal) error {
+	targets, err := b.targets(everyone...)
+	if err != nil {
+		return err
+	}
+	if err := b.closedCases(tableName, cases, targets); err != nil {
+		return err
+	}
+	b.print(tableName, namesOf(targets), []figure{byThroughput, byCPU, byP999}, byPipeline(cases, goals))
+	return nil
+}
+
+func (b *bench) closedCases(tableName string, cases []kind, targets []target) error {
+	for _, c := range cases {
+		err := b.inTurn(tableName, c.String(), targets, func(t target) (row, error) {
+			if err := b.fill(t, c.value); err != nil {
+				return row{}, err
+			}
+			return b.measure(t, 0, c.group(t, clients))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) binaryTable() error {
+	s, err := b.start("covey")
+	if err != nil {
+		return err
+	}
+	targets := []target{{"frames", "frames", s}, {"resp", "resp", s}}
+	cases := kinds([]int{64, 1024}, []int{1, 16, 64}, []int{100, 0})
+	if err := b.closedCases("binary", cases, targets); err != nil {
+		return err
+	}
+	b.print("binary", namesOf(targets), []figure{byThroughput, byCPU, byP999}, func(caseName, _ string) goal {
+		for _, c := range cases {
+			if c.String() == caseName && c.pipeline > 1 {
+				return goal{throughput: 1.3}
+			}
+		}
+		return goal{}
+	})
+	return nil
+}
+
+func (b *bench) loopsTable() error {
+	var targets []target
+	for _, loops := range []string{"2", "1", "4"} {
+		s, err := b.start("covey", "--loops", loops)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, target{loops + " loops", s.wire, s})
+	}
+	if err := b.closedCases("loops", kinds([]int{64}, []int{1, 16, 64}, []int{100, 0}), targets); err != nil {
+		return err
+	}
+	b.print("loops", namesOf(targets), []figure{byThroughput, byCPU, byP999}, noGoal)
+	return nil
+}
+
+// offeredTable finds how many requests redis takes at pipeline 1, and offers parts of that to all.
+func (b *bench) offeredTable() error {
+	targets, err := b.targets(everyone...)
+	if err != nil {
+		return err
+	}
+	most := 0.0
+	for _, t := range targets {
+		if err := b.fill(t, 64); err != nil {
+			return err
+		}
+		if t.name == "redis" || most == 0 {
+			r, err := b.measure(t, 0, kind{value: 64, pipeline: 1}.group(t, clients))
+			if err != nil {
+				return err
+			}
+			most = r.PerSecond
+		}
+	}
+	var names []string
+	for _, percent := range []int{50, 80} {
+		for _, c := range kinds([]int{64}, []int{1}, []int{0, 100}) {
+			rate := float64(percent) / 100 * most
+			name := fmt.Sprintf("%s 64 at %d %%, %s/s", c.verb(), percent, grouped(int64(rate)))
+			names = append(names, name)
+			err := b.inTurn("offered", name, targets, func(t target) (row, error) {
+				g := c.group(t, offeredClients)
+				g.Rate = rate
+				return b.measure(t, 0, g)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	b.print("offered", namesOf(targets), []figure{byP50, byP99, byP999, byCPU}, func(_, other string) goal {
+		if other == "redis" {
+			return goal{p999: 1}
+		}
+		return goal{}
+	})
+	return nil
+}
+
+const (
+	largeBytes   = 1 << 20
+	largeKeys    = 200
+	largeFirst   = 10_000_000 // the number of the first of their keys
+	largeClients = 4
+	smallRate    = 2_000
+	smallClients = 8
+)
+
+func (b *bench) largeTable() error {
+	targets, err := b.targets(speakRESP...)
+	if err != nil {
+		return err
+	}
+	large := func(t target, sets int) load.Group {
+		return load.Group{Name: "large", Addr: t.addr, Wire: t.wire, Connections: largeClients, Pipeline: 1, Sets: sets,
+			ValueBytes: largeBytes, First: largeFirst, Keys: largeKeys}
+	}
+	small := func(t target) load.Group {
+		g := kind{value: 64, pipeline: 1}.group(t, smallClients)
+		g.Rate = smallRate
+		return g
+	}
+	for _, t := range targets {
+		if err := b.set(t, largeBytes, largeFirst, largeKeys); err != nil {
+			return err
+		}
+		if err := b.fill(t, 64); err != nil {
+			return err
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		groups func(target) []load.Group
+	}{
+		{"GET 1 MiB", func(t target) []load.Group { return []load.Group{large(t, 0)} }},
+		{"SET 1 MiB", func(t target) []load.Group { return []load.Group{large(t, 100)} }},
+		{smallAlone, func(t target) []load.Group { return []load.Group{small(t)} }},
+		{"small beside GET 1 MiB", func(t target) []load.Group { return []load.Group{small(t), large(t, 0)} }},
+		{"small beside SET 1 MiB", func(t target) []load.Group { return []load.Group{small(t), large(t, 100)} }},
+	} {
+		err := b.inTurn("large", c.name, targets, func(t target) (row, error) { return b.measure(t, 0, c.groups(t)...) })
+		if err != nil {
+			return err
+		}
+	}
+	b.print("large", namesOf(targets), []figure{byThroughput, byCPU, byP99, byP999}, func(caseName, other string) goal {
+		if other == "redis" && (caseName == "GET 1 MiB" || caseName == "SET 1 MiB") {
+			return goal{throughput: 0.8}
+		}
+		return goal{}
+	})
+	b.besideAlone("large", namesOf(targets), []string{"small beside GET 1 MiB", "small beside SET 1 MiB"})
+	return nil
+}
+
+const smallAlone = "small alone"
+
+// besideAlone prints by how much others make a client's p99 worse: at most twice is the goal.
+func (b *bench) besideAlone(tableName string, servers, cases []string) {
+	var lines [][]string
+	for _, c := range cases {
+		for _, s := range servers {
+			text, m := ratio(b.of(tableName, c, s), b.of(tableName, smallAlone, s), byP99.of)
+			lines = append(lines, []string{c + ", " + s, text, verdict(m, 2, false)})
+		}
+	}
+	b.r.Table([]string{"p99 to that alone", "ratio", "goal"}, lines)
+}
+
+func (b *bench) fairTable() error {
+	targets, err := b.targets(everyone...)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := b.fill(t, 64); err != nil {
+			return err
+		}
+	}
+	small := func(t target) load.Group {
+		g := kind{value: 64, pipeline: 1}.group(t, 1)
+		g.Rate = 1_000
+		return g
+	}
+	const beside = "beside pipelines of 10,000 "
+	for _, c := range []struct {
+		name   string
+		groups func(target) []load.Group
+	}{
+		{smallAlone, func(t target) []load.Group { return []load.Group{small(t)} }},
+		{beside + "GET", func(t target) []load.Group {
+			return []load.Group{small(t), kind{value: 64, pipeline: 10_000}.group(t, 1)}
+		}},
+		{beside + "SET", func(t target) []load.Group {
+			return []load.Group{small(t), kind{sets: 100, value: 64, pipeline: 10_000}.group(t, 1)}
+		}},
+	} {
+		err := b.inTurn("fair", c.name, targets, func(t target) (row, error) { return b.measure(t, 0, c.groups(t)...) })
+		if err != nil {
+			return err
+		}
+	}
+	b.print("fair", namesOf(targets), []figure{byP50, byP99, byP999}, noGoal)
+	b.besideAlone("fair", namesOf(targets), []string{beside + "GET", beside + "SET"})
+	return nil
+}
+
+func (b *bench) manyTable() error {
+	targets, err := b.targets(everyone...)
+	if err != nil {
+		return err
+	}
+	const busy = 100
+	c := kind{value: 64, pipeline: 1}
+	alone, beside := "100 busy", fmt.Sprintf("100 busy beside %s idle", grouped(int64(b.idle)))
+	for _, name := range []string{alone, beside} {
+		err := b.inTurn("many", name, targets, func(t target) (row, error) {
+			if err := b.fill(t, c.value); err != nil {
+				return row{}, err
+			}
+			groups := []load.Group{c.group(t, busy)}
+			if name == beside {
+				idle := c.group(t, b.idle)
+				idle.Name, idle.Idle = "idle", true
+				groups = append(groups, idle)
+			}
+			return b.measure(t, 0, groups...)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.print("many", namesOf(targets), []figure{byThroughput, byCPU, byP999}, noGoal)
+	var lines [][]string
+	for _, s := range namesOf(targets) {
+		with, without := b.of("many", beside, s), b.of("many", alone, s)
+		if len(with) == 0 || len(without) == 0 {
+			continue
+		}
+		// The first run of each: later ones find what the earlier have left.
+		lines = append(lines, []string{s, fmt.Sprintf("%.0f", float64(with[0].RSS-without[len(without)-1].RSS)/float64(b.idle))})
+	}
+	b.r.Table([]string{"idle connections", "bytes each"}, lines)
+	return nil
+}

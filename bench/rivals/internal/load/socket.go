@@ -1,0 +1,90 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// connect opens a connection that does not block. An idle one has said something and had a reply first, so that the server
+// knows what it speaks.
+func connect(plan *Group, w *wire) (int, error) {
+	addr, err := netip.ParseAddrPort(plan.Addr)
+	if err != nil || !addr.Addr().Is4() {
+		return 0, fmt.Errorf("%q is not an IPv4 address and a port", plan.Addr)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	err = errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		// At its end a connection is gone, without a time in which its port cannot be had again: thousands of them are made.
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)}),
+	)
+	if err == nil {
+		err = unix.Connect(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())})
+	}
+	if err == nil && plan.Idle {
+		err = greet(fd, w)
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return 0, fmt.Errorf("connecting to %s: %w", plan.Addr, err)
+	}
+	return fd, nil
+}
+
+func greet(fd int, w *wire) error {
+	if _, err := unix.Write(fd, w.greet); err != nil {
+		return err
+	}
+	n, err := unix.Read(fd, make([]byte, maxSentence))
+	if err == nil && n == 0 {
+		err = errClosed
+	}
+	return err
+}
+
+// The calls below do not tell the Go scheduler: the thread is this run's alone, and nothing else has to run on it.
+
+func rawRead(fd int, b []byte) (n int, again bool, err error) { return raw(unix.SYS_READ, fd, b) }
+
+func rawWrite(fd int, b []byte) (n int, again bool, err error) { return raw(unix.SYS_WRITE, fd, b) }
+
+func raw(call uintptr, fd int, b []byte) (n int, again bool, err error) {
+	for {
+		r, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(r), false, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, true, nil
+		default:
+			return 0, false, errno
+		}
+	}
+}
+
+// epollWait waits for events, for so long at most.
+func epollWait(poll int, events []unix.EpollEvent, wait time.Duration) (int, error) {
+	timeout := unix.NsecToTimespec(int64(max(wait, 0)))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(poll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)),
+		uintptr(unsafe.Pointer(&timeout)), 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, errno
+}
