@@ -9,8 +9,10 @@ const (
 	DigestsWidth = 16
 	// DigestsNodeLen is the length of one node in a Digests frame, in bytes.
 	DigestsNodeLen = 4 + DigestsWidth*8
-	// DigestsLevels is how many levels of the tree have children: 0 the whole, 2 the 256 shards, 4 would be the leaves.
-	DigestsLevels = 4
+	// DigestsLevels is how many levels of the tree have children: 0 the whole, 2 the 256 shards, 4 the leaves.
+	DigestsLevels = 5
+	// DigestsLeaves is the level of the leaves: the children of one are made from its entries.
+	DigestsLeaves = 4
 
 	wantFixed   = 16
 	absentFixed = 20
@@ -19,12 +21,12 @@ const (
 // Digests tells the fingerprints, as of the end of an epoch, of the children of some nodes of the tree (R19): a node of
 // level k stands for the key hashes with the same first 4k bits, its child c for those of them that go on with c. The
 // receiver answers with the same of those children that differ, one level down, or with listings. Without nodes it ends a
-// descent: nothing differs that can be mended, or (Retry) the epoch is not known any more.
+// descent, or the answer to leaves: what differs is listed, or (Retry) the epoch is not known any more.
 type Digests struct {
 	Epoch uint64
-	Level uint8 // 0 to 3
+	Level uint8 // 0 to DigestsLeaves
 	Retry bool
-	Count uint16 // of nodes, at most MaxDigestsNodes
+	Count uint16 // of nodes, at most MaxDigestsNodes; of leaves at most MaxDigestsLeaves
 	Nodes []byte // a run of Count nodes, made by AppendDigestsNode and read by DecodeDigestsNode
 }
 
@@ -52,7 +54,7 @@ func DecodeDigests(body []byte) (Digests, error) {
 	if m.Level >= DigestsLevels {
 		return Digests{}, ErrRange
 	}
-	if m.Count > MaxDigestsNodes || int(m.Count)*DigestsNodeLen != len(m.Nodes) {
+	if m.Count > MaxDigestsNodes || m.Level == DigestsLeaves && m.Count > MaxDigestsLeaves || int(m.Count)*DigestsNodeLen != len(m.Nodes) {
 		return Digests{}, ErrCount
 	}
 	return m, nil

@@ -23,6 +23,8 @@ const (
 	MaxFetchBytes = 1 << 20
 	// MaxDigestsNodes bounds the nodes of one Digests frame.
 	MaxDigestsNodes = 1024
+	// MaxDigestsLeaves bounds those that are leaves: their children are made from entries.
+	MaxDigestsLeaves = 16
 	// MaxListingEntries bounds the entries of one Listing; a longer leaf is split.
 	MaxListingEntries = 4096
 	// MaxReport bounds the JSON of a ReportResponse, in bytes: 1,024 members at 4 KiB each.

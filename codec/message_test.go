@@ -103,7 +103,7 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		"Records":        {{52, u16(256)}, {4, u32(0)}, {4, u32(2)}, {4, u32(1<<32 - 1)}},
 		"Fetch":          {{4, u32(0)}, {4, u32(1)}, {4, u32(3)}, {4, u32(1025)}, {4, u32(1<<32 - 1)}, {8, u32(1<<32 - 1)}, {8, u32(MaxKey + 1)}},
 		"Listing":        {{20, u8(65)}, {20, u8(19)}, {16, u32(0)}, {16, u32(2)}, {16, u32(1<<32 - 1)}},
-		"Digests":        {{8, u8(4)}, {10, u16(0)}, {10, u16(2)}, {10, u16(1025)}, {16, u32(256)}},
+		"Digests":        {{8, u8(5)}, {10, u16(0)}, {10, u16(2)}, {10, u16(1025)}, {16, u32(256)}},
 		"Want":           {{8, u32(0)}, {8, u32(1)}, {8, u32(3)}, {8, u32(1<<32 - 1)}},
 		"Partial":        {{0, u16(0)}, {0, u16(3)}, {0, u16(512)}, {2, u16(0)}, {2, u16(2)}, {2, u16(257)}},
 		"Absent":         {{16, u32(0)}, {16, u32(2)}, {16, u32(1025)}, {20, u32(1<<32 - 1)}, {20, u32(MaxKey + 1)}},
@@ -120,6 +120,12 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 			if m, err := c.decode(body); err == nil {
 				t.Errorf("%s with % x at %d is accepted: %+v", c.name, change.bytes, change.at, m)
 			}
+		}
+	}
+	for count, good := range map[uint16]bool{MaxDigestsLeaves: true, MaxDigestsLeaves + 1: false} {
+		nodes := make([]byte, int(count)*DigestsNodeLen)
+		if _, err := DecodeDigests(AppendDigests(nil, Digests{Level: DigestsLeaves, Count: count, Nodes: nodes})[HeaderLen:]); (err == nil) != good {
+			t.Errorf("%d leaves in a Digests frame: %v", count, err)
 		}
 	}
 	if b, err := DecodeBatch(AppendBatch(nil, Batch{First: most - 1, Count: 1, Records: flushRun(1)})[HeaderLen:]); err != nil {

@@ -214,6 +214,7 @@ func TestLimitsAreThoseOfTheSpecification(t *testing.T) {
 		"number of addresses that follow, at most 64":                                MaxGreetingPeers == 64,
 		"number of ids that follow, at most 1024":                                    MaxLinked == 1024,
 		"of nodes, at most 1024":                                                     MaxDigestsNodes == 1024,
+		"of leaves (level 4) at most 16":                                             MaxDigestsLeaves == 16 && DigestsLeaves == 4,
 		"of entries, at most 4096":                                                   MaxListingEntries == 4096,
 		"of keys, 1 to 1024":                                                         MaxFetchKeys == 1024,
 		"1048576 bytes at most":                                                      MaxFetchBytes == 1048576,

@@ -21,11 +21,16 @@ type descent struct {
 	from, until int    // leaves of the round, of allLeaves
 	listed      int    // bytes of listings of the round, about
 	split       bool   // the other has answered a listing with listings: what it lacks is asked for after it has answered
+	awaits      int    // Digests of leaves that are not answered yet
+	asks        bool   // the round ends with the last of these answers
 	moved       int64  // when something of it came or went last
 }
 
-// allLeaves is how many leaves the tree has.
-const allLeaves = 1 << 16
+// allLeaves is how many leaves the tree has; leafBits of a key hash name one.
+const (
+	leafBits  = 4 * codec.DigestsLeaves
+	allLeaves = 1 << leafBits
+)
 
 // require has all that the other holds now compared: records may be missing. What was written until the end of an epoch is
 // not on its way any more when that epoch is compared.
@@ -131,6 +136,7 @@ func (l *Link) begin(now int64, epoch uint64) bool {
 func (l *Link) round(now int64, epoch uint64) bool {
 	r := &l.out.repair
 	r.epoch, r.low, r.until, r.listed, r.inSums = epoch, min(r.low, epoch), allLeaves, 0, 0
+	r.awaits, r.asks = 0, false
 	var sums [codec.DigestsWidth]uint64
 	if !l.children(now, epoch, 0, 0, &sums) {
 		l.leads.Store(false)
@@ -149,7 +155,11 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 		r.follows = now + int64(HeartbeatInterval)
 		return nil
 	}
-	each := codec.ListingEntryMin * (1 + n.store.Len()/allLeaves)
+	if m.Level == codec.DigestsLeaves {
+		l.partsAnswered()
+		return nil
+	}
+	each := listedBytes(n.store.Len())
 	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
 	err := l.differing(now, m, func(child uint32, bits uint8) {
 		first := int(child) << (16 - bits)
@@ -160,7 +170,7 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 		case l.deeper(now, &next, child):
 		default:
 			r.listed += each * (end - first)
-			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits})
+			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits, parts: bits == leafBits})
 		}
 	})
 	if err != nil {

@@ -34,6 +34,8 @@ const (
 	RoundShards   = 64       // digest shards of one round: their 1,024 nodes of the level below fit one frame
 	RepairSlice   = 32 << 10 // bytes of records of one frame, about
 	ListedAtOnce  = 512      // entries of one listing; a part that has more is listed in 16
+	PartsFrom     = 12       // entries of a leaf above which its 16 parts are compared before one is listed
+	PartsSlice    = 4 << 10  // entries that one flush of a link adds up for that: 200 us
 
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
 	workOverhead   = 64        // bytes that a piece of a repair counts beside its own

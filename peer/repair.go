@@ -12,8 +12,9 @@ import (
 //
 //  1. A heartbeat tells a root that differs: the lower id leads. Or a comparison is owed (R10, R21): who owes it leads, or the
 //     other. It begins with Digests of level 0 (lead.go).
-//  2. Digests of a level are answered with Digests of those children that differ, one level down, or, of leaves, with
-//     Listings (descend, descended). Digests without nodes end the descent.
+//  2. Digests of a level are answered with Digests of those children that differ, one level down, or with Listings
+//     (descend, descended). Of a leaf with many entries its parts are compared once more (parts.go). Digests without nodes
+//     end the descent.
 //  3. A Listing is answered with the records that are newer here, then a Want of those that are newer there (compare).
 //  4. A Want is answered with records. If the round left leaves out, the next begins where it ended.
 //  5. Compared asks, answers, and tells that all of it was compared.
@@ -31,6 +32,8 @@ type repair struct {
 	refused  []byte // keys that came and are absent here, below the floor (R14)
 	refusals uint32
 
+	walked int // entries that this flush has added up for parts
+
 	descent        // of the one that leads (lead.go)
 	follows int64  // until then the other leads
 	led     uint64 // the epoch of its round
@@ -43,12 +46,20 @@ type work struct {
 	epoch  uint64 // of a listing, or of Compared
 	prefix uint64 // a listing of this part
 	bits   uint8
+	parts  bool               // of a leaf that is to be listed: rather its parts are compared, if it has many entries
+	sums   *sums              // the other's, of the parts of a leaf: those that differ are listed
 	hashes []uint64           // records with these key hashes
 	form   codec.ComparedForm // Compared
 	id     uint32             // of an ask that is to be answered
 }
 
-func (w *work) cost() int { return len(w.frame) + 8*len(w.hashes) + workOverhead }
+func (w *work) cost() int {
+	cost := len(w.frame) + 8*len(w.hashes) + workOverhead
+	if w.sums != nil {
+		cost += codec.DigestsNodeLen
+	}
+	return cost
+}
 
 // queue queues a piece of work. When too much waits the comparison is given up: the roots will differ again, and what is
 // owed stays so.
@@ -181,6 +192,9 @@ func (l *Link) descend(now int64, body []byte) error {
 		l.out.listed, l.out.lacked = nil, false
 	}
 	r.follows, r.led = now+int64(RepairPause), m.Epoch
+	if m.Level == codec.DigestsLeaves {
+		return l.partsHeard(&m)
+	}
 	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {
 		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
 		return nil
@@ -217,7 +231,7 @@ func (l *Link) differing(now int64, m *codec.Digests, visit func(child uint32, b
 
 // deeper adds a node to the answer; false when it has no children here: it is to be listed.
 func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
-	if next.Level >= codec.DigestsLevels {
+	if next.Level >= codec.DigestsLeaves {
 		return false
 	}
 	var sums [codec.DigestsWidth]uint64
@@ -238,7 +252,8 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 	s := &l.out
 	r := &s.repair
 	begun := len(dst)
-	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < AnswerSlice {
+	r.walked = 0
+	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < AnswerSlice && r.walked < PartsSlice {
 		w := &r.work[0]
 		if w.epoch != 0 || len(w.hashes) > 0 {
 			r.moved = now // what answers a listing alone may be of a scrub
@@ -249,8 +264,15 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 			if len(w.hashes) > 0 {
 				continue
 			}
+		case w.parts:
+			dst = l.appendParts(now, dst)
+			continue
+		case w.sums != nil:
+			dst = l.appendDiffering(now, dst, *w)
 		case w.bits > 0:
 			dst = l.appendListing(now, dst, *w)
+		case w.form == codec.ComparedAsk && r.awaits > 0:
+			r.asks = true // when the last of them is answered
 		case w.form != 0:
 			dst = l.appendCompared(dst, w)
 		}
@@ -259,15 +281,20 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 		}
 		w = &r.work[0] // what was queued meanwhile may have moved it
 		dst = append(dst, w.frame...)
-		r.bytes -= w.cost()
-		r.work[0] = work{}
-		r.work = r.work[1:]
+		r.pop()
 	}
 	if len(r.work) == 0 && !l.leads.Load() && r.refusals == 0 {
 		r.clear()
 	}
 	l.node.counters.repairBytes.Add(uint64(len(dst) - begun))
 	return dst
+}
+
+// pop takes the first piece of work off the queue.
+func (r *repair) pop() {
+	r.bytes -= r.work[0].cost()
+	r.work[0] = work{}
+	r.work = r.work[1:]
 }
 
 // mayRepair reports whether appendRepair would append something.

@@ -89,6 +89,18 @@ func TestR19_TheTreeAddsUp(t *testing.T) {
 				t.Fatalf("level %d: node %x says %x, its children %x", lv, node<<4|uint32(i), s, below)
 			}
 		}
+		if lv == 3 {
+			for i, leaf := range sums {
+				var parts [store.PartsWidth]uint64
+				l.node.store.Parts(&parts, uint64(node<<4|uint32(i))<<48, 16, epoch, x.clock.Cluster(b.now))
+				for _, part := range parts {
+					leaf -= part
+				}
+				if leaf != 0 {
+					t.Fatalf("leaf %x of node %x is not the sum of its parts", i, node)
+				}
+			}
+		}
 		return sum, lists
 	}
 	sum, lists := level(l, 0, 0)

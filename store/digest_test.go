@@ -265,3 +265,47 @@ func TestAFingerprintDependsOnEveryBit(t *testing.T) {
 		t.Errorf("a flipped bit changes %.2f bits of 64 on average", mean)
 	}
 }
+
+// TestR19_PartsCountWhatCountedAtTheEndOfAnEpoch: they add up to the leaf as of that epoch, unless something was written over
+// since; and every entry is in the part of its hash.
+func TestR19_PartsCountWhatCountedAtTheEndOfAnEpoch(t *testing.T) {
+	s := newStore(t, Options{Node: 1, MaxBytes: 64 << 20})
+	now := uint64(epoch0)
+	for i := range 3000 {
+		o := SetOptions{}
+		if i%3 == 0 {
+			o.ExpireAt = now + uint64(i)*4 // up to 12 s: some in every epoch
+		}
+		set(t, s, now, fmt.Sprint("k", i), "v", o)
+	}
+	for i := range 100 {
+		s.Delete([]byte(fmt.Sprint("k", i)), s.Hash([]byte(fmt.Sprint("k", i))), now+500, false)
+	}
+	now += 9000
+	for i := range 50 { // of an epoch that is not closed
+		set(t, s, now, fmt.Sprint("young", i), "v", SetOptions{})
+	}
+	for _, at := range []uint64{now, now + 700} {
+		epoch := ClosedEpoch(at)
+		total := 0
+		for shard := range 256 {
+			leaves, ok := s.Leaves(nil, shard, epoch, at)
+			if !ok {
+				t.Fatal("the epoch is not known")
+			}
+			var parts [PartsWidth]uint64
+			total += s.Parts(&parts, uint64(shard)<<56, 8, epoch, at)
+			for i, want := range parts {
+				for _, leaf := range leaves[i*len(leaves)/PartsWidth : (i+1)*len(leaves)/PartsWidth] {
+					want -= leaf
+				}
+				if want != 0 {
+					t.Fatalf("shard %d, part %d: %x too much", shard, i, want)
+				}
+			}
+		}
+		if total != 3050 {
+			t.Errorf("%d entries", total)
+		}
+	}
+}

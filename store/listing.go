@@ -60,6 +60,41 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 	}
 }
 
+// PartsWidth is into how many parts Parts splits.
+const PartsWidth = 16
+
+// Parts adds up, for each 16th of a part, the prints of what counted at the end of an epoch of the entries whose key hash
+// begins with the first bits (8 to 56) of prefix: as they are now. What was written over since, or is gone, is not known
+// any more, so parts that differ need not, and parts that are equal are so only if they had this difference alone. It returns
+// how many entries there are. The lock is held for a chunk at a time.
+func (s *Store) Parts(sums *[PartsWidth]uint64, prefix uint64, bits uint, epoch, now uint64) (entries int) {
+	*sums = [PartsWidth]uint64{}
+	from, last := prefix, prefix|math.MaxUint64>>bits
+	sh := s.shardOf(prefix)
+	for {
+		sh.rlock(now)
+		next, more := sh.walk(from, walkCells, func(e entry, _ bool) bool {
+			switch {
+			case e.hash > last:
+				return false
+			case e.hash < prefix:
+				return true
+			}
+			entries++
+			at := e.expiry()
+			if e.flags&(Deleted|bare) == 0 && e.epoch() <= epoch && (at == 0 || EpochOf(at) > epoch) {
+				sums[e.hash<<bits>>(64-4)] += e.fingerprint()
+			}
+			return true
+		})
+		sh.mu.RUnlock()
+		if !more || next > last {
+			return entries
+		}
+		from = next
+	}
+}
+
 // ByHash appends the records of all keys with this hash to recs, their keys and values to buf: as Range does for a shard.
 func (s *Store) ByHash(recs []Record, buf []byte, hash, now uint64) (_ []Record, _ []byte) {
 	sh := s.shardOf(hash)
