@@ -25,6 +25,7 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 		"Want":              func() { AppendWant(dst, Want{}) },
 		"Absent":            func() { AppendAbsent(dst, Absent{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
 		"Compared":          func() { AppendCompared(dst, Compared{}) },
+		"Scrub":             func() { AppendScrub(dst, Scrub{Count: 1, Entries: AppendScrubEntry(dst[2048:2048], 1, 2)}) },
 		"Records":           func() { FinishRecords(AppendRecord(BeginRecords(dst), &exampleRecord), 0, Records{Count: 1}) },
 		"Fetch":             func() { AppendFetch(dst, Fetch{Count: 1, Keys: AppendKey(dst[2048:2048], key)}) },
 		"Listing": func() {
@@ -81,6 +82,7 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 		},
 		"Want":     func() { _, err := DecodeWant(bodies["Want"]); note(err) },
 		"Compared": func() { _, err := DecodeCompared(bodies["Compared"]); note(err) },
+		"Scrub":    func() { m, err := DecodeScrub(bodies["Scrub"]); note(err); m.Entry(1) },
 		"Absent":   func() { _, err := DecodeAbsent(bodies["Absent"]); note(err) },
 		"Step":     func() { _, err := DecodeStep(bodies["Step"]); note(err) },
 		"Partial":  func() { _, err := DecodePartial(bodies["Partial"]); note(err) },

@@ -144,7 +144,13 @@ func copyCases() []frameCase {
 	absent := Absent{Floor: Version{0x11, 0x12}, Count: 1, Keys: AppendKey(nil, []byte("key"))}
 	compared := Compared{Epoch: 0x11, Newest: 0x21, ID: 0x31, Form: ComparedAnswer, Lost: true}
 	partial := Partial{Leaves: 256, Count: 1, Entries: AppendPartialEntry(nil, 0xff, &LeafBits{0x21, 0x31, 0x41, 0x51})}
+	scrub := Scrub{Epoch: 0x11, Count: 2, Entries: AppendScrubEntry(AppendScrubEntry(nil, 0x21, 0x31), 0x41, 0x51)}
 	return []frameCase{
+		{
+			name: "Scrub", kind: KindScrub, msg: scrub, frame: AppendScrub(nil, scrub),
+			decode: func(b []byte) (any, error) { return DecodeScrub(b) },
+			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(2)},
+		},
 		{
 			name: "Partial", kind: KindPartial, msg: partial, frame: AppendPartial(nil, partial), decode: decodePartialWhole,
 			fields: map[string][]byte{"leaves": u16(256), "count": u16(1)},
@@ -313,6 +319,10 @@ func plainCases() map[string]plainCase {
 		"Counter 2": {
 			bytes:  exampleCounter()[32:],
 			fields: map[string][]byte{"stream": u64(0x21), "first": u64(0x31), "order": u64(0x41), "sum": u64(^uint64(1))},
+		},
+		"Scrub 2": {
+			bytes:  AppendScrubEntry(nil, 0x21, 0x31),
+			fields: map[string][]byte{"hash": u32(0x21), "print": u16(0x31)},
 		},
 		"Listing 2": {
 			bytes: AppendListingEntry(nil, exampleEntry),

@@ -74,6 +74,8 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendWant(nil, m)
 	case Absent:
 		return AppendAbsent(nil, m)
+	case Scrub:
+		return AppendScrub(nil, m)
 	case Compared:
 		return AppendCompared(nil, m)
 	case Offer:

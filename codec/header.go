@@ -37,6 +37,7 @@ const (
 	KindStep              Kind = 0x10
 	KindCompared          Kind = 0x11
 	KindPartial           Kind = 0x12
+	KindScrub             Kind = 0x13
 )
 
 // Frames between a client and a node.
@@ -52,7 +53,7 @@ const (
 var kindNames = [256]string{
 	KindGreeting: "Greeting", KindBye: "Bye", KindHeartbeat: "Heartbeat", KindHeartbeatResponse: "HeartbeatResponse",
 	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch",
-	KindListing: "Listing", KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared", KindPartial: "Partial", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
+	KindListing: "Listing", KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared", KindPartial: "Partial", KindScrub: "Scrub", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
 	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse",
 }
 

@@ -27,6 +27,8 @@ const (
 	MaxDigestsLeaves = 16
 	// MaxListingEntries bounds the entries of one Listing; a longer leaf is split.
 	MaxListingEntries = 4096
+	// MaxScrubEntries bounds the entries of one Scrub.
+	MaxScrubEntries = 256
 	// MaxReport bounds the JSON of a ReportResponse, in bytes: 1,024 members at 4 KiB each.
 	MaxReport = 4 << 20
 
@@ -64,6 +66,7 @@ var kindBounds = [256]bounds{
 	KindStep:              {stepLen, stepLen},
 	KindCompared:          {comparedLen, comparedLen},
 	KindPartial:           {partialFixed, partialFixed + (shardMax+1)*PartialEntryLen},
+	KindScrub:             {scrubFixed, scrubFixed + MaxScrubEntries*scrubEntryLen},
 	KindGetValue:          {0, MaxKey},
 	KindSetValue:          {setValueFixed, setValueFixed + MaxKey + MaxValue},
 	KindDelete:            {0, MaxKey},

@@ -56,7 +56,7 @@ func (n *Node) beatOn(now int64, m *member, c *cut) {
 	n.takeRoot(m, &m.roots.ours, r)
 	codec.SetRoot(n.beat.frame, r.epoch, r.sum, r.left)
 	n.send(now, l, func(b []byte) []byte { return append(b, n.beat.frame...) })
-	n.scrub(l)
+	n.beginScrub(l)
 }
 
 // trimLogs has nothing sent from the logs any more that the store itself would refuse (R14).

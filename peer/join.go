@@ -50,6 +50,7 @@ func (s *shards) full() bool {
 func (n *Node) joinLinked(now int64, l *Link) {
 	m := l.member
 	l.pulls.begin = n.rand.IntN(256)
+	l.out.scrub.from = uint64(l.pulls.begin) << 56
 	l.metReady = n.State() == codec.StateReady
 	ready := m.readiness == codec.StateReady
 	switch {

@@ -37,6 +37,9 @@ const (
 	PartsFrom     = 12       // entries of a leaf above which its 16 parts are compared before one is listed
 	PartsSlice    = 4 << 10  // entries that one flush of a link adds up for that: 200 us
 
+	ScrubShards = 16 // lock shards that one Scrub is gathered from at most
+
+	scrubBits      = 32        // bits of the key hash that a Scrub names, and an answer to it lists
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
 	workOverhead   = 64        // bytes that a piece of a repair counts beside its own
 	chunkBytes     = 256 << 10 // bytes of a chunk of the ring
@@ -85,6 +88,7 @@ const (
 	VouchAge          = 1500 * time.Millisecond // for which another's list of links counts
 	VouchWait         = 750 * time.Millisecond  // for others to speak up after a link was lost
 
+	ScrubPass       = time.Hour       // in which what is held of partial leaves is named once, on each link
 	PartialInterval = 5 * time.Second // at least, between two times that a node tells which of its leaves are partial
 	AskTimeout      = time.Second     // for all peers to say what they have under a key (R17)
 

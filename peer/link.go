@@ -32,7 +32,7 @@ type Link struct {
 	acked     atomic.Uint64              // what the other has applied of our stream
 	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
 	leads     atomic.Bool                // this node leads a comparison here, and has not seen its end; set by the loop
-	scrubbed  atomic.Uint32              // prefix plus one of a leaf that is to be scrubbed; 0: none
+	scrubs    atomic.Pointer[partials]   // the leaves that are to be scrubbed now; nil: none
 	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << 1, and whether it settles it; 0: none
 
 	// Guarded by Node.mu.
@@ -168,8 +168,8 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 	if l.due.Load() != 0 {
 		l.beginOwed(now)
 	}
-	if l.scrubbed.Load() != 0 {
-		l.beginScrub(now)
+	if l.scrubs.Load() != nil {
+		l.scrub(now)
 	}
 	if len(l.out.repair.work) > 0 {
 		dst = l.appendRepair(now, dst)

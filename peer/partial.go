@@ -4,7 +4,6 @@ import (
 	"math/bits"
 
 	"covey/codec"
-	"covey/store"
 )
 
 // partials are partial leaves (R16): those of a store, or those that are partial in one of two. It does not change once it
@@ -82,20 +81,22 @@ func intersect(a, b *partials) *partials {
 	return s.finish()
 }
 
+// subtract returns the leaves that are partial in a and not in b.
+func subtract(a, b *partials) *partials {
+	s := &partials{leaves: a.leaves}
+	for shard := range s.bits {
+		x, y := a.bits[shard], b.resized(shard, a.leaves)
+		for i := range x {
+			s.bits[shard][i] = x[i] &^ y[i]
+		}
+	}
+	return s.finish()
+}
+
 // has reports whether the leaf of a prefix of 16 bits is partial.
 func (p *partials) has(prefix int) bool {
 	leaf := prefix & 255 * p.leaves / 256
 	return p.bits[prefix>>8][leaf/64]>>(leaf%64)&1 != 0
-}
-
-// after returns the prefix of the first partial leaf from one on, around the end; there is one.
-func (p *partials) after(prefix int) int {
-	for i := range allLeaves {
-		if at := (prefix + i) % allLeaves; p.has(at) {
-			return at
-		}
-	}
-	return prefix
 }
 
 // partialsOf reads those of the store.
@@ -171,6 +172,10 @@ func (n *Node) leaveOut(own *partials) (all []leftOut) {
 		if l.bitmaps.left == nil || l.bitmaps.ours != own || l.bitmaps.from != l.bitmaps.theirs {
 			l.bitmaps.ours, l.bitmaps.from = own, l.bitmaps.theirs
 			l.bitmaps.left = unite(own, l.bitmaps.theirs)
+			l.bitmaps.scrubs = own
+			if m.id < n.id {
+				l.bitmaps.scrubs = subtract(own, l.bitmaps.theirs)
+			}
 		}
 		left := l.bitmaps.left
 		if left.print != 0 && !containsPrint(all, left.print) {
@@ -196,7 +201,7 @@ type linkPartial struct {
 	left   *partials // those of both, made of ours and from
 	ours   *partials
 	from   *partials
-	scrub  int // the prefix that is next
+	scrubs *partials // those of ours of which this node names the entries that it holds (scrub.go)
 }
 
 // rootFor returns the root that is told on a link: without the leaves that are partial on either side.
@@ -257,33 +262,6 @@ func (n *Node) partialHeard(l *Link, body []byte) error {
 	}
 	l.bitmaps.theirs = p.finish()
 	return nil
-}
-
-// scrub has the next of the leaves that are left out listed, so that what is stale in them is found: one a heartbeat.
-func (n *Node) scrub(l *Link) {
-	left := l.bitmaps.left
-	if left == nil || left.count == 0 || l.member.id < n.id || n.weak&WithoutRepair != 0 ||
-		n.State() != codec.StateReady || l.member.readiness != codec.StateReady {
-		return
-	}
-	at := left.after(l.bitmaps.scrub)
-	l.bitmaps.scrub = (at + 1) % allLeaves
-	l.scrubbed.Store(uint32(at) + 1)
-	n.pend(l)
-}
-
-// beginScrub queues the listing of the leaf that is to be scrubbed, unless a repair is under way.
-func (l *Link) beginScrub(now int64) {
-	at := l.scrubbed.Swap(0)
-	r := &l.out.repair
-	if at == 0 || len(r.work) > 0 || l.held.Load() || l.leads.Load() && now-r.moved < int64(RepairPatience) {
-		return
-	}
-	l.leads.Store(false) // what it led was given up
-	if epoch := store.ClosedEpoch(l.node.clock.Cluster(now)); epoch != 0 {
-		l.queue(work{epoch: epoch, prefix: uint64(at-1) << 48, bits: 16})
-		l.node.counters.scrubs.Add(1)
-	}
 }
 
 // inherit has the leaves that were partial with all donors be partial here (R16); applied when the node is unlocked.

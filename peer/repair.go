@@ -122,6 +122,8 @@ func (l *Link) repairFrame(now int64, kind codec.Kind, body []byte) error {
 		return l.wanted(body)
 	case codec.KindCompared:
 		return l.compared(now, body)
+	case codec.KindScrub:
+		return l.scrubbed(now, body)
 	}
 	return l.absent(now, body)
 }

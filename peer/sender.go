@@ -29,6 +29,7 @@ type sender struct {
 	repair repair              // repair.go
 	listed map[uint64]struct{} // parts listed in answer to a listing in this comparison, for their ghosts
 	lacked bool                // something was a ghost there and nothing here, in this comparison or since the last
+	scrub  scrub               // scrub.go
 	asked  []ask               // Pulls and Fetches that wait for their answer (donor.go)
 	recs   []store.Record
 	buf    []byte // keys and values of recs

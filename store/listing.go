@@ -41,11 +41,7 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 			if over = over || len(dst)-start >= limit; over {
 				return false
 			}
-			at := e.expiry()
-			dst = append(dst, Print{
-				Hash: e.hash, V: e.v, E: e.e, ExpireAt: e.expireAt, Content: e.content, Ghost: e.ghost,
-				Gone: e.flags&gone != 0 || at != 0 && at <= now, Bare: e.flags&bare != 0,
-			})
+			dst = append(dst, e.print(now))
 			return true
 		})
 		sh.mu.RUnlock()
@@ -58,6 +54,33 @@ func (s *Store) List(dst []Print, prefix uint64, bits uint, limit int, now uint6
 		}
 		from = next
 	}
+}
+
+func (e *entry) print(now uint64) Print {
+	at := e.expiry()
+	return Print{
+		Hash: e.hash, V: e.v, E: e.e, ExpireAt: e.expireAt, Content: e.content, Ghost: e.ghost,
+		Gone: e.flags&gone != 0 || at != 0 && at <= now, Bare: e.flags&bare != 0,
+	}
+}
+
+// Prints appends the prints of about limit entries whose key hash is from or above, in the order of their hashes, and returns
+// the hash to go on at, 0 at the end. It may append none before that. Every entry that is there all the while is met.
+func (s *Store) Prints(dst []Print, from uint64, limit int, now uint64) (_ []Print, next uint64) {
+	sh, start := s.shardOf(from), len(dst)
+	sh.rlock(now)
+	defer sh.mu.RUnlock()
+	next, more := sh.walk(from, walkCells, func(e entry, first bool) bool {
+		if first && len(dst)-start >= limit {
+			return false
+		}
+		dst = append(dst, e.print(now))
+		return true
+	})
+	if !more {
+		next = uint64(s.shardNumber(from)+1) << s.shift
+	}
+	return dst, next
 }
 
 // PartsWidth is into how many parts Parts splits.
