@@ -55,9 +55,6 @@ func (s *sender) appendAnswers(dst []byte, n *Node, now int64) []byte {
 	rest := copy(s.asked, s.asked[done:])
 	clear(s.asked[rest:])
 	s.asked = s.asked[:rest]
-	if done > 0 && rest == 0 {
-		s.recs, s.buf = nil, nil // a donor is asked much for a while, then nothing for long
-	}
 	return dst
 }
 
@@ -69,17 +66,16 @@ func (s *sender) appendShard(dst []byte, n *Node, p codec.Pull, now uint64) []by
 	m := codec.Records{ID: p.ID, Shard: p.Shard, Step: n.steps.number.Load(), Complete: n.State() == codec.StateReady}
 	m.Floor, m.Flush = codec.Version(n.store.Floor()), codec.Version(n.store.Flushed())
 	limit := int(min(p.Limit, PullLimit))
-	var buf []byte
-	s.recs, buf, m.Next, m.Done = n.store.Range(s.recs[:0], s.buf[:0], int(p.Shard), p.Cursor, limit, now)
-	for i := range s.recs {
-		dst = codec.AppendRecord(dst, (*codec.Record)(&s.recs[i]))
+	w := n.borrow()
+	defer n.repay(w)
+	dst, m.Next, m.Done = w.ofShard(n, dst, p, limit, now)
+	for i := range w.recs {
+		dst = codec.AppendRecord(dst, (*codec.Record)(&w.recs[i]))
 	}
-	m.Count = uint32(len(s.recs))
+	m.Count = uint32(len(w.recs))
 	if m.Done {
 		m.Next = 0
 	}
-	clear(s.recs)
-	s.keep(buf)
 	return codec.FinishRecords(dst, start, m)
 }
 
@@ -89,26 +85,25 @@ func (s *sender) appendFetched(dst []byte, n *Node, a *ask, now uint64) []byte {
 	dst = codec.BeginRecords(dst)
 	m := codec.Records{ID: a.pull.ID, Step: n.steps.number.Load(), Done: true}
 	m.Floor, m.Flush = codec.Version(n.store.Floor()), codec.Version(n.store.Flushed())
-	buf := s.buf[:0]
 	for rest := a.keys; len(rest) > 0; {
 		key, used, err := codec.DecodeKey(rest)
 		if err != nil {
 			break // cannot be: DecodeFetch has read them all
 		}
 		rest = rest[used:]
-		var rec store.Record
-		var ok bool
-		if rec, buf, ok = n.store.Lookup(buf[:0], key, n.store.Hash(key), now); !ok {
+		at := len(dst)
+		rec, out, ok := n.store.Lookup(behind(dst, store.RecordOverhead), key, n.store.Hash(key), now)
+		if !ok {
 			continue
 		}
 		s.record = codec.Record(rec)
-		if len(dst)-start+codec.RecordLen(&s.record) > codec.MaxFrame {
+		dst = out[:at]
+		if at-start+codec.RecordLen(&s.record) > codec.MaxFrame {
 			m.Done = false
 			break
 		}
 		dst = codec.AppendRecord(dst, &s.record)
 		m.Count++
 	}
-	s.keep(buf)
 	return codec.FinishRecords(dst, start, m)
 }

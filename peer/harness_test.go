@@ -21,6 +21,10 @@ type bench struct {
 	names []string
 	conns []*bconn
 	log   []string // what was wished and said since the last look
+	quiet bool     // frames are not noted
+	out   []byte   // what a flush writes into
+	store store.Options
+	lap   func() time.Duration // what making and handling frames is timed by
 }
 
 // bnode is one node on the table.
@@ -30,7 +34,9 @@ type bnode struct {
 	addr   netip.AddrPort
 	static []netip.AddrPort
 	skew   int64
-	down   bool // crashed: it does nothing any more
+	down   bool          // crashed: it does nothing any more
+	took   time.Duration // that handling frames has taken
+	gave   time.Duration // that making them has
 	dials  []Dial
 	forms  []codec.Form
 }
@@ -59,7 +65,10 @@ type bframe struct {
 }
 
 func newBench(t testing.TB) *bench {
-	return &bench{t: t, now: int64(time.Hour), nodes: map[string]*bnode{}}
+	return &bench{
+		t: t, now: int64(time.Hour), nodes: map[string]*bnode{}, store: store.Options{Shards: 1, MaxBytes: 64 << 20, Seed: 7},
+		lap: func() time.Duration { return 0 },
+	}
 }
 
 func (b *bench) logf(format string, args ...any) { b.log = append(b.log, fmt.Sprintf(format, args...)) }
@@ -71,7 +80,8 @@ func (b *bench) add(name string, id, incarnation uint64, skew int64, static ...n
 		incarnation = wall + uint64(b.now/1e6)
 	}
 	stream := incarnation<<8 | id>>16&0xff
-	st, err := store.New(store.Options{Shards: 1, Node: id, MaxBytes: 64 << 20, Seed: 7})
+	b.store.Node = id
+	st, err := store.New(b.store)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -123,7 +133,9 @@ func (b *bench) flush(s *bside, end bool) {
 	}
 	other := s.conn.sides[1-s.i]
 	for again := true; again; again = s.link.More() && !end {
-		out := s.link.Control(b.now, nil)
+		begin := b.lap()
+		out := s.link.Control(b.now, b.out[:0])
+		s.node.gave += b.lap() - begin
 		for {
 			d, _, ok := s.link.Data(b.now, nil)
 			if !ok {
@@ -133,6 +145,7 @@ func (b *bench) flush(s *bside, end bool) {
 			s.link.Sent(len(d))
 		}
 		other.in = append(other.in, frames(b.t, out)...)
+		b.out = out
 	}
 	if end {
 		other.in = append(other.in, bframe{end: true})
@@ -216,9 +229,14 @@ func (b *bench) deliver(s *bside) bool {
 	if s.link == nil {
 		b.open(s, false, 0)
 	}
-	b.logf("%s <- %s on %s: %s", s.node.name, s.conn.sides[1-s.i].node.name, s.conn.name, b.describe(f))
+	if !b.quiet {
+		b.logf("%s <- %s on %s: %s", s.node.name, s.conn.sides[1-s.i].node.name, s.conn.name, b.describe(f))
+	}
 	s.link.Touched(b.now)
-	if err := s.link.Frame(b.now, f.head, f.body); err != nil {
+	begin := b.lap()
+	err := s.link.Frame(b.now, f.head, f.body)
+	s.node.took += b.lap() - begin
+	if err != nil {
 		b.logf("%s: breach on %s: %v", s.node.name, s.conn.name, err)
 	}
 	clear(f.body)

@@ -25,6 +25,7 @@ const (
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
 	AskCredit   = 4         // Fetches outstanding at one peer that clients wait for (R17)
 	MaxDoubts   = 4096      // clients that wait for them
+	MergeRun    = 32        // records that are decoded, and then merged, at one time
 	MaxAnswers  = 32        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
 
@@ -46,7 +47,6 @@ const (
 	chunkBytesMin  = 4 << 10   // bytes of a chunk of a small ring
 	chunkShare     = 8         // a small ring has this many chunks
 	passedOverhead = 64        // bytes that a batch in the relay log counts beside its own
-	valueKeep      = 128 << 10 // bytes of the buffer for large values that a link keeps
 	SlewRate       = 500       // ppm, ns for each ms: how fast a clock moves toward the others' (R6)
 	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
 	StepFrom       = 2000      // ms that clocks may be apart before one group steps (R7)

@@ -446,7 +446,7 @@ func TestR9_AStoppedPeerCostsNoMemoryBeyondTheRingAndOthersNoTime(t *testing.T) 
 	if x.ring.bytes > x.ring.limit {
 		t.Errorf("the ring takes %d bytes of %d", x.ring.bytes, x.ring.limit)
 	}
-	if held := cap(l.control) + cap(l.out.buf) + l.out.repair.bytes; l.out.piece.chunk != nil || held > valueKeep+chunkBytes {
+	if held := cap(l.control) + l.out.repair.bytes; l.out.piece.chunk != nil || held > chunkBytes {
 		t.Errorf("the link holds %d bytes, and a chunk: %v", held, l.out.piece.chunk != nil)
 	}
 	c.deaf = false

@@ -59,6 +59,7 @@ type Node struct {
 	open     atomic.Int32 // links, greeting ones included
 	chosen   atomic.Pointer[[]*Link]
 	counters counters
+	worktops sync.Pool // of *worktop
 
 	mu          sync.Mutex
 	rand        *rand.Rand

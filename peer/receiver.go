@@ -16,7 +16,6 @@ type receiver struct {
 	others []subscription // to those that it passes on (R12)
 	asking bool           // one of them is to be asked for
 
-	record  codec.Record
 	stamp   uint64 // the highest of the run merged last
 	wanted  []byte // a run of keys to fetch (R3)
 	keys    uint32 // in wanted
@@ -79,7 +78,7 @@ func (l *Link) batch(now int64, body []byte) error {
 	}
 	known, err := l.node.present(m.Step, m.Records)
 	if err == nil && known {
-		err = l.merge(now, m.Records, m.Count, false)
+		err = l.merge(now, m.Records, m.Count, false, 0)
 	}
 	if err != nil {
 		return err
@@ -147,7 +146,7 @@ func (l *Link) records(now int64, body []byte) error {
 	known, err := n.present(m.Step, m.Records, &m.Flush, &m.Floor)
 	if err == nil && known {
 		n.takeFlush(now, m.Flush)
-		err = l.merge(now, m.Records, m.Count, m.ID == 0)
+		err = l.merge(now, m.Records, m.Count, m.ID == 0, m.Next)
 	}
 	if err != nil {
 		return err
@@ -178,37 +177,41 @@ func (l *Link) records(now int64, body []byte) error {
 	return nil
 }
 
-// merge applies a run of exactly count records, or none of it. mends says that they come of a repair.
-func (l *Link) merge(now int64, run []byte, count uint32, mends bool) error {
+// merge applies a run of exactly count records, or none of it. mends says that they come of a repair; next, if it is not 0, is
+// the cursor from which the rest of their shard follows.
+func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint64) error {
 	if err := codec.CheckRecords(run, count); err != nil {
 		return err
 	}
-	n, r := l.node, &l.in.record
+	n := l.node
 	cluster := n.clock.Cluster(now)
+	w := n.borrow()
+	defer n.repay(w)
 	var early, stamp uint64
-	for len(run) > 0 {
-		used, err := codec.DecodeRecord(run, r)
+	for first := true; len(run) > 0; first = false {
+		rest, err := w.decode(run, n)
 		if err != nil {
 			return err
 		}
-		run = run[used:]
-		stamp = max(stamp, r.Stamp, r.ExpireStamp)
-		if n.weak&WithoutContent != 0 {
-			r.Content = 0
+		if first && next != 0 {
+			n.store.Expect(w.hashes[0], next<<8, int(count), len(run))
 		}
-		hash := n.store.Hash(r.Key)
-		outcome := n.store.Merge((*store.Record)(r), hash, cluster)
-		if mends {
-			l.mended(now, r, hash, outcome)
-		}
-		switch outcome {
-		case store.NeedRecord:
-			l.want(now, r.Key)
-		case store.Ahead:
-			early++
+		run = rest
+		n.store.MergeRun(w.recs, w.hashes, w.outcomes, cluster)
+		for i := range w.recs {
+			rec := (*codec.Record)(&w.recs[i])
+			stamp = max(stamp, rec.Stamp, rec.ExpireStamp)
+			if mends {
+				l.mended(now, rec, w.hashes[i], w.outcomes[i])
+			}
+			switch w.outcomes[i] {
+			case store.NeedRecord:
+				l.want(now, rec.Key)
+			case store.Ahead:
+				early++
+			}
 		}
 	}
-	*r = codec.Record{}
 	l.in.stamp = stamp
 	n.counters.merged.Add(uint64(count))
 	if early > 0 {

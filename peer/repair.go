@@ -339,28 +339,27 @@ func (l *Link) appendNewer(now int64, dst []byte, w *work) []byte {
 	start, cluster := len(dst), n.clock.Cluster(now)
 	m := codec.Records{Step: n.steps.number.Load(), Done: true, Floor: codec.Version(n.store.Floor()), Flush: codec.Version(n.store.Flushed())}
 	dst = codec.BeginRecords(dst)
+	top := n.borrow()
+	defer n.repay(top)
 	for len(w.hashes) > 0 && len(dst)-start < RepairSlice {
-		var buf []byte
-		s.recs, buf = n.store.ByHash(s.recs[:0], s.buf[:0], w.hashes[0], cluster)
+		dst = top.byHash(n, dst, w.hashes[0], cluster)
 		size := 0
-		for i := range s.recs {
-			size += codec.RecordLen((*codec.Record)(&s.recs[i]))
+		for i := range top.recs {
+			size += codec.RecordLen((*codec.Record)(&top.recs[i]))
 		}
 		if m.Count > 0 && len(dst)-start+size > codec.MaxFrame {
 			break
 		}
 		w.hashes = w.hashes[1:]
 		s.repair.bytes -= 8
-		for i := range s.recs {
-			rec := (*codec.Record)(&s.recs[i])
+		for i := range top.recs {
+			rec := (*codec.Record)(&top.recs[i])
 			if len(dst)-start+codec.RecordLen(rec) > codec.MaxFrame {
 				break // two large keys of one hash: the other comes another time
 			}
 			dst = codec.AppendRecord(dst, rec)
 			m.Count++
 		}
-		clear(s.recs)
-		s.keep(buf)
 	}
 	if m.Count == 0 {
 		return dst[:start]

@@ -31,8 +31,6 @@ type sender struct {
 	lacked bool                // something was a ghost there and nothing here, in this comparison or since the last
 	scrub  scrub               // scrub.go
 	asked  []ask               // Pulls and Fetches that wait for their answer (donor.go)
-	recs   []store.Record
-	buf    []byte // keys and values of recs
 	record codec.Record
 }
 
@@ -163,12 +161,4 @@ func (l *Link) materialise(now int64, dst, frame []byte) []byte {
 	}
 	dst = codec.AppendBatchHeader(dst[start:start], m.Stream, m.First, 1, n.steps.number.Load(), codec.RecordLen(&s.record))
 	return codec.AppendRecord(dst, &s.record)
-}
-
-// keep remembers a buffer for records, unless a large value made it large.
-func (s *sender) keep(buf []byte) {
-	s.buf = buf[:0]
-	if cap(buf) > valueKeep {
-		s.buf = nil
-	}
 }

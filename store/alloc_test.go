@@ -18,6 +18,7 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 	dst := make([]byte, 0, 256)
 	r := set(t, s, now, string(key), string(value), SetOptions{})
 	s.Increment(dst, number, numberHash, now, 1, false)
+	run, hashes, outcomes := make([]Record, 1), []uint64{hash}, make([]Outcome, 1)
 
 	for _, c := range []struct {
 		name string
@@ -32,6 +33,14 @@ func TestNothingIsAllocatedInTheSteadyState(t *testing.T) {
 			r.Stamp++
 			r.ExpireStamp++
 			if s.Merge(&r, hash, now) == Ahead {
+				t.Fatal("ahead")
+			}
+		}},
+		{"MergeRun", func() {
+			r.Stamp++
+			r.ExpireStamp++
+			run[0] = r
+			if s.MergeRun(run, hashes, outcomes, now); outcomes[0] == Ahead {
 				t.Fatal("ahead")
 			}
 		}},

@@ -163,6 +163,24 @@ func (x *index) start(m *memory, homes uint64, slack int) {
 	x.moved, x.hand, x.freed = 0, 0, 0
 }
 
+// expect makes room for as many entries as are to be there in the end: cells that come in the order of their tags would
+// otherwise crowd at the start of one table after another. It tells whether that took a table.
+func (x *index) expect(m *memory, used uint64) (opened bool) {
+	switch {
+	case x.moving() || used < expectFrom || used <= uint64(x.used):
+		return false
+	case x.cur.cells != nil && !x.cur.full(int(used*2/3)): // what is told is about right
+		return false
+	}
+	if x.cur.cells == nil {
+		x.cur = m.newTable(homesFor(int(used)), 1)
+	} else {
+		x.start(m, homesFor(int(used)), 1)
+		x.step(m, sweepCells)
+	}
+	return true
+}
+
 // step moves some cells, those of equal tag together, and returns whether there was something to move. Moved cells stay
 // where they are in the old table, so that those behind them are found past them.
 func (x *index) step(m *memory, cells int) bool {

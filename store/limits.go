@@ -79,6 +79,8 @@ const (
 	sweepCells     = 1024     // cells of an index moved at one hold of a lock
 	giveCells      = 16 << 10 // cells moved at one hold of a lock that another shard's need took
 	walkCells      = 1024     // cells of the index Range and Scan look at under one hold of a lock
+	expectFrom     = 64       // entries that are told of before they come, for which an index grows at once
+	walkAhead      = 8        // cells on: an entry that they prefetch
 
 	wheelTickBits = 6 // a tick of the expiry wheel is 64 ms: 16 to an epoch
 	wheelSlotBits = 6 // 64 buckets a level

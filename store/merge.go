@@ -6,25 +6,10 @@ import "cmp"
 // order in which records come does not matter, nor how often they come. It keeps nothing of r. hash is Hash(r.Key).
 func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 	s.warm(hash)
+	if o, done := s.mergeAside(r, hash, now); done {
+		return o
+	}
 	sh := s.shardOf(hash)
-	if (TooFarAhead(r.Stamp, now) || TooFarAhead(r.ExpireStamp, now) || TooFarAhead(r.BaseStamp, now)) && !s.env.misses(WithoutBound) {
-		sh.mu.Lock()
-		sh.ahead++
-		sh.mu.Unlock()
-		return Ahead
-	}
-	if r.Flags&Flush != 0 {
-		return s.mergeFlush(r.Version(), now)
-	}
-	if !s.fits(r.Key, r.Value) || r.Kind != KindString && !r.fine() {
-		sh.mu.Lock()
-		sh.refused++
-		sh.mu.Unlock()
-		return Refused
-	}
-	if len(r.Value) >= roomFrom {
-		s.makeRoom(r.Key, r.Value, hash, now)
-	}
 	sh.lock(now)
 	o := sh.merge(r, hash, now)
 	sh.mu.Unlock()
@@ -32,6 +17,67 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 		s.reclaim(r.Key, hash, now)
 	}
 	return o
+}
+
+// MergeRun merges records as Merge does, in their order; those of one shard that follow each other under one lock. hashes
+// are of their keys, outcomes takes what became of each: both have at least their number.
+func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now uint64) {
+	hashes, outcomes = hashes[:len(recs)], outcomes[:len(recs)]
+	for _, hash := range hashes {
+		s.warm(hash)
+	}
+	for i := 0; i < len(recs); {
+		var done bool
+		if outcomes[i], done = s.mergeAside(&recs[i], hashes[i], now); done {
+			i++
+			continue
+		}
+		sh := s.shardOf(hashes[i])
+		sh.lock(now)
+		for {
+			outcomes[i] = sh.merge(&recs[i], hashes[i], now)
+			i++
+			if i == len(recs) || s.over() || s.shardOf(hashes[i]) != sh || aside(&recs[i], now) || !s.fits(recs[i].Key, recs[i].Value) {
+				break
+			}
+		}
+		sh.mu.Unlock()
+		if s.over() {
+			s.reclaim(recs[i-1].Key, hashes[i-1], now)
+		}
+	}
+}
+
+// aside tells a record that needs more than the lock of its shard, or a look before it.
+func aside(r *Record, now uint64) bool {
+	return r.Flags&Flush != 0 || r.Kind != KindString || len(r.Value) >= roomFrom ||
+		TooFarAhead(max(r.Stamp, r.ExpireStamp, r.BaseStamp), now)
+}
+
+// mergeAside does what comes before the lock is taken. done: there is nothing left to do.
+func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
+	fits := s.fits(r.Key, r.Value)
+	if fits && !aside(r, now) {
+		return 0, false
+	}
+	sh := s.shardOf(hash)
+	switch {
+	case TooFarAhead(max(r.Stamp, r.ExpireStamp, r.BaseStamp), now) && !s.env.misses(WithoutBound):
+		sh.mu.Lock()
+		sh.ahead++
+		sh.mu.Unlock()
+		return Ahead, true
+	case r.Flags&Flush != 0:
+		return s.mergeFlush(r.Version(), now), true
+	case !fits || r.Kind != KindString && !r.fine():
+		sh.mu.Lock()
+		sh.refused++
+		sh.mu.Unlock()
+		return Refused, true
+	case len(r.Value) >= roomFrom:
+		s.makeRoom(r.Key, r.Value, hash, now)
+	}
+	return 0, false
 }
 
 func (sh *shard) merge(r *Record, hash, now uint64) Outcome {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -49,6 +51,54 @@ func FuzzMerge(f *testing.F) {
 		epoch, root := s.Digest(now)
 		if want := rootOf(s, epoch, now); root != want {
 			t.Fatalf("root %x, from scratch %x\n%s", root, want, contents(s, now))
+		}
+	})
+}
+
+// TestR1_ARunMergesAsItsRecordsDoOneByOne gives two stores the same records, one of them in runs: flushes, records from the
+// future, of kinds that are not known, too large or large enough for others to make room.
+func TestR1_ARunMergesAsItsRecordsDoOneByOne(t *testing.T) {
+	const most = 40
+	eachSeed(t, 60, func(seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		o := Options{Node: 1, Shards: 1 << rng.IntN(4), MaxBytes: 1 << 20, Seed: seed, Horizon: 20_000}
+		one, runs := newStore(t, o), newStore(t, o)
+		now := epoch0
+		for range 30 {
+			recs := make([]Record, 1+rng.IntN(most))
+			var hashes [most]uint64
+			var outcomes [most]Outcome
+			for i := range recs {
+				var b [8]byte
+				binary.LittleEndian.PutUint64(b[:], rng.Uint64())
+				r := fuzzRecord(b[:])
+				r.Key = fmt.Append(r.Key, rng.IntN(40))
+				switch n := rng.IntN(40); {
+				case r.Flags&(Flush|Bare) == 0 && n < 30:
+					r.Kind, r.Value = KindString, make([]byte, rng.IntN(3000))
+				case r.Flags&(Flush|Bare) == 0 && n < 32:
+					r.Kind, r.Value = KindString, make([]byte, roomFrom+rng.IntN(300<<10))
+				case n == 33:
+					r.Stamp += 20_000 << 16
+				}
+				if r.Flags&Flush != 0 && rng.IntN(20) > 0 {
+					r.Flags &^= Flush
+				}
+				r.Content = Content(r.Kind, r.Flags&Deleted != 0, r.Value)
+				recs[i], hashes[i] = r, one.Hash(r.Key)
+			}
+			runs.MergeRun(recs, hashes[:], outcomes[:], now)
+			for i := range recs {
+				if want := one.Merge(&recs[i], hashes[i], now); outcomes[i] != want {
+					t.Fatalf("seed %d: record %d of %d, flags %d, %d bytes: %v, alone %v", seed, i, len(recs), recs[i].Flags, len(recs[i].Value), outcomes[i], want)
+				}
+			}
+			now += rng.Uint64N(500)
+		}
+		check(t, runs)
+		same(t, []*Store{one, runs}, now)
+		if a, b := one.Counts(), runs.Counts(); a != b {
+			t.Errorf("seed %d: %+v, in runs %+v", seed, a, b)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package store
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // A cursor of Range or Scan is a place in the order of hashes: the top 56 bits of one. The index is kept in that order
 // (index.go), so the cursor stays good whatever comes, goes or moves between two calls: an entry that is there all the
@@ -34,11 +37,21 @@ func (sh *shard) walk(from uint64, cells int, visit func(e entry, first bool) bo
 			if cells <= 0 && at > tag { // past tag, or this call has got nowhere
 				return sh.first(at, from), true
 			}
+			if ahead := p + walkAhead; ahead < len(t.cells) {
+				if c := t.load(ahead); c != 0 {
+					prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[sh.locOf(c)])))
+				}
+			}
 			n := 1
 			for c = t.load(p + 1); c>>tagShift == at && c != 0; c = t.load(p + n) {
 				n++
 			}
-			if next, more = sh.walkEqual(t, p, n, group[:0], from, visit); more {
+			if n == 1 {
+				next, more = sh.walkOne(t.load(p), from, visit)
+			} else {
+				next, more = sh.walkEqual(t, p, n, group[:0], from, visit)
+			}
+			if more {
 				return next, true
 			}
 			p += n
@@ -49,6 +62,19 @@ func (sh *shard) walk(from uint64, cells int, visit func(e entry, first bool) bo
 		}
 		tag = end
 	}
+}
+
+// walkOne visits the entry of a cell whose tag no other has.
+func (sh *shard) walkOne(cell, from uint64, visit func(e entry, first bool) bool) (next uint64, more bool) {
+	var e entry
+	sh.load(sh.locOf(cell), &e)
+	if !e.ghost {
+		e.hash = sh.hashOf(&e)
+	}
+	if e.hash>>cursorShift >= from>>cursorShift && !visit(e, true) {
+		return e.hash >> cursorShift << cursorShift, true
+	}
+	return 0, false
 }
 
 // place is an entry of a group of equal tags.

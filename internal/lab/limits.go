@@ -20,6 +20,10 @@ const (
 	dialLimit = 5 * time.Second
 	// endLimit bounds the wait for a process that was sent SIGKILL.
 	endLimit = 5 * time.Second
+	// limitBurst and limitQueue are what a cable that carries a rate lets through at once, and queues, in bytes.
+	limitBurst, limitQueue = "128kb", "1mb"
+	// clockTicks is the unit of processor times in /proc, a second's part (USER_HZ).
+	clockTicks = 100
 	// pollPause is the pause between two looks at a condition.
 	pollPause = 2 * time.Millisecond
 )

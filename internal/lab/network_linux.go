@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"testing"
 )
 
@@ -154,6 +155,19 @@ func (n *Network) Heal() {
 	}
 	if err := ipBatch(n.bridge, append(lines, "link del far")...); err != nil {
 		n.t.Fatal(err)
+	}
+}
+
+// Limit has every cable carry no more than a rate, "1gbit", each way, for good. It needs tc.
+func (n *Network) Limit(rate string) {
+	n.t.Helper()
+	for _, h := range n.hosts {
+		for _, card := range [][2]string{{n.bridge, h.port}, {h.inside.name, "eth0"}} {
+			out, err := exec.Command("tc", "-n", card[0], "qdisc", "replace", "dev", card[1], "root", "tbf", "rate", rate, "burst", limitBurst, "limit", limitQueue).CombinedOutput()
+			if err != nil {
+				n.t.Fatalf("tc: %v: %s", err, out)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -131,6 +133,21 @@ func (n *Node) Count(words ...string) int {
 
 // PID is the process id of the node.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
+
+// Processor is the processor time that the node has taken, that of the system for it included, to 10 ms.
+func (n *Node) Processor() time.Duration {
+	n.Host.net.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.PID()))
+	if err != nil {
+		n.Host.net.t.Fatal(err)
+	}
+	var user, system int64 // fields 14 and 15; the second, the name, is the only one that may hold spaces, and ends in the last ")"
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		n.Host.net.t.Fatal(err)
+	}
+	return time.Duration(user+system) * (time.Second / clockTicks)
+}
 
 // Kill ends the node at once, as a crash would (kill -9), and waits until it is gone.
 func (n *Node) Kill() {

@@ -135,14 +135,19 @@ type copying struct {
 	copied       time.Duration // from the first 64 KiB to all but a hundredth of it
 	loaded       time.Duration // from the first 64 KiB to ready
 	ready        time.Duration // since the start of the process
+	giving       time.Duration // processor time of the donors meanwhile, the system's for them included
+	taking       time.Duration // and of the node that joined
 	median, p99  time.Duration // of a client of a donor meanwhile
 	calm, calm99 time.Duration // before
 }
 
 // watchJoin starts a node and notes when its bytes came.
-func watchJoin(t *testing.T, h *Host) (c copying) {
+func watchJoin(t *testing.T, h *Host, donors []*Node) (c copying) {
 	t.Helper()
 	base := h.received()
+	for _, d := range donors {
+		c.giving -= d.Processor()
+	}
 	node := h.Start()
 	type point struct {
 		at    time.Time
@@ -161,6 +166,10 @@ func watchJoin(t *testing.T, h *Host) (c copying) {
 		return client.Get(context.Background(), key).Err() == nil
 	})
 	end := time.Now()
+	for _, d := range donors {
+		c.giving += d.Processor()
+	}
+	c.taking = node.Processor()
 	c.bytes = points[len(points)-1].bytes
 	first := points[slices.IndexFunc(points, func(p point) bool { return p.bytes >= 64<<10 })].at
 	last := points[slices.IndexFunc(points, func(p point) bool { return p.bytes >= c.bytes/100*99 })].at
@@ -168,43 +177,70 @@ func watchJoin(t *testing.T, h *Host) (c copying) {
 	return c
 }
 
+// row is a line of the table that TestJoinSpeed prints.
+func (c *copying) row(cable string, clients bool, plain time.Duration) string {
+	rate := func(d time.Duration) float64 { return float64(c.bytes) / 1e6 / d.Seconds() }
+	who, times := "none", " | |"
+	if clients {
+		us := func(d time.Duration) int64 { return d.Microseconds() }
+		who = "two"
+		times = fmt.Sprintf(" %d, %d | %d, %d |", us(c.calm), us(c.calm99), us(c.median), us(c.p99))
+	}
+	return fmt.Sprintf("| %s | %s | %.1f | %.2f | %.0f | %.0f | %.0f %% | %.2f | %.2f | %.2f | %.2f |%s", cable, who, float64(c.bytes)/1e6,
+		c.copied.Seconds(), rate(c.copied), rate(plain), 100*plain.Seconds()/c.copied.Seconds(), c.loaded.Seconds(), c.ready.Seconds(),
+		c.giving.Seconds(), c.taking.Seconds(), times)
+}
+
 // TestJoinSpeed measures how fast a third node copies what two hold, beside a plain copy of the same bytes over the same
-// cable, and what clients of the two notice of it. make join runs it.
+// cable, and what clients of the two notice of it: with cables that carry what the machine can, and with those of a LAN. make
+// join runs it.
 func TestJoinSpeed(t *testing.T) {
 	if *joinKeys == 0 {
 		t.Skip("make join runs it")
 	}
-	hosts, _ := mesh(t, 2)
+	Need(t, "tc")
+	hosts, nodes := mesh(t, 2)
 	third := hosts[0].net.Host()
 	load(t, hosts[0], *joinKeys)
 	c := redisClient(t, hosts[1])
 	Poll(t, patience, "all keys on "+hosts[1].Name, func() bool { return c.DBSize(context.Background()).Val() == int64(*joinKeys) })
 	converged(t, hosts[0], 2)
-	for _, clients := range []bool{false, true} {
-		for range *joinRuns {
-			ctx, stop := context.WithCancel(context.Background())
-			var a asker
-			var calm, calm99 time.Duration
-			if clients {
-				for _, h := range hosts {
-					go a.run(ctx, t, h, *joinKeys)
-				}
-				<-time.After(3 * time.Second) // a measurement of the calm
-				calm, calm99 = a.take()
-			} else {
-				<-time.After(4 * time.Second) // until what was written last is of a closed epoch
+	t.Logf("%d keys; times in s, of clients in us", *joinKeys)
+	t.Log("| cable | clients | MB | copied in | MB/s | plain copy, MB/s | share | ready after first bytes | after start | donors' processor time | joiner's | clients p50, p99 before | meanwhile |")
+	t.Log("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, cable := range []string{"as fast as it goes", "1 Gbit/s"} {
+		if cable != "as fast as it goes" {
+			hosts[0].net.Limit("1gbit")
+		}
+		for _, clients := range []bool{false, true} {
+			for range *joinRuns {
+				measureJoin(t, hosts, nodes, third, cable, clients)
 			}
-			j := watchJoin(t, third)
-			j.calm, j.calm99 = calm, calm99
-			j.median, j.p99 = a.take()
-			stop()
-			holdsAll(t, third, *joinKeys)
-			third.nodes[len(third.nodes)-1].Kill()
-			plain := plainCopy(t, hosts[0], third, j.bytes)
-			rate := func(d time.Duration) float64 { return float64(j.bytes) / 1e6 / d.Seconds() }
-			t.Logf("FIGURE join of %d keys, clients %v: %.1f MB in %v, %.0f MB/s (%.0f %% of a plain copy's %.0f MB/s); ready %v after its first bytes, %v after its start; clients' p50 %v p99 %v, before %v %v",
-				*joinKeys, clients, float64(j.bytes)/1e6, j.copied.Round(time.Millisecond), rate(j.copied), 100*plain.Seconds()/j.copied.Seconds(), rate(plain),
-				j.loaded.Round(time.Millisecond), j.ready.Round(time.Millisecond), j.median.Round(time.Microsecond), j.p99.Round(time.Microsecond), j.calm.Round(time.Microsecond), j.calm99.Round(time.Microsecond))
 		}
 	}
+}
+
+// measureJoin makes one run, and prints its line.
+func measureJoin(t *testing.T, hosts []*Host, nodes []*Node, third *Host, cable string, clients bool) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var a asker
+	var calm, calm99 time.Duration
+	if clients {
+		for _, h := range hosts {
+			go a.run(ctx, t, h, *joinKeys)
+		}
+		<-time.After(3 * time.Second) // a measurement of the calm
+		calm, calm99 = a.take()
+	} else {
+		<-time.After(4 * time.Second) // until what was written last is of a closed epoch
+	}
+	j := watchJoin(t, third, nodes)
+	j.calm, j.calm99 = calm, calm99
+	j.median, j.p99 = a.take()
+	stop()
+	holdsAll(t, third, *joinKeys)
+	third.nodes[len(third.nodes)-1].Kill()
+	t.Log(j.row(cable, clients, plainCopy(t, hosts[0], third, j.bytes)))
 }
