@@ -12,7 +12,7 @@ const (
 	// maxConns is the most connections a node serves at once, clients and peers together.
 	// It is lowered to what the descriptor limit allows: gnet shuts the engine down when
 	// accept runs out of descriptors, so the node must refuse before that.
-	maxConns = 10_000
+	maxConns = 16_384
 
 	// baseDescriptors are kept for the standard streams, the name of the port, beacons, netlink, the
 	// HTTP listener, resolvers and logs; loopDescriptors for each loop: two listeners, a poller and
