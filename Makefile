@@ -84,7 +84,7 @@ bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
 
 compare: build ## a node beside redis-server and memcached on the wire, every table (25 min, wants a quiet machine); WIRE="-only lean" for less
-	cd bench/rivals && $(GO) run ./cmd/wire -o ../results/$(TODAY)-wire.md $(WIRE)
+	cd bench/rivals && $(GO) run ./cmd/wire -others 10 -o ../results/$(TODAY)-wire.md $(WIRE)
 
 compare-quick: build ## the same, three short runs of each (8 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)

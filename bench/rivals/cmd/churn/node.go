@@ -12,13 +12,11 @@ import (
 	"time"
 
 	"covey/bench/rivals/internal/report"
+	"covey/bench/rivals/internal/server"
 	"covey/client"
 )
 
-const (
-	nodePatience = 30 * time.Second // for its start, its end, and each reply
-	portTries    = 20
-)
+const nodePatience = 30 * time.Second // for its start, its end, and each reply
 
 // node is a process that this program started, alone in a cluster of its own.
 type node struct {
@@ -28,11 +26,11 @@ type node struct {
 }
 
 func newNode(s settings) (target, error) {
-	port, err := freePort()
+	port, err := server.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	discovery, err := freePort()
+	discovery, err := server.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -65,24 +63,6 @@ func (n *node) wait() error {
 		}
 	}
 	return errors.New("the node does not become ready")
-}
-
-// freePort is a port that nothing holds, for TCP and UDP.
-func freePort() (int, error) {
-	for range portTries {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := ln.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
-		ln.Close()
-		if err == nil {
-			udp.Close()
-			return port, nil
-		}
-	}
-	return 0, errors.New("no port is free for both TCP and UDP")
 }
 
 func (n *node) before() int64              { return 0 }

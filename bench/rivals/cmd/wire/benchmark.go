@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"covey/bench/rivals/internal/load"
 	"covey/bench/rivals/internal/report"
+	"covey/bench/rivals/internal/server"
 )
 
 var (
@@ -17,11 +17,11 @@ var (
 )
 
 // benchmarkRun drives a server by redis-benchmark with n requests and returns its figures and its own processor time.
-func (b *bench) benchmarkRun(s *server, c kind, n int) (row, error) {
-	_, port, _ := strings.Cut(s.addr, ":")
+func (b *bench) benchmarkRun(s *server.Server, c kind, n int) (row, error) {
+	_, port, _ := strings.Cut(s.Addr, ":")
 	args := []string{"-h", "127.0.0.1", "-p", port, "-t", strings.ToLower(c.verb()), "-n", strconv.Itoa(n), "-c", strconv.Itoa(clients),
 		"-P", strconv.Itoa(c.pipeline), "-d", strconv.Itoa(c.value), "-r", strconv.Itoa(keys), "--precision", "3"}
-	before, err := load.Processor(s.pid())
+	before, err := report.Processor(s.Pid())
 	if err != nil {
 		return row{}, err
 	}
@@ -30,13 +30,13 @@ func (b *bench) benchmarkRun(s *server, c kind, n int) (row, error) {
 	if err != nil || strings.Contains(string(printed), "Error") {
 		return row{}, fmt.Errorf("redis-benchmark %s: %w: %s", strings.Join(args, " "), err, printed)
 	}
-	after, err := load.Processor(s.pid())
+	after, err := report.Processor(s.Pid())
 	if err != nil {
 		return row{}, err
 	}
-	r := row{Server: s.name, Requests: int64(n), CPU: perMillion((after - before).Seconds(), int64(n)),
+	r := row{Server: s.Name, Requests: int64(n), CPU: perMillion((after - before).Seconds(), int64(n)),
 		Generator: perMillion((process.ProcessState.UserTime() + process.ProcessState.SystemTime()).Seconds(), int64(n))}
-	if r.RSS, _, err = report.RSS(s.pid()); err != nil {
+	if r.RSS, _, err = report.RSS(s.Pid()); err != nil {
 		return row{}, err
 	}
 	return r, r.readBenchmark(string(printed))

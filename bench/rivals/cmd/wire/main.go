@@ -30,6 +30,7 @@ import (
 
 	"covey/bench/rivals/internal/load"
 	"covey/bench/rivals/internal/report"
+	"covey/bench/rivals/internal/server"
 )
 
 const (
@@ -39,24 +40,21 @@ const (
 
 // bench is one run of this program.
 type bench struct {
-	ctx       context.Context
-	binary    string
-	before    string
-	coveyArgs string
-	servers   []string
-	cases     *regexp.Regexp
-	runs      int
-	warm      time.Duration
-	window    time.Duration
-	idle      int
-	seed      uint64
+	ctx     context.Context
+	fleet   server.Fleet
+	servers []string
+	cases   *regexp.Regexp
+	runs    int
+	warm    time.Duration
+	window  time.Duration
+	idle    int
+	seed    uint64
+	others  float64
 
-	folder  string // for what servers print
-	running []*server
-	filled  map[*server]int // bytes of the values that are there
-	rows    []row
-	raw     *os.File // where rows go as JSON
-	r       *report.Report
+	filled map[*server.Server]int // bytes of the values that are there
+	rows   []row
+	raw    *os.File // where rows go as JSON
+	r      *report.Report
 }
 
 // table is one question.
@@ -84,18 +82,19 @@ func main() {
 	load.Child()
 	// What is started is ended by the kernel when the thread that started it is gone (Pdeathsig): it must be the main thread.
 	runtime.LockOSThread()
-	b := &bench{filled: map[*server]int{}}
+	b := &bench{filled: map[*server.Server]int{}}
 	out := report.Path()
 	var only, cases, servers string
 	flag.StringVar(&only, "only", "", "which `tables`, parted by commas: "+names()+"; all when empty")
 	flag.StringVar(&cases, "case", "", "only cases that match this `regexp`")
 	flag.StringVar(&servers, "servers", "", "which `servers`: covey, before, redis, valkey, memcached; by default those that are there")
-	flag.StringVar(&b.binary, "binary", "../../bin/covey", "the node's program")
-	flag.StringVar(&b.before, "before", "", "another `program` of a node, measured beside it")
-	flag.StringVar(&b.coveyArgs, "args", "", "more `arguments` for both, as in \"--loops 1\"")
+	flag.StringVar(&b.fleet.Binary, "binary", "../../bin/covey", "the node's program")
+	flag.StringVar(&b.fleet.Before, "before", "", "another `program` of a node, measured beside it")
+	flag.StringVar(&b.fleet.CoveyArgs, "args", "", "more `arguments` for both, as in \"--loops 1\"")
 	flag.IntVar(&b.runs, "runs", 5, "how often everything is measured")
-	flag.DurationVar(&b.warm, "warm", 250*time.Millisecond, "before a measurement counts")
-	flag.DurationVar(&b.window, "window", 1500*time.Millisecond, "how long a measurement is; redis-benchmark gets about 4/3 of it")
+	flag.DurationVar(&b.warm, "warm", 200*time.Millisecond, "before a measurement counts")
+	flag.DurationVar(&b.window, "window", 1200*time.Millisecond, "how long a measurement is; redis-benchmark gets 5/3 of it")
+	flag.Float64Var(&b.others, "others", 100, "`percent` of the processors that others may have beside a measurement before it is made again, twice at most")
 	flag.IntVar(&b.idle, "idle", 10_000, "idle connections of the table many")
 	flag.Uint64Var(&b.seed, "seed", 1, "of keys and times")
 	flag.Parse()
@@ -129,12 +128,12 @@ func (b *bench) main(out, only, cases, servers string) (err error) {
 	if err := b.choose(servers); err != nil {
 		return err
 	}
-	if b.folder, err = os.MkdirTemp("", "covey-wire-"); err != nil {
+	if b.fleet.Folder, err = os.MkdirTemp("", "covey-wire-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.folder)
-	defer func() { err = errors.Join(err, b.end()) }()
-	if b.raw, err = os.Create(rawPath(out, b.folder)); err != nil {
+	defer os.RemoveAll(b.fleet.Folder)
+	defer func() { err = errors.Join(err, b.fleet.End()) }()
+	if b.raw, err = os.Create(rawPath(out, b.fleet.Folder)); err != nil {
 		return err
 	}
 	defer b.raw.Close()
@@ -145,7 +144,7 @@ func (b *bench) main(out, only, cases, servers string) (err error) {
 	for _, t := range chosen {
 		b.r.Text("## %s\n", strings.ToUpper(t.name[:1])+t.name[1:])
 		b.r.Text("%s.\n", t.about)
-		if err := errors.Join(t.run(b), b.end()); err != nil {
+		if err := errors.Join(t.run(b), b.fleet.End()); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
@@ -174,7 +173,7 @@ func (b *bench) choose(servers string) error {
 		return nil
 	}
 	b.servers = []string{"covey"}
-	if b.before != "" {
+	if b.fleet.Before != "" {
 		b.servers = append(b.servers, "before")
 	}
 	for _, name := range []string{"redis", "valkey", "memcached"} {
@@ -196,9 +195,9 @@ func (b *bench) head() error {
 		process := exec.Command(name+"-server", "--version")
 		switch name {
 		case "covey":
-			process = exec.Command(b.binary, "version")
+			process = exec.Command(b.fleet.Binary, "version")
 		case "before":
-			process = exec.Command(b.before, "version")
+			process = exec.Command(b.fleet.Before, "version")
 		case "memcached":
 			process = exec.Command(name, "-V")
 		}
@@ -208,12 +207,12 @@ func (b *bench) head() error {
 		}
 		first, _, _ := strings.Cut(string(text), "\n")
 		versions = append(versions, name+": "+strings.TrimSpace(first))
-		shown, _, err := b.command(name, "PORT", "FOLDER")
+		shown, _, err := b.fleet.Command(name, "PORT")
 		if err != nil {
 			return err
 		}
 		b.r.Text("- %s", versions[len(versions)-1])
-		b.r.Text("  `%s`", strings.Join(quoted(shown.Args), " "))
+		b.r.Text("  `%s`", strings.ReplaceAll(strings.Join(quoted(shown.Args), " "), b.fleet.Folder, "FOLDER"))
 	}
 	b.r.Text("\n%d runs, %v each after %v; servers, generator and whatever else runs share the machine's processors, and nothing is pinned.", b.runs, b.window, b.warm)
 	b.r.Text("CPU is the servers' processor time in seconds per million requests; by -> stands how covey is to the other: median of the")

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"covey/bench/rivals/internal/load"
+	"covey/bench/rivals/internal/report"
+	"covey/bench/rivals/internal/server"
 )
 
 const replicationPatience = 20 * time.Second // for a key to come to the others
@@ -14,13 +16,13 @@ const replicationPatience = 20 * time.Second // for a key to come to the others
 // mesh is three servers that hold the same; the first is written to.
 type mesh struct {
 	target
-	members []*server
+	members []*server.Server
 }
 
 func (m *mesh) pids() []int {
 	var out []int
 	for _, s := range m.members {
-		out = append(out, s.pid())
+		out = append(out, s.Pid())
 	}
 	return out
 }
@@ -28,7 +30,7 @@ func (m *mesh) pids() []int {
 // processor is the processor time of all members so far.
 func (m *mesh) processor() (sum time.Duration, err error) {
 	for _, s := range m.members {
-		used, err := load.Processor(s.pid())
+		used, err := report.Processor(s.Pid())
 		if err != nil {
 			return 0, err
 		}
@@ -42,37 +44,37 @@ func (b *bench) startMesh(name string) (*mesh, error) {
 	m := &mesh{}
 	var more []string
 	if name == "covey" || name == "before" {
-		port, err := freePort()
+		port, err := server.FreePort()
 		if err != nil {
 			return nil, err
 		}
 		more = []string{"--discovery-port", fmt.Sprint(port), "--cluster", fmt.Sprint(name, "-", port)}
 	}
 	for range 3 {
-		s, err := b.start(name, more...)
+		s, err := b.fleet.Start(b.ctx, name, more...)
 		if err != nil {
 			return nil, err
 		}
 		m.members = append(m.members, s)
 		if len(m.members) == 1 && len(more) == 0 {
-			_, port, _ := strings.Cut(s.addr, ":")
+			_, port, _ := strings.Cut(s.Addr, ":")
 			more = []string{"--replicaof", "127.0.0.1 " + port, "--repl-diskless-sync-delay", "0"}
 		}
 	}
-	m.target = target{name, m.members[0].wire, m.members[0]}
+	m.target = target{name, m.members[0].Wire, m.members[0]}
 	return m, m.settle(b.ctx, "linked")
 }
 
 // settle sets a key on the first and returns when all others have it.
 func (m *mesh) settle(ctx context.Context, value string) error {
-	if reply, err := m.ask(fmt.Sprintf("SET settled %s\r\n", value)); err != nil || reply != "+OK\r\n" {
+	if reply, err := m.Ask(fmt.Sprintf("SET settled %s\r\n", value)); err != nil || reply != "+OK\r\n" {
 		return fmt.Errorf("setting a key on %s: %q, %w", m.name, reply, err)
 	}
 	want := fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
 	deadline := time.Now().Add(replicationPatience)
 	for _, s := range m.members[1:] {
 		for {
-			reply, err := s.ask("GET settled\r\n")
+			reply, err := s.Ask("GET settled\r\n")
 			if err == nil && reply == want {
 				break
 			}
@@ -157,7 +159,7 @@ func (b *bench) visibleTable() error {
 	for _, name := range []string{idle, loaded} {
 		err := b.inTurn("visible", name, targets, func(t target) (row, error) {
 			m := meshes[t.name]
-			w := load.Watch{Writer: m.addr, Reader: m.members[1].addr, For: b.window, Every: time.Millisecond}
+			w := load.Watch{Writer: m.Addr, Reader: m.members[1].Addr, For: b.window, Every: time.Millisecond}
 			if name == idle {
 				return b.watch(w)
 			}

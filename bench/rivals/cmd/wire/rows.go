@@ -27,6 +27,7 @@ type row struct {
 	Generator float64 `json:"generator_s_per_million"`
 	RSS       int64   `json:"rss"`
 	Misses    int64   `json:"misses"`
+	Others    float64 `json:"others_percent"` // of the processors' time, that went to what is not measured
 }
 
 // head is the first line of that file.
@@ -125,6 +126,15 @@ func (b *bench) print(tableName string, servers []string, figures []figure, goal
 		b.r.Table(titles, ratios)
 	}
 	b.r.Table([]string{"medians", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU s/M", "generator s/M", "RSS MiB", "misses"}, medians)
+	var others []float64
+	for _, r := range b.rows {
+		if r.Table == tableName {
+			others = append(others, r.Others)
+		}
+	}
+	if len(others) > 0 {
+		b.r.Text("Beside these measurements others had %.1f %% of the processors (median; %.1f %% at most).\n", median(others), slices.Max(others))
+	}
 }
 
 // verdict is the goal, and whether it is met.
@@ -165,9 +175,15 @@ func medianLine(caseName, server string, rows []row) []string {
 		return median(values)
 	}
 	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
+	some := func(v float64, format string) string {
+		if v == 0 {
+			return "-" // was not measured
+		}
+		return fmt.Sprintf(format, v)
+	}
 	return []string{caseName + ", " + server, grouped(int64(of(byThroughput.of))), whole(of(byP50.of)), whole(of(byP99.of)), whole(of(byP999.of)),
-		fmt.Sprintf("%.3f", of(byCPU.of)), fmt.Sprintf("%.3f", of(func(r *row) float64 { return r.Generator })),
-		whole(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) })), whole(of(func(r *row) float64 { return float64(r.Misses) }))}
+		some(of(byCPU.of), "%.3f"), some(of(func(r *row) float64 { return r.Generator }), "%.3f"),
+		some(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) }), "%.0f"), whole(of(func(r *row) float64 { return float64(r.Misses) }))}
 }
 
 func median(values []float64) float64 {

@@ -40,13 +40,13 @@ func (b *bench) benchmarkTable() error {
 				return row{}, err
 			}
 			if counts[t.name] == 0 {
-				first, err := b.benchmarkRun(t.server, c, benchmarkFirst*c.pipeline)
+				first, err := b.benchmarkRun(t.Server, c, benchmarkFirst*c.pipeline)
 				if err != nil {
 					return row{}, err
 				}
-				counts[t.name] = int(first.PerSecond * b.window.Seconds() * 4 / 3)
+				counts[t.name] = int(first.PerSecond * b.window.Seconds() * 5 / 3)
 			}
-			return b.benchmarkRun(t.server, c, counts[t.name])
+			return b.benchmarkRun(t.Server, c, counts[t.name])
 		})
 		if err != nil {
 			return err
@@ -99,18 +99,18 @@ func (b *bench) closedCases(tableName string, cases []kind, targets []target) er
 }
 
 func (b *bench) binaryTable() error {
-	s, err := b.start("covey")
+	s, err := b.fleet.Start(b.ctx, "covey")
 	if err != nil {
 		return err
 	}
 	targets := []target{{"frames", "frames", s}, {"resp", "resp", s}}
-	cases := kinds([]int{64, 1024}, []int{1, 16, 64}, []int{100, 0})
+	cases := kinds([]int{64, 1024}, []int{16, 64}, []int{100, 0})
 	if err := b.closedCases("binary", cases, targets); err != nil {
 		return err
 	}
 	b.print("binary", namesOf(targets), []figure{byThroughput, byCPU, byP999}, func(caseName, _ string) goal {
 		for _, c := range cases {
-			if c.String() == caseName && c.pipeline > 1 {
+			if c.String() == caseName {
 				return goal{throughput: 1.3}
 			}
 		}
@@ -122,11 +122,11 @@ func (b *bench) binaryTable() error {
 func (b *bench) loopsTable() error {
 	var targets []target
 	for _, loops := range []string{"2", "1", "4"} {
-		s, err := b.start("covey", "--loops", loops)
+		s, err := b.fleet.Start(b.ctx, "covey", "--loops", loops)
 		if err != nil {
 			return err
 		}
-		targets = append(targets, target{loops + " loops", s.wire, s})
+		targets = append(targets, target{loops + " loops", s.Wire, s})
 	}
 	if err := b.closedCases("loops", kinds([]int{64}, []int{1, 16, 64}, []int{100, 0}), targets); err != nil {
 		return err
@@ -194,7 +194,7 @@ func (b *bench) largeTable() error {
 		return err
 	}
 	large := func(t target, sets int) load.Group {
-		return load.Group{Name: "large", Addr: t.addr, Wire: t.wire, Connections: largeClients, Pipeline: 1, Sets: sets,
+		return load.Group{Name: "large", Addr: t.Addr, Wire: t.wire, Connections: largeClients, Pipeline: 1, Sets: sets,
 			ValueBytes: largeBytes, First: largeFirst, Keys: largeKeys}
 	}
 	small := func(t target) load.Group {

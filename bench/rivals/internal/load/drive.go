@@ -220,7 +220,7 @@ func (d *driver) look() { d.now = int64(time.Since(d.epoch)) }
 func (d *driver) readings() (*Result, error) {
 	r := &Result{Started: float64(time.Now().UnixNano()) / 1e9}
 	for _, pid := range d.plan.Pids {
-		used, err := Processor(pid)
+		used, err := report.Processor(pid)
 		if err != nil {
 			return nil, err
 		}
@@ -275,13 +275,4 @@ func (d *driver) countWaiting() {
 			g.next()
 		}
 	}
-}
-
-// Processor is the processor time that a process has used, by the kernel's own clock of it, all threads together.
-func Processor(pid int) (time.Duration, error) {
-	var used unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|2), &used); err != nil {
-		return 0, fmt.Errorf("the processor time of process %d: %w", pid, err)
-	}
-	return time.Duration(used.Nano()), nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What the system says of itself, from /proc; where that is missing a figure is "unknown".
@@ -87,6 +89,15 @@ func RSS(pid int) (now, most int64, err error) {
 		return 0, 0, fmt.Errorf("%s does not tell the resident memory", path)
 	}
 	return a << 10, b << 10, nil
+}
+
+// Processor is the processor time that a process has used, by the kernel's own clock of it, all threads together.
+func Processor(pid int) (time.Duration, error) {
+	var used unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|2), &used); err != nil {
+		return 0, fmt.Errorf("the processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(used.Nano()), nil
 }
 
 // ResetMostRSS makes the most of this process start again from now.

@@ -1,4 +1,5 @@
-package main
+// Package server starts the servers that are compared, on free ports of the loopback, and ends them.
+package server
 
 import (
 	"context"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"covey/bench/rivals/internal/report"
 )
 
 const (
@@ -23,34 +26,46 @@ const (
 	memcachedMiB   = 8192   // its default of 64 would throw away what is asked for
 )
 
-// server is a process that this program started.
-type server struct {
-	name    string // covey, before, redis, valkey, memcached
-	wire    string // what load.Group calls its protocol
-	addr    string
+// Server is a process that this program started.
+type Server struct {
+	Name    string // covey, before, redis, valkey, memcached
+	Wire    string // what load.Group calls its protocol
+	Addr    string
 	process *exec.Cmd
 	log     string // what it printed
 }
 
-func (s *server) pid() int { return s.process.Process.Pid }
+// Pid is the number of its process.
+func (s *Server) Pid() int { return s.process.Process.Pid }
 
-// command is how a server is started; the port and the folder are put in by startServer.
-func (b *bench) command(name, port, folder string) (*exec.Cmd, string, error) {
+// Fleet is the servers of a program. Start is to be called on the main thread, and that thread kept by runtime.LockOSThread: when
+// the thread that started a server is gone, the kernel ends it, so that none is left when this program is killed.
+type Fleet struct {
+	Binary    string // the program of the server covey
+	Before    string // and of the server before
+	CoveyArgs string // more arguments of both
+	Folder    string // where servers print to
+
+	running []*Server
+}
+
+// Command is how a server is started, and what it speaks.
+func (f *Fleet) Command(name, port string) (*exec.Cmd, string, error) {
 	switch name {
 	case "covey", "before":
-		program := b.binary
+		program := f.Binary
 		if name == "before" {
-			program = b.before
+			program = f.Before
 		}
-		discovery, err := freePort()
+		discovery, err := FreePort()
 		if err != nil {
 			return nil, "", err
 		}
 		args := []string{"run", "--listen", "127.0.0.1:" + port, "--discovery-port", strconv.Itoa(discovery), "--http", "off",
 			"--interfaces", "lo", "--cluster", fmt.Sprintf("wire-%d", os.Getpid()), "--log-level", "warn"}
-		return exec.Command(program, append(args, strings.Fields(b.coveyArgs)...)...), "resp", nil
+		return exec.Command(program, append(args, strings.Fields(f.CoveyArgs)...)...), "resp", nil
 	case "redis", "valkey":
-		return exec.Command(name+"-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder,
+		return exec.Command(name+"-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", f.Folder,
 			"--daemonize", "no", "--maxclients", strconv.Itoa(mostClients)), "resp", nil
 	case "memcached":
 		return exec.Command(name, "-p", port, "-U", "0", "-l", "127.0.0.1", "-t", "2", "-m", strconv.Itoa(memcachedMiB),
@@ -59,32 +74,31 @@ func (b *bench) command(name, port, folder string) (*exec.Cmd, string, error) {
 	return nil, "", fmt.Errorf("there is no server %q: covey, before, redis, valkey or memcached", name)
 }
 
-// start starts a server and waits until it answers. more is added to its arguments. What was started is ended by b.end.
-func (b *bench) start(name string, more ...string) (*server, error) {
-	port, err := freePort()
+// Start starts a server and waits until it answers. more is added to its arguments. End ends it.
+func (f *Fleet) Start(ctx context.Context, name string, more ...string) (*Server, error) {
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	process, protocol, err := b.command(name, strconv.Itoa(port), b.folder)
+	process, protocol, err := f.Command(name, strconv.Itoa(port))
 	if err != nil {
 		return nil, err
 	}
 	process.Args = append(process.Args, more...)
-	s := &server{name: name, wire: protocol, addr: fmt.Sprintf("127.0.0.1:%d", port), process: process,
-		log: filepath.Join(b.folder, fmt.Sprintf("%s-%d.log", name, port))}
+	s := &Server{Name: name, Wire: protocol, Addr: fmt.Sprintf("127.0.0.1:%d", port), process: process,
+		log: filepath.Join(f.Folder, fmt.Sprintf("%s-%d.log", name, port))}
 	out, err := os.Create(s.log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	process.Stdout, process.Stderr = out, out
-	// The kernel ends it when this program is killed; that is why main keeps its thread.
 	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := process.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	b.running = append(b.running, s)
-	if err := s.wait(b.ctx); err != nil {
+	f.running = append(f.running, s)
+	if err := s.wait(ctx); err != nil {
 		printed, _ := os.ReadFile(s.log)
 		return nil, fmt.Errorf("%s: %w: %s", name, err, printed)
 	}
@@ -92,9 +106,9 @@ func (b *bench) start(name string, more ...string) (*server, error) {
 }
 
 // wait returns when the server answers that it can be used.
-func (s *server) wait(ctx context.Context) error {
+func (s *Server) wait(ctx context.Context) error {
 	question, answer := "PING\r\n", "+PONG"
-	switch s.name {
+	switch s.Name {
 	case "memcached":
 		question, answer = "mn\r\n", "MN"
 	case "covey", "before":
@@ -102,11 +116,11 @@ func (s *server) wait(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(serverPatience)
 	for time.Now().Before(deadline) && ctx.Err() == nil {
-		if reply, err := s.ask(question); err == nil && strings.HasPrefix(reply, answer) {
+		if reply, err := s.Ask(question); err == nil && strings.HasPrefix(reply, answer) {
 			return nil
 		}
 		var status unix.WaitStatus
-		if pid, _ := unix.Wait4(s.pid(), &status, unix.WNOHANG|unix.WNOWAIT, nil); pid == s.pid() {
+		if pid, _ := unix.Wait4(s.Pid(), &status, unix.WNOHANG|unix.WNOWAIT, nil); pid == s.Pid() {
 			return errors.New("it has ended")
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -114,9 +128,9 @@ func (s *server) wait(ctx context.Context) error {
 	return errors.Join(errors.New("it does not become ready"), ctx.Err())
 }
 
-// ask sends a line and returns what comes back first.
-func (s *server) ask(line string) (string, error) {
-	conn, err := net.DialTimeout("tcp4", s.addr, serverPatience)
+// Ask sends a line and returns what comes back first.
+func (s *Server) Ask(line string) (string, error) {
+	conn, err := net.DialTimeout("tcp4", s.Addr, serverPatience)
 	if err != nil {
 		return "", err
 	}
@@ -132,17 +146,29 @@ func (s *server) ask(line string) (string, error) {
 	return string(reply[:n]), err
 }
 
-// end ends all servers that run, the youngest first.
-func (b *bench) end() error {
+// End ends all servers that run, the youngest first.
+func (f *Fleet) End() error {
 	var errs []error
-	for i := len(b.running) - 1; i >= 0; i-- {
-		errs = append(errs, b.running[i].end())
+	for i := len(f.running) - 1; i >= 0; i-- {
+		errs = append(errs, f.running[i].end())
 	}
-	b.running = nil
+	f.running = nil
 	return errors.Join(errs...)
 }
 
-func (s *server) end() error {
+// Processor is the processor time that all servers that run have used so far.
+func (f *Fleet) Processor() (sum time.Duration, err error) {
+	for _, s := range f.running {
+		used, err := report.Processor(s.Pid())
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+func (s *Server) end() error {
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -152,12 +178,12 @@ func (s *server) end() error {
 	case <-ended: // how it ends when it is told to is not what is measured
 		return nil
 	case <-time.After(serverPatience):
-		return errors.Join(fmt.Errorf("%s does not end when asked to", s.name), s.process.Process.Kill(), <-ended)
+		return errors.Join(fmt.Errorf("%s does not end when asked to", s.Name), s.process.Process.Kill(), <-ended)
 	}
 }
 
-// freePort is a port that nothing holds, for TCP and UDP.
-func freePort() (int, error) {
+// FreePort is a port that nothing holds, for TCP and UDP.
+func FreePort() (int, error) {
 	for range portTries {
 		ln, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
