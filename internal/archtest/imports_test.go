@@ -9,12 +9,13 @@ import (
 // may lists what a package may import of the module. A package that is not here may import anything that importable allows.
 var may = map[string][]string{
 	"codec":   {},
+	"seal":    {},
 	"store":   {},
 	"ifaces":  {},
 	"command": {"codec", "store"},
 	"peer":    {"codec", "store"},
-	"client":  {"codec"},
-	"loop":    {"codec", "command", "ifaces", "peer", "store", "internal/status"},
+	"client":  {"codec", "seal"},
+	"loop":    {"codec", "command", "ifaces", "peer", "seal", "store", "internal/status"},
 }
 
 // only says which packages may import a library that has one place in the house.
@@ -22,6 +23,7 @@ var only = map[string][]string{
 	"github.com/panjf2000/gnet":  {"loop"},
 	"github.com/mdlayher/packet": {"ifaces"},
 	"github.com/alecthomas/kong": {"cmd/covey"},
+	"github.com/flynn/noise":     {"seal"},
 	"github.com/redis/go-redis":  {"internal/lab"},
 	"github.com/anishathalye":    {}, // tests alone
 	"github.com/HdrHistogram":    {"cmd/covey"},
