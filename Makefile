@@ -89,6 +89,9 @@ compare: build ## a node beside redis-server and memcached on the wire, every ta
 compare-quick: build ## the same, three short runs of each (8 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
 
+compare-clients: build ## the Go client beside go-redis and rueidis on one node (4 min, wants a quiet machine)
+	cd bench/rivals && $(GO) run ./cmd/clients -o ../results/$(TODAY)-clients.md
+
 compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/compare -o ../results/$(TODAY)-store.md
 
@@ -107,4 +110,4 @@ compare-growth: ## the longest Set on the way to ten million entries (6 min)
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients compare-store compare-hitratio compare-memory compare-churn compare-growth clean
