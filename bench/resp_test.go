@@ -19,12 +19,13 @@ func commands(args ...string) []byte {
 
 func benchmarkParse(b *testing.B, in []byte) {
 	var p codec.Parser
+	args := make([][]byte, 0, 8)
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {
 		found := 0
 		for rest := in; len(rest) > 0; found++ {
-			_, n, err := p.Next(rest)
+			_, n, err := p.Next(args, rest)
 			if err != nil || n == 0 {
 				b.Fatal(n, err)
 			}

@@ -25,73 +25,125 @@ var (
 //
 // It works in these steps:
 //  1. The first byte decides: '*' opens an array of bulks, anything else a line.
-//  2. The headers of an array are read one after the other. Where each argument
+//  2. An array of few arguments that is all there, as nearly all are, is taken at
+//     once (whole). What is not goes the long way, from its start:
+//  3. The headers of an array are read one after the other. Where each argument
 //     lies is kept as offsets, so that the buffer may move between calls.
-//  3. When bytes are missing, the place is kept, and the next call goes on there:
+//  4. When bytes are missing, the place is kept, and the next call goes on there:
 //     no byte before it is read again, so the work is O(bytes) for any split.
-//  4. When the command is whole, the offsets become slices of the buffer.
+//  5. When the command is whole, the offsets become slices of the buffer.
 //
 // As Redis does, it takes the byte after a '\r' and the two bytes after a bulk for
 // granted: what matters are the lengths.
 type Parser struct {
-	args  [][]byte // what Next returned last; reused
-	spans []span   // arguments of the command so far
-	pos   int      // everything before it has been dealt with
-	left  int      // bulks still to come
-	need  int      // bytes that must be there before a call can succeed
-	open  bool     // inside of an array
-	text  []byte   // arguments of an inline command, unescaped; reused
+	spans []span // arguments of the command so far
+	pos   int    // everything before it has been dealt with
+	left  int    // bulks still to come
+	need  int    // bytes that must be there before a call can succeed
+	open  bool   // inside of an array
+	text  []byte // arguments of an inline command, unescaped; reused
 }
 
 type span struct{ off, end int }
 
-// Next takes one command from the start of buf. It returns its arguments and the
-// count n of bytes it took: the caller drops these before it calls again.
+// Next takes one command from the start of buf, and appends its arguments to args. It
+// returns the count n of bytes it took: the caller drops these before it calls again.
 //
 //   - n == 0, err == nil: more bytes are needed (see Need). At the next call buf must
-//     start with the same bytes; it may lie elsewhere.
-//   - n > 0 and no args: an empty line or array was taken; there is nothing to do.
+//     start with the same bytes; it may lie elsewhere. Nothing was appended.
+//   - n > 0 and no new args: an empty line or array was taken; there is nothing to do.
 //   - err != nil: always a *ProtocolError. The connection is to be closed.
 //
-// The args alias buf, or the parser's own memory for an inline command. They are
-// valid until the next call or until buf changes. The slice of args is reused.
-func (p *Parser) Next(buf []byte) (args [][]byte, n int, err error) {
+// The arguments alias buf, or the parser's own memory for an inline command: these are
+// valid until the next call.
+func (p *Parser) Next(args [][]byte, buf []byte) (_ [][]byte, n int, err error) {
 	if len(buf) == 0 {
 		p.need = 1
-		return nil, 0, nil
+		return args, 0, nil
 	}
 	if !p.open {
 		if buf[0] != '*' {
-			return p.line(buf)
+			return p.line(args, buf)
+		}
+		if list, n := whole(args, buf); n > 0 {
+			p.need = 1
+			return list, n, nil
 		}
 		count, pos, ok := length(buf, 1)
 		if !ok || count > MaxArgs {
-			return nil, 0, errArrayLength
+			return args, 0, errArrayLength
 		}
 		if pos == 0 {
 			p.need = len(buf) + 1
-			return nil, 0, nil
+			return args, 0, nil
 		}
 		if count <= 0 {
 			p.need = 1
-			return nil, pos, nil
+			return args, pos, nil
 		}
 		p.trim()
 		p.open, p.left, p.pos = true, int(count), pos
 	}
 	if err := p.bulks(buf); err != nil {
-		return nil, 0, err
+		return args, 0, err
 	}
 	if p.left > 0 {
-		return nil, 0, nil
+		return args, 0, nil
 	}
-	p.args = p.args[:0]
 	for _, s := range p.spans {
-		p.args = append(p.args, buf[s.off:s.end:s.end])
+		args = append(args, buf[s.off:s.end:s.end])
 	}
 	n = p.pos
 	p.open, p.pos, p.spans = false, 0, p.spans[:0]
-	return p.args, n, nil
+	return args, n, nil
+}
+
+// Forget leaves the command that has been begun: the next call takes its buf from the start.
+func (p *Parser) Forget() { p.open, p.pos, p.spans = false, 0, p.spans[:0] }
+
+// whole takes an array of 1 to 99 arguments of up to 9,999 bytes that is all there. n is 0
+// for everything else, be it longer, short of bytes or wrong: nothing was taken.
+func whole(args [][]byte, buf []byte) (_ [][]byte, n int) {
+	if len(buf) < 5 {
+		return args, 0
+	}
+	count, pos := int(buf[1])-'0', 4
+	if count < 1 || count > 9 {
+		return args, 0
+	}
+	if buf[2] != '\r' {
+		second := int(buf[2]) - '0'
+		if second < 0 || second > 9 || buf[3] != '\r' {
+			return args, 0
+		}
+		count, pos = 10*count+second, 5
+	}
+	list := args
+	for ; count > 0; count-- {
+		if pos+4 > len(buf) || buf[pos] != '$' {
+			return args, 0
+		}
+		size, digits := 0, 0
+		b := buf[pos+1:]
+		for ; digits < 4 && digits < len(b); digits++ {
+			d := b[digits] - '0'
+			if d > 9 {
+				break
+			}
+			size = 10*size + int(d)
+		}
+		if digits == 0 || b[0] == '0' && digits > 1 || digits >= len(b) || b[digits] != '\r' {
+			return args, 0
+		}
+		from := digits + 2
+		end := from + size
+		if end+2 > len(b) {
+			return args, 0
+		}
+		list = append(list, b[from:end:end])
+		pos += end + 3
+	}
+	return list, pos
 }
 
 // Need returns how many bytes buf must hold before another call of Next can take a
@@ -135,8 +187,8 @@ func (p *Parser) bulks(buf []byte) error {
 
 // trim gives back the room of a command that had very many arguments.
 func (p *Parser) trim() {
-	if cap(p.spans) > keptArgs || cap(p.args) > keptArgs {
-		p.spans, p.args = nil, nil
+	if cap(p.spans) > keptArgs {
+		p.spans = nil
 	}
 }
 
@@ -178,34 +230,34 @@ func length(b []byte, at int) (v int64, next int, ok bool) {
 
 // line takes an inline command: words divided by spaces, with quotes as redis-cli
 // writes them. p.pos remembers how far the line's end has been looked for.
-func (p *Parser) line(buf []byte) ([][]byte, int, error) {
+func (p *Parser) line(args [][]byte, buf []byte) ([][]byte, int, error) {
 	// A line of MaxInline bytes and its "\r\n" is the longest that is taken.
 	limit := min(len(buf), MaxInline+2)
 	i := bytes.IndexByte(buf[p.pos:limit], '\n')
 	if i < 0 {
 		if limit == MaxInline+2 {
-			return nil, 0, errInlineSize
+			return args, 0, errInlineSize
 		}
 		p.pos, p.need = limit, limit+1
-		return nil, 0, nil
+		return args, 0, nil
 	}
 	n := p.pos + i + 1
 	p.pos, p.need = 0, 1
 	text := bytes.TrimSuffix(buf[:n-1], []byte{'\r'})
 	if len(text) > MaxInline {
-		return nil, 0, errInlineSize
+		return args, 0, errInlineSize
 	}
 	p.trim()
 	if !p.split(text) {
-		return nil, 0, errQuotes
+		return args, 0, errQuotes
 	}
-	p.args = p.args[:0]
+	start := len(args)
 	for _, s := range p.spans {
-		p.args = append(p.args, p.text[s.off:s.end:s.end])
+		args = append(args, p.text[s.off:s.end:s.end])
 	}
 	p.spans = p.spans[:0]
-	if isHTTP(p.args) {
-		return nil, 0, errHTTP
+	if isHTTP(args[start:]) {
+		return args[:start], 0, errHTTP
 	}
-	return p.args, n, nil
+	return args, n, nil
 }

@@ -14,7 +14,7 @@ import (
 // take runs buf through p whole and returns every command and the error at the end.
 func take(p *Parser, buf []byte) (cmds [][]string, rest int, err error) {
 	for {
-		args, n, err := p.Next(buf)
+		args, n, err := p.Next(nil, buf)
 		if err != nil || n == 0 {
 			return cmds, len(buf), err
 		}
@@ -41,7 +41,7 @@ func takeSplit(t testing.TB, p *Parser, input []byte, piece func() int) (cmds []
 			if poisoned {
 				poison(buf, p)
 			}
-			args, n, err := p.Next(buf)
+			args, n, err := p.Next(nil, buf)
 			if err != nil {
 				return cmds, len(pending), err
 			}
@@ -188,7 +188,7 @@ func TestParserBoundsACommand(t *testing.T) {
 		buf = fmt.Appendf(buf, "$%d\r\n", MaxBulk)
 		buf = append(buf, make([]byte, MaxBulk+2)...)
 	}
-	if _, n, err := p.Next(buf); n != 0 || err != errCommandSize {
+	if _, n, err := p.Next(nil, buf); n != 0 || err != errCommandSize {
 		t.Errorf("a command past MaxCommand: n %d, err %v", n, err)
 	}
 }
@@ -215,7 +215,7 @@ func TestParserNeverReadsBackByteByByte(t *testing.T) {
 		}
 		asked++
 		before := p.pos
-		got, took, err := p.Next(buf[:n])
+		got, took, err := p.Next(nil, buf[:n])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,14 +246,14 @@ func TestParserNeverReadsBackByteByByte(t *testing.T) {
 func TestParserNeedNamesTheEndOfABulk(t *testing.T) {
 	p := new(Parser)
 	head := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n"
-	if _, n, err := p.Next([]byte(head)); n != 0 || err != nil {
+	if _, n, err := p.Next(nil, []byte(head)); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	if got, want := p.Need(), len(head)+1000000+2; got != want {
 		t.Errorf("Need() = %d, want %d", got, want)
 	}
 	whole := append([]byte(head), make([]byte, 1000002)...)
-	args, n, err := p.Next(whole)
+	args, n, err := p.Next(nil, whole)
 	if err != nil || n != len(whole) || len(args) != 3 || len(args[2]) != 1000000 {
 		t.Errorf("%d args, n %d, %v", len(args), n, err)
 	}
@@ -304,6 +304,43 @@ func randomCommands(rng *rand.Rand) []byte {
 	return b
 }
 
+// What is there at once is taken another way than what comes in pieces: both know the same lengths and counts.
+func TestParserTakesAllLengthsBothWays(t *testing.T) {
+	for _, size := range []int{0, 1, 9, 10, 11, 99, 100, 999, 1000, 9999, 10_000, 70_000} {
+		for _, count := range []int{1, 2, 9, 10, 11, 19, 99, 100, 101} {
+			if size*count > 200_000 {
+				continue
+			}
+			input := AppendArray(nil, count)
+			for i := range count {
+				input = AppendBulk(input, bytes.Repeat([]byte{byte(i)}, size))
+			}
+			input = append(input, "*1\r\n$4\r\nPING\r\n"...)
+			want, _, err := take(new(Parser), input)
+			if err != nil || len(want) != 2 || len(want[0]) != count || len(want[0][count-1]) != size {
+				t.Fatalf("%d arguments of %d bytes: %d commands, %v", count, size, len(want), err)
+			}
+			got, _, err := takeSplit(t, new(Parser), input, func() int { return len(input) - 15 })
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%d arguments of %d bytes in two pieces: %d commands, %v", count, size, len(got), err)
+			}
+		}
+	}
+}
+
+func TestParserForgetsWhatItHasBegun(t *testing.T) {
+	p := new(Parser)
+	for _, begun := range []string{"*2\r\n$3\r\nGET\r\n$100\r\nab", "GET a"} {
+		if _, n, err := p.Next(nil, []byte(begun)); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		p.Forget()
+		if args, _, err := p.Next(nil, []byte("*2\r\n$4\r\nECHO\r\n$1\r\nx\r\n")); err != nil || len(args) != 2 || string(args[1]) != "x" {
+			t.Errorf("after %q: %q, %v", begun, args, err)
+		}
+	}
+}
+
 func FuzzParserSplitsEqualWhole(f *testing.F) {
 	f.Add([]byte("*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n"), uint64(1))
 	f.Fuzz(func(t *testing.T, input []byte, seed uint64) {
@@ -329,14 +366,16 @@ func TestParserGivesBackTheRoomOfAHugeCommand(t *testing.T) {
 	for range keptArgs * 4 {
 		buf = AppendBulk(buf, nil)
 	}
-	if args, n, err := p.Next(buf); err != nil || n != len(buf) || len(args) != keptArgs*4 {
+	if args, n, err := p.Next(nil, buf); err != nil || n != len(buf) || len(args) != keptArgs*4 {
 		t.Fatal(len(args), n, err)
 	}
-	if _, _, err := p.Next([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
-		t.Fatal(err)
+	for range 2 { // what is not there at once goes the way that takes room
+		if _, _, err := p.Next(nil, []byte("*1\r\n$4\r\nPI")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if cap(p.args) > keptArgs || cap(p.spans) > keptArgs {
-		t.Errorf("room for %d arguments is kept", cap(p.args))
+	if cap(p.spans) > keptArgs {
+		t.Errorf("room for %d arguments is kept", cap(p.spans))
 	}
 }
 
@@ -350,20 +389,23 @@ func TestParserDoesNotAllocate(t *testing.T) {
 	}
 	pipeline = append(pipeline, "GET \"some key\"\r\n"...)
 	p := new(Parser)
+	var args [][]byte
 	if got := testing.AllocsPerRun(200, func() {
 		for buf := pipeline; len(buf) > 0; {
-			args, n, err := p.Next(buf)
+			var n int
+			var err error
+			args, n, err = p.Next(args[:0], buf)
 			if err != nil || n == 0 || len(args) < 2 {
 				t.Fatal(len(args), n, err)
 			}
 			buf = buf[n:]
 		}
 		for cut := 1; cut < 100; cut += 7 { // a command in pieces
-			if _, n, err := p.Next(pipeline[:cut]); n != 0 || err != nil {
+			if _, n, err := p.Next(args[:0], pipeline[:cut]); n != 0 || err != nil {
 				t.Fatal(n, err)
 			}
 		}
-		if _, n, _ := p.Next(pipeline); n == 0 {
+		if _, n, _ := p.Next(args[:0], pipeline); n == 0 {
 			t.Fatal("no command")
 		}
 	}); got != 0 {
@@ -377,11 +419,12 @@ func BenchmarkParserPipelineOfGets(b *testing.B) {
 		pipeline = AppendCommand(pipeline, "GET", fmt.Sprintf("key:%012d", i))
 	}
 	p := new(Parser)
+	args := make([][]byte, 0, 8)
 	b.SetBytes(int64(len(pipeline)))
 	b.ReportAllocs()
 	for b.Loop() {
 		for buf := pipeline; len(buf) > 0; {
-			_, n, _ := p.Next(buf)
+			_, n, _ := p.Next(args, buf)
 			buf = buf[n:]
 		}
 	}

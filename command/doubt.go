@@ -30,7 +30,7 @@ func (t *Turn) doubt(c *Client, key []byte) admission {
 // absent replies with a number, or waits for certainty: a write found no key that it could change. It is asked for after
 // the fact, for who finds its key does not need to know.
 func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
-	if !t.Store.Certain(key, t.Store.Hash(key), t.Now) {
+	if !t.Store.Certain(key, t.hash(key), t.Now) {
 		if a := t.doubt(c, key); a != admitted {
 			return a.turnAway(out, errTryAgain)
 		}

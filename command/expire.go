@@ -88,7 +88,7 @@ func (t *Turn) expire(c *Client, args [][]byte, base, unit int64, name string, o
 		return badExpiry(out, name), Done
 	}
 	at := uint64(max(n+base, 1))
-	r, ok := t.Store.Expire(args[1], t.Store.Hash(args[1]), t.Now, at, cond)
+	r, ok := t.Store.Expire(args[1], t.hash(args[1]), t.Now, at, cond)
 	if !ok {
 		return t.absent(c, args[1], 0, out)
 	}
@@ -122,7 +122,7 @@ func expireCond(args [][]byte) (cond store.ExpireCond, problem string) {
 }
 
 func persist(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	r, ok := t.Store.Persist(args[1], t.Store.Hash(args[1]), t.Now)
+	r, ok := t.Store.Persist(args[1], t.hash(args[1]), t.Now)
 	if !ok {
 		return t.absent(c, args[1], 0, out)
 	}

@@ -9,6 +9,11 @@ import (
 // tag. A message that is malformed or meant for peers costs the connection: it gets an
 // error and Close. An unknown kind that is marked skippable is passed over.
 func (t *Turn) Frame(c *Client, h codec.Header, body []byte, out []byte) ([]byte, Verdict) {
+	t.Forget()
+	return t.answer(c, h, body, out)
+}
+
+func (t *Turn) answer(c *Client, h codec.Header, body []byte, out []byte) ([]byte, Verdict) {
 	start := len(out)
 	out, v := t.frame(c, h, body, out)
 	if v != Wait {
@@ -71,7 +76,7 @@ func (t *Turn) getFrame(c *Client, h codec.Header, key, out []byte) []byte {
 	}
 	start := len(out)
 	out = codec.BeginValueResponse(out, h.Tag, codec.StatusOK)
-	out, _, ok := t.Store.Get(out, key, t.Store.Hash(key), t.Now)
+	out, _, ok := t.Store.Get(out, key, t.hash(key), t.Now)
 	if !ok {
 		t.Tally.Misses++
 		return respond(out[:start], h, codec.StatusNotFound, "")
@@ -108,7 +113,7 @@ func (t *Turn) deleteFrame(c *Client, h codec.Header, key, out []byte) ([]byte, 
 	if a := t.admit(c, gateBlind); a != admitted {
 		return a.turnAwayFrame(out, h, codec.StatusLoading, sentenceLoading)
 	}
-	r, existed, written := t.Store.Delete(key, t.Store.Hash(key), t.Now, !t.ready())
+	r, existed, written := t.Store.Delete(key, t.hash(key), t.Now, !t.ready())
 	if written {
 		t.update(c, &r)
 	}

@@ -21,7 +21,7 @@ func FuzzRESP(f *testing.F) {
 		x.host.state, x.host.settled = codec.State(mode%3), mode&8 != 0
 		var p codec.Parser
 		for {
-			args, n, err := p.Next(in)
+			args, n, err := p.Next(nil, in)
 			if err != nil || n == 0 {
 				return
 			}

@@ -11,7 +11,7 @@ import (
 func del(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	blind, n := !t.ready(), int64(0)
 	for _, key := range args[1:] {
-		r, existed, written := t.Store.Delete(key, t.Store.Hash(key), t.Now, blind)
+		r, existed, written := t.Store.Delete(key, t.hash(key), t.Now, blind)
 		if written {
 			t.update(c, &r)
 		}

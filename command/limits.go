@@ -28,6 +28,13 @@ const (
 	quotedName = 128
 	quotedArgs = 128
 
+	// maxGathered is how many commands are parsed before the first of them is carried out. As many waits for memory go on at
+	// the same time, and what they bring, some ten lines each, must find room in the processor's nearest cache.
+	maxGathered = 32
+
+	// maxAimed is how many of their keys are looked for ahead; an MGET may have many. As many arguments end a gathering.
+	maxAimed = 128
+
 	// keptScratch is the most scratch memory a Turn keeps between commands, in bytes.
 	keptScratch = 1 << 20
 )

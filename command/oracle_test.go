@@ -265,22 +265,6 @@ func rawTheirs(t *testing.T, socket, in string) string {
 
 // rawMine does what the loop does with the bytes of a connection.
 func rawMine(t *testing.T, in string) string {
-	f := newFixture(t)
-	var p codec.Parser
-	var out []byte
-	for buf := []byte(in + "*1\r\n$4\r\nQUIT\r\n"); len(buf) > 0; {
-		args, n, err := p.Next(buf)
-		if err != nil {
-			return string(codec.AppendError(out, "ERR "+err.Error()))
-		}
-		if n == 0 {
-			break
-		}
-		buf = buf[n:]
-		var v Verdict
-		if out, v = f.RESP(f.client, args, out); v == Close {
-			break
-		}
-	}
+	out, _ := gatherAll(newFixture(t), new(codec.Parser), []byte(in+"*1\r\n$4\r\nQUIT\r\n"))
 	return string(out)
 }

@@ -14,7 +14,7 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 	start, guess := len(out), t.guess
 	out = codec.BeginBulk(out, guess)
 	body := len(out)
-	out, _, ok := t.Store.Get(out, key, t.Store.Hash(key), t.Now)
+	out, _, ok := t.Store.Get(out, key, t.hash(key), t.Now)
 	if !ok {
 		t.Tally.Misses++
 		return codec.AppendNull(out[:start], c.Proto)
@@ -26,7 +26,7 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 
 // has reports whether a key is there, and how long its value is, without reading it.
 func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
-	m, length, ok = t.Store.Meta(key, t.Store.Hash(key), t.Now)
+	m, length, ok = t.Store.Meta(key, t.hash(key), t.Now)
 	if ok {
 		t.Tally.Hits++
 	} else {
@@ -162,7 +162,7 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 // set writes a value and stages the update. Where it depends on whether the key is there, and that is in doubt, it is not
 // admitted before the peers have said so.
 func (t *Turn) set(c *Client, out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult, admission) {
-	hash := t.Store.Hash(key)
+	hash := t.hash(key)
 	out, res := t.Store.Set(out, key, value, hash, t.Now, o)
 	if res.Err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {
@@ -211,7 +211,7 @@ func getset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func getdel(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	key, hash := args[1], t.Store.Hash(args[1])
+	key, hash := args[1], t.hash(args[1])
 	var r store.Record
 	var existed, written bool
 	var err error
@@ -237,7 +237,7 @@ func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	}
 	for i := 1; i < len(args); i += 2 {
 		key := args[i]
-		_, res := t.Store.Set(nil, key, args[i+1], t.Store.Hash(key), t.Now, store.SetOptions{})
+		_, res := t.Store.Set(nil, key, args[i+1], t.hash(key), t.Now, store.SetOptions{})
 		if res.Err != nil {
 			return codec.AppendError(out, "ERR "+res.Err.Error()), Done
 		}
@@ -277,7 +277,7 @@ func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte
 	var n int64
 	var r store.Record
 	var err error
-	hash := t.Store.Hash(key)
+	hash := t.hash(key)
 	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, false)
 	if err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {

@@ -77,23 +77,27 @@ type Turn struct {
 	rec   codec.Record // of update
 	buf   []byte       // scratch of one command
 	keys  [][]byte     // scratch of one command
+	ahead gathered
 }
 
 // RESP carries out one parsed command for c and appends the reply to out. args[0] is the
-// name. The bytes of args are neither kept nor changed; the slice itself is cleared once the
-// command is done, because it is the parser's and would hold on to a buffer that the
-// connection has given back. With Wait args and out are as they came.
+// name. args are neither kept nor changed. With Wait out is as it came.
 func (t *Turn) RESP(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(args) == 0 {
 		return out, Done
 	}
+	t.Forget()
+	return t.reply(c, lookup(args[0]), args, out)
+}
+
+// reply carries out a command that lookup found, or did not.
+func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
 	if c.Proto == 0 {
 		c.Proto = codec.RESP2
 	}
 	start := len(out)
-	out, v := t.run(c, args, out)
+	out, v := t.run(c, cmd, args, out)
 	if v != Wait {
-		clear(args)
 		c.Deadline = 0
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
@@ -103,8 +107,7 @@ func (t *Turn) RESP(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return out, v
 }
 
-func (t *Turn) run(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	cmd := lookup(args[0])
+func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
 	if cmd == nil {
 		return unknownCommand(out, args), Done
 	}

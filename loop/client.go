@@ -24,7 +24,8 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		return l.stillShort(c, buf)
 	}
 	l.out = l.out[:0]
-	used, act := l.runAll(c, buf, now)
+	used, act := l.runAll(c, buf)
+	l.turn.Forget()
 	l.commit(c)
 	l.count()
 	if !l.deliver(c) {
@@ -116,30 +117,34 @@ func (l *eventLoop) stillShort(c *conn, buf []byte) gnet.Action {
 }
 
 // runAll carries out the whole commands at the start of buf and says how many bytes they were.
-func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.Action) {
+func (l *eventLoop) runAll(c *conn, buf []byte) (used int, act gnet.Action) {
 	c.need = 0
 	for used < len(buf) {
-		if !l.spill(c) {
+		n, all, err := l.gather(c, buf[used:])
+		for range n {
+			if !l.spill(c) {
+				c.parser.Forget()
+				return used, gnet.None
+			}
+			size, v := l.next(c)
+			if v == command.Wait {
+				c.parser.Forget()
+				l.wait(c)
+				return used, gnet.None
+			}
+			used += size
+			if v == command.Close {
+				return used, gnet.Close
+			}
+			l.ran++
+		}
+		if err != nil {
+			l.refuse(c, err)
+			return used, gnet.Close
+		}
+		if all {
 			return used, gnet.None
 		}
-		var n int
-		var verdict command.Verdict
-		if c.protocol == protocolRESP {
-			n, verdict = l.runRESP(c, buf[used:])
-		} else {
-			n, verdict = l.runFrame(c, buf[used:])
-		}
-		switch {
-		case verdict == command.Close:
-			return used + n, gnet.Close
-		case verdict == command.Wait:
-			l.wait(c)
-			return used, gnet.None
-		case n == 0:
-			return used, gnet.None
-		}
-		used += n
-		l.ran++
 	}
 	return used, gnet.None
 }
@@ -165,42 +170,43 @@ func (l *eventLoop) spill(c *conn) bool {
 	return true
 }
 
-// runRESP parses and carries out one command of a Redis client; n = 0: it is not whole yet.
-func (l *eventLoop) runRESP(c *conn, buf []byte) (n int, v command.Verdict) {
-	args, n, err := c.parser.Next(buf)
-	if err != nil {
-		l.n.counters.badInput.Add(1)
-		l.out = codec.AppendError(l.out, "ERR "+err.Error())
-		return n, command.Close
+// gather has the next commands in buf parsed, n of them, for next. all: no whole one is behind them; c.need says how long
+// buf is to be for that, or err what is wrong, which is to be said after the replies to the n.
+func (l *eventLoop) gather(c *conn, buf []byte) (n int, all bool, err error) {
+	if c.protocol == protocolRESP {
+		if n, all, err = l.turn.GatherRESP(&c.parser, buf); all {
+			c.need = c.parser.Need()
+		}
+		return n, all, err
 	}
-	if n == 0 {
-		c.need = c.parser.Need()
-		return 0, command.Done
+	n, all, l.behind, err = l.turn.GatherFrames(buf)
+	if all {
+		c.need = codec.HeaderLen + int(l.behind.Length)
 	}
-	if len(args) == 0 {
-		return n, command.Done // an empty line
-	}
-	l.out, v = l.turn.RESP(&c.client, args, l.out)
-	return n, v
+	return n, all, err
 }
 
-// runFrame decodes and carries out one binary client message; n = 0: it is not whole yet.
-func (l *eventLoop) runFrame(c *conn, buf []byte) (n int, v command.Verdict) {
-	h, body, n, err := frame(buf)
-	switch {
-	case err != nil:
-		l.n.counters.badInput.Add(1)
-		l.out = codec.AppendValueResponse(l.out, h.Tag, codec.ValueResponse{Status: codec.StatusError, Value: []byte(err.Error())})
-		return 0, command.Close
-	case n == 0:
-		c.need = codec.HeaderLen + int(h.Length)
-		return 0, command.Done
+// next carries out the next command gathered, which took size bytes.
+func (l *eventLoop) next(c *conn) (size int, v command.Verdict) {
+	if c.protocol == protocolRESP {
+		l.out, size, v = l.turn.NextRESP(&c.client, l.out)
+		return size, v
 	}
-	l.out, v = l.turn.Frame(&c.client, h, body, l.out)
+	l.out, size, v = l.turn.NextFrame(&c.client, l.out)
 	if v == command.Close { // only a body that makes no sense ends a client's connection
 		l.n.counters.badInput.Add(1)
 	}
-	return n, v
+	return size, v
+}
+
+// refuse replies to input that breaks the protocol.
+func (l *eventLoop) refuse(c *conn, err error) {
+	l.n.counters.badInput.Add(1)
+	if c.protocol == protocolRESP {
+		l.out = codec.AppendError(l.out, "ERR "+err.Error())
+		return
+	}
+	l.out = codec.AppendValueResponse(l.out, l.behind.Tag, codec.ValueResponse{Status: codec.StatusError, Value: []byte(err.Error())})
 }
 
 // frame cuts the first frame off buf; n = 0: it is not whole yet.

@@ -25,8 +25,11 @@ type eventLoop struct {
 	turn  command.Turn
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
-	slab  []byte // what out begins in
-	out   []byte // replies of this turn, or control frames of this flush
+
+	behind codec.Header // of the binary message behind those gathered last
+
+	slab []byte // what out begins in
+	out  []byte // replies of this turn, or control frames of this flush
 
 	answering []*conn            // scratch of answer
 	conns     map[*conn]struct{} // what the sweep looks at

@@ -24,6 +24,34 @@ func (a *aim) at(t *table, leaves []uint64) {
 	}
 }
 
+// Warm begins the wait for the memory in which the key of a hash is looked for first: the shard, the cell, and the leaf. It takes no
+// lock. Who has several keys to ask for warms all, then their entries, then asks: the waits go on side by side.
+func (s *Store) Warm(hash uint64) { s.warm(hash) }
+
+// WarmEntry begins the wait for the entry that a key's cell names, after Warm had time to bring the cell. Where the shard is being written to
+// it does nothing.
+func (s *Store) WarmEntry(hash uint64) {
+	sh := s.shardOf(hash)
+	if !sh.mu.TryRLock() {
+		return
+	}
+	tag := sh.tag(hash)
+	t := sh.index.table(tag)
+	if len(t.cells) > 0 {
+		for p := t.home(tag); ; p++ {
+			c := t.load(p)
+			if c>>tagShift < tag && c != 0 {
+				continue
+			}
+			if c>>tagShift == tag && c != 0 {
+				prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[sh.locOf(c)])))
+			}
+			break
+		}
+	}
+	sh.mu.RUnlock()
+}
+
 // warm prefetches the shard, the cell and the leaf of a key, which are waits for memory less when the lock is held. The
 // entry follows when the cell is there (find).
 func (s *Store) warm(hash uint64) {

@@ -1,0 +1,102 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"covey/codec"
+	"covey/command"
+	"covey/store"
+)
+
+// turnKeys are as many keys as are asked for evenly: no processor's cache holds what belongs to them.
+const turnKeys = 1 << 20
+
+// readyHost is a node that has all its data and no peer.
+type readyHost struct{}
+
+func (readyHost) State() codec.State                               { return codec.StateReady }
+func (readyHost) Settled() bool                                    { return true }
+func (readyHost) Acked(uint64) int                                 { return 0 }
+func (readyHost) Ask(uint64, []byte) command.Answer                { return command.AnswerNone }
+func (readyHost) Wall() uint64                                     { return now * 1000 }
+func (readyHost) Report(_ codec.Topic, dst []byte) ([]byte, error) { return dst, nil }
+func (readyHost) Facts() command.Facts                             { return command.Facts{} }
+
+// benchmarkTurn carries out commands that arrive pipelined, from their bytes to the bytes of the replies: all of a node but
+// its sockets. An operation is one command.
+func benchmarkTurn(b *testing.B, pipeline int, request func(dst []byte, key string) []byte, frames bool) {
+	s, err := store.New(store.Options{Node: 1, MaxBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	value := make([]byte, 64)
+	for i := range turnKeys {
+		key := fmt.Appendf(nil, "key:%012d", i)
+		s.Set(nil, key, value, s.Hash(key), now, store.SetOptions{})
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	requests := make([][]byte, 1<<18/pipeline)
+	for i := range requests {
+		for range pipeline {
+			requests[i] = request(requests[i], fmt.Sprintf("key:%012d", random.IntN(turnKeys)))
+		}
+	}
+	stage := new(codec.Stage)
+	stage.SetQuiet(true)
+	turn := command.Turn{Store: s, Host: readyHost{}, Now: now, Stage: stage}
+	var client command.Client
+	var parser codec.Parser
+	out := make([]byte, 0, 64<<10)
+	done := 0
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; done < b.N; i++ {
+		out = out[:0]
+		for buf := requests[i%len(requests)]; len(buf) > 0; {
+			var n, size int
+			if frames {
+				n, _, _, _ = turn.GatherFrames(buf)
+			} else {
+				n, _, _ = turn.GatherRESP(&parser, buf)
+			}
+			for range n {
+				if frames {
+					out, size, _ = turn.NextFrame(&client, out)
+				} else {
+					out, size, _ = turn.NextRESP(&client, out)
+				}
+				buf = buf[size:]
+			}
+		}
+		stage.Reset()
+		done += pipeline
+	}
+	if turn.Tally.Misses+turn.Tally.Errors > 0 {
+		b.Fatalf("%+v", turn.Tally)
+	}
+}
+
+func BenchmarkTurn(b *testing.B) {
+	value := make([]byte, 64)
+	text := string(value)
+	for _, pipeline := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("RESP/get/pipeline=%d", pipeline), func(b *testing.B) {
+			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "GET", key) }, false)
+		})
+		b.Run(fmt.Sprintf("RESP/set/pipeline=%d", pipeline), func(b *testing.B) {
+			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "SET", key, text) }, false)
+		})
+		b.Run(fmt.Sprintf("binary/get/pipeline=%d", pipeline), func(b *testing.B) {
+			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte {
+				return codec.AppendGetValue(dst, 1, codec.GetValue{Key: []byte(key)})
+			}, true)
+		})
+		b.Run(fmt.Sprintf("binary/set/pipeline=%d", pipeline), func(b *testing.B) {
+			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte {
+				return codec.AppendSetValue(dst, 1, codec.SetValue{Key: []byte(key), Value: value})
+			}, true)
+		})
+	}
+}

@@ -1,0 +1,203 @@
+package command
+
+import "covey/codec"
+
+// gathered are the commands of one connection that a turn takes on together: parsed, and the waits for the memory of their
+// keys begun, before the first of them is carried out. Nothing else depends on how many they are: they are carried out one
+// after the other, in their order, as if each had been parsed after the one before.
+//
+// It aliases the buffer in which the commands lie, until Forget.
+type gathered struct {
+	items [maxGathered]item
+	count int      // of items
+	next  int      // the first that is not carried out
+	args  [][]byte // of all items, one item's after the other's
+	arg   int      // the first of the item next
+	keys  [maxAimed]aimed
+	aims  int // of keys
+	aim   int // the first that the current item may ask for
+	last  int // and the one behind its last
+}
+
+// item is one command.
+type item struct {
+	cmd  *entry // nil: no command has this name
+	args int    // how many; 0: an empty line, or a frame
+	aims int    // of its keys, how many were hashed
+	size int    // bytes that it takes in the buffer
+	head codec.Header
+	body []byte
+}
+
+// aimed is a key that an item will look for.
+type aimed struct {
+	key  []byte
+	hash uint64
+}
+
+// GatherRESP parses the commands at the start of buf, those that are there whole and maxGathered at most, for NextRESP to carry
+// out. With all, p found no whole command behind them: bytes are missing (p.Need), or err, a *codec.ProtocolError, says what is
+// wrong with them. Without, buf may hold more.
+func (t *Turn) GatherRESP(p *codec.Parser, buf []byte) (n int, all bool, err error) {
+	t.Forget()
+	g := &t.ahead
+	for g.count < maxGathered && len(g.args) < maxAimed {
+		start, took := len(g.args), 0
+		if g.args, took, err = p.Next(g.args, buf); took == 0 {
+			all = true
+			break
+		}
+		it := g.add(took)
+		if args := g.args[start:]; len(args) > 0 {
+			it.cmd, it.args = lookup(args[0]), len(args)
+			t.aimAtKeys(it, args)
+		}
+		if buf[0] != '*' || took == len(buf) { // the next inline command would overwrite its arguments
+			break
+		}
+		buf = buf[took:]
+	}
+	t.warm()
+	return g.count, all, err
+}
+
+// GatherFrames is GatherRESP for binary messages. With all, h is what could be read of the header behind them.
+func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err error) {
+	t.Forget()
+	g := &t.ahead
+	for g.count < maxGathered {
+		var ok bool
+		h, ok, err = codec.DecodeHeader(buf)
+		size := codec.HeaderLen + int(h.Length)
+		if err != nil || !ok || size > len(buf) {
+			all = true
+			break
+		}
+		it := g.add(size)
+		it.head, it.body = h, buf[codec.HeaderLen:size]
+		t.aimAtKey(it, keyOf(h.Kind, it.body))
+		if size == len(buf) {
+			break
+		}
+		buf = buf[size:]
+	}
+	t.warm()
+	return g.count, all, h, err
+}
+
+// NextRESP carries out the first command of those gathered that was not yet, as RESP does. size is the bytes that it took
+// of the buffer. After Wait, what is gathered is of no use any more.
+func (t *Turn) NextRESP(c *Client, out []byte) (_ []byte, size int, v Verdict) {
+	g := &t.ahead
+	it := g.take()
+	if it.args == 0 {
+		return out, it.size, Done
+	}
+	args := g.args[g.arg : g.arg+it.args : g.arg+it.args]
+	g.arg += it.args
+	out, v = t.reply(c, it.cmd, args, out)
+	return out, it.size, v
+}
+
+// NextFrame is NextRESP for binary messages, as Frame carries them out.
+func (t *Turn) NextFrame(c *Client, out []byte) (_ []byte, size int, v Verdict) {
+	it := t.ahead.take()
+	out, v = t.answer(c, it.head, it.body, out)
+	return out, it.size, v
+}
+
+// Forget lets go of all that was gathered, and with it of the buffer: it may be memory that is about to be given back.
+func (t *Turn) Forget() {
+	g := &t.ahead
+	clear(g.args)
+	for i := range g.keys[:g.aims] {
+		g.keys[i].key = nil
+	}
+	for i := range g.items[:g.count] {
+		g.items[i].body = nil
+	}
+	g.count, g.next, g.arg, g.aims, g.aim, g.last = 0, 0, 0, 0, 0, 0
+	if g.args = g.args[:0]; cap(g.args) > keptScratch/24 {
+		g.args = nil
+	}
+}
+
+// add appends an item of size bytes.
+func (g *gathered) add(size int) *item {
+	it := &g.items[g.count]
+	it.args, it.aims, it.size = 0, 0, size
+	g.count++
+	return it
+}
+
+// take returns the next item, whose keys hash knows from now on.
+func (g *gathered) take() *item {
+	it := &g.items[g.next]
+	g.next++
+	g.aim = g.last
+	g.last += it.aims
+	return it
+}
+
+// aimAtKeys aims at the keys of a command, if it gets as far as looking for them.
+func (t *Turn) aimAtKeys(it *item, args [][]byte) {
+	if it.cmd == nil || it.cmd.first == 0 || !it.cmd.takes(len(args)) {
+		return
+	}
+	last := it.cmd.last
+	if last < 0 {
+		last += len(args)
+	}
+	for i := it.cmd.first; i <= last; i += it.cmd.step {
+		t.aimAtKey(it, args[i])
+	}
+}
+
+func (t *Turn) aimAtKey(it *item, key []byte) {
+	g := &t.ahead
+	if len(key) == 0 || len(key) > codec.MaxKey || g.aims == maxAimed {
+		return
+	}
+	g.keys[g.aims] = aimed{key, t.Store.Hash(key)}
+	g.aims++
+	it.aims++
+}
+
+// keyOf returns the key of a binary message; none when it has none, or makes no sense.
+func keyOf(k codec.Kind, body []byte) []byte {
+	switch k {
+	case codec.KindGetValue, codec.KindDelete:
+		return body
+	case codec.KindSetValue:
+		if m, err := codec.DecodeSetValue(body); err == nil {
+			return m.Key
+		}
+	}
+	return nil
+}
+
+// warm begins the waits for all keys aimed at, cells first, then the entries that the cells name. Of a single one there is
+// nothing to gain.
+func (t *Turn) warm() {
+	g := &t.ahead
+	if g.aims < 2 {
+		return
+	}
+	for i := range g.keys[:g.aims] {
+		t.Store.Warm(g.keys[i].hash)
+	}
+	for i := range g.keys[:g.aims] {
+		t.Store.WarmEntry(g.keys[i].hash)
+	}
+}
+
+// hash returns the hash of a key, which the current item may have had to compute already.
+func (t *Turn) hash(key []byte) uint64 {
+	g := &t.ahead
+	for ; g.aim < g.last; g.aim++ {
+		if k := g.keys[g.aim].key; len(k) == len(key) && &k[0] == &key[0] {
+			return g.keys[g.aim].hash
+		}
+	}
+	return t.Store.Hash(key)
+}

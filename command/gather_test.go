@@ -1,0 +1,202 @@
+package command
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"covey/codec"
+)
+
+// gatherAll carries out what is whole in buf, in the way of the loop. rest is what is not carried out.
+func gatherAll(f *fixture, p *codec.Parser, buf []byte) (out, rest []byte) {
+	for len(buf) > 0 {
+		n, all, err := f.GatherRESP(p, buf)
+		for range n {
+			var size int
+			var v Verdict
+			if out, size, v = f.NextRESP(f.client, out); v == Wait {
+				p.Forget()
+				return out, buf
+			}
+			if buf = buf[size:]; v == Close {
+				return out, buf
+			}
+		}
+		if err != nil {
+			return codec.AppendError(out, "ERR "+err.Error()), buf
+		}
+		if all {
+			break
+		}
+	}
+	return out, buf
+}
+
+// Commands that are gathered, however the bytes come, get the replies and give the updates of commands that come alone.
+func TestGatheredCommandsAreCarriedOutOneByOne(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 6))
+		g := &generator{Rand: rng, base: startOfTime / 1000}
+		alone, together := newFixture(t), newFixture(t)
+		var stream, want []byte
+		for range 400 {
+			switch command := g.command(); rng.IntN(20) {
+			case 0:
+				stream = append(stream, "GET a\r\n\r\n*0\r\nGET key:1\r\n"...)
+				want = append(want, alone.do("GET", "a")+alone.do("GET", "key:1")...)
+			case 1:
+				command = []string{"MGET"}
+				for range rng.IntN(2 * maxAimed) {
+					command = append(command, g.key())
+				}
+				fallthrough
+			default:
+				stream = codec.AppendCommand(stream, command...)
+				want = append(want, alone.do(command...)...)
+			}
+		}
+		var p codec.Parser
+		var got, kept []byte
+		for len(stream) > 0 {
+			n := min(1+rng.IntN(1+rng.IntN(5000)), len(stream))
+			kept = append(kept, stream[:n]...)
+			stream = stream[n:]
+			out, rest := gatherAll(together, &p, kept)
+			got = append(got, out...)
+			kept = append([]byte(nil), rest...)
+		}
+		if string(got) != string(want) || len(kept) > 0 {
+			t.Fatalf("seed %d: replies differ\n got %.2000q\nwant %.2000q, %d bytes left", seed, got, want, len(kept))
+		}
+		if got, want := together.endTurn(t), alone.endTurn(t); !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: %d updates, want %d, or they differ", seed, len(got), len(want))
+		}
+		if together.Tally != alone.Tally {
+			t.Errorf("seed %d: counted %+v, want %+v", seed, together.Tally, alone.Tally)
+		}
+	}
+}
+
+func TestGatheredFramesAreCarriedOutOneByOne(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		alone, together := newFixture(t), newFixture(t)
+		var stream, want []byte
+		for tag := range uint32(300) {
+			var frame []byte
+			switch key := fmt.Sprint(rng.IntN(50)); rng.IntN(4) {
+			case 0:
+				frame = setFrame(key, strings.Repeat("v", rng.IntN(100)), 0, 0)
+			case 1:
+				frame = setFrame(key, "x", codec.SetNX, 1000)
+			case 2:
+				frame = deleteFrame(key)
+			default:
+				frame = codec.AppendGetValue(nil, tag, codec.GetValue{Key: []byte(key)})
+			}
+			h, _, err := codec.DecodeHeader(frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream = append(stream, frame...)
+			want, _ = alone.Frame(alone.client, h, frame[codec.HeaderLen:], want)
+		}
+		var got, kept []byte
+		for len(stream) > 0 {
+			cut := min(1+rng.IntN(3000), len(stream))
+			kept = append(kept, stream[:cut]...)
+			stream = stream[cut:]
+			for all := false; !all && len(kept) > 0; {
+				var n int
+				var err error
+				if n, all, _, err = together.GatherFrames(kept); err != nil {
+					t.Fatal(err)
+				}
+				for range n {
+					var size int
+					got, size, _ = together.NextFrame(together.client, got)
+					kept = kept[size:]
+				}
+			}
+		}
+		if string(got) != string(want) || len(kept) > 0 {
+			t.Fatalf("seed %d: responses differ, %d bytes left", seed, len(kept))
+		}
+		if got, want := together.endTurn(t), alone.endTurn(t); !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: %d updates, want %d, or they differ", seed, len(got), len(want))
+		}
+	}
+}
+
+// A command that waits, or breaks the protocol, is met after those before it, and what is behind it stays.
+func TestGatheredBehindACommandThatWaits(t *testing.T) {
+	f := newFixture(t)
+	f.host.acks = []uint64{0}
+	var p codec.Parser
+	stream := codec.AppendCommand(nil, "SET", "a", "1")
+	stream = codec.AppendCommand(stream, "WAIT", "1", "1000")
+	stream = codec.AppendCommand(stream, "GET", "a")
+	stream = append(stream, "*2\r\n$3\r\nGET\r\n$1\r\n"...)
+	out, rest := gatherAll(f, &p, stream)
+	if string(out) != ok || !strings.HasPrefix(string(rest), "*3\r\n$4\r\nWAIT") {
+		t.Fatalf("%q, left %q", out, rest)
+	}
+	f.endTurn(t)
+	if out, rest = gatherAll(f, &p, rest); len(out) > 0 {
+		t.Fatalf("%q before the peer has it", out)
+	}
+	f.host.acks[0] = f.client.LastSeq
+	out, rest = gatherAll(f, &p, rest)
+	if string(out) != one1+bulk("1") || string(rest) != "*2\r\n$3\r\nGET\r\n$1\r\n" {
+		t.Fatalf("%q, left %q", out, rest)
+	}
+	rest = append(append([]byte(nil), rest...), "a\r\n*1\r\n$4\r\nPING\r\n*x\r\n*1\r\n$4\r\nPING\r\n"...)
+	out, _ = gatherAll(f, &p, rest)
+	if want := bulk("1") + "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n"; string(out) != want {
+		t.Errorf("%q, want %q", out, want)
+	}
+}
+
+func TestGatheringDoesNotAllocate(t *testing.T) {
+	if raceOn {
+		t.Skip("the race detector allocates")
+	}
+	f := newFixture(t)
+	var stream, frames []byte
+	mget := []string{"MGET"}
+	for i := range 100 {
+		key := fmt.Sprint("key:", i)
+		stream = codec.AppendCommand(stream, "SET", key, strings.Repeat("v", 64))
+		stream = codec.AppendCommand(stream, "GET", key)
+		frames = append(append(frames, setFrame(key, "value", 0, 0)...), getFrame(key)...)
+		if i < 16 {
+			mget = append(mget, key)
+		}
+	}
+	stream = codec.AppendCommand(stream, mget...)
+	var p codec.Parser
+	out := make([]byte, 0, 64<<10)
+	if got := testing.AllocsPerRun(100, func() {
+		buf := stream
+		for len(buf) > 0 {
+			n, _, _ := f.GatherRESP(&p, buf)
+			for range n {
+				_, size, _ := f.NextRESP(f.client, out)
+				buf = buf[size:]
+			}
+		}
+		for buf = frames; len(buf) > 0; {
+			n, _, _, _ := f.GatherFrames(buf)
+			for range n {
+				_, size, _ := f.NextFrame(f.client, out)
+				buf = buf[size:]
+			}
+		}
+		f.Stage.Reset()
+	}); got != 0 {
+		t.Errorf("%v allocations, want 0", got)
+	}
+}
