@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -9,35 +10,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pace is how much processor time each turn took in which a loop worked for a peer, ns.
+// pace is how much processor time each turn took in which a loop worked for a peer, ns. Each loop has a thread of its own
+// meanwhile, or what else ran on its thread would count as its own.
 type pace struct {
 	mu    sync.Mutex
 	turns []int64
-	begun map[*eventLoop]moment
-}
-
-type moment struct {
-	thread int
-	spent  int64
+	begun map[*eventLoop]int64
 }
 
 // watchTurns notes the turns of all nodes that start from now on, until end.
 func watchTurns() *pace {
-	p := &pace{begun: map[*eventLoop]moment{}}
+	p := &pace{begun: map[*eventLoop]int64{}}
 	turnHook = p.note
 	return p
 }
 
 func (p *pace) note(l *eventLoop, begins bool) {
-	var spent unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &spent)
-	now := moment{unix.Gettid(), spent.Nano()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b := p.begun[l]; begins {
-		p.begun[l] = now
-	} else if b.thread == now.thread {
-		p.turns = append(p.turns, now.spent-b.spent)
+	var spent unix.Timespec
+	if _, known := p.begun[l]; !known {
+		runtime.LockOSThread() // until its goroutine ends
+	}
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &spent)
+	if begins {
+		p.begun[l] = spent.Nano()
+	} else if b := p.begun[l]; b != 0 {
+		p.turns = append(p.turns, spent.Nano()-b)
 	}
 }
 
