@@ -15,11 +15,12 @@ const (
 	ReasonCluster   Reason = 8  // another cluster
 	ReasonSelf      Reason = 9  // the node has dialed itself
 	ReasonTaken     Reason = 10 // an older start has the receiver's id: it is to take another (R26)
+	ReasonMoved     Reason = 11 // the sender's end of the connection has lost its address or its card
 )
 
-const reasonMax = ReasonTaken
+const reasonMax = ReasonMoved
 
-var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self", "taken"}
+var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self", "taken", "moved"}
 
 // String gives the reason's name, or "unknown".
 func (r Reason) String() string {

@@ -69,7 +69,8 @@ func matchesAny(globs []string, name string) bool {
 // A card is a candidate when p wants it and it is up, running, able to broadcast, neither loopback nor
 // point-to-point, and has an IPv4 address. Candidates are usable, except those that their names tell to be
 // bridges and ports of containers, virtual machines or VPNs: other hosts of the LAN are not there. These are
-// usable too when p names them, by a name or a glob, or when there is no other candidate.
+// usable too when p names them, by a name or a glob, when there is no other candidate, or when one of their ports is a
+// card that may carry the LAN: then the bridge is how this machine is on it.
 func Choose(all []Interface, p Pattern) []Interface {
 	// 1. What the card cannot do and what the user does not want decides first.
 	cards := slices.Clone(all)
@@ -80,25 +81,49 @@ func Choose(all []Interface, p Pattern) []Interface {
 			c.Reason = r
 		}
 		c.Usable = c.Reason == ""
+		if owner := byIndex(all, c.Owner); owner != nil && c.Reason == noAddress {
+			c.Reason = "a port of " + owner.Name + ", which has the address"
+		}
 	}
 	// 2. With an include list every candidate was named by the user: its name is no reason any more.
 	if len(p.include) > 0 {
 		return cards
 	}
 	// 3. Virtual cards stay only if they are all there is.
-	virtualOnly := !slices.ContainsFunc(cards, func(c Interface) bool { return c.Usable && virtualKind(c.Name) == "" })
+	virtualOnly := !slices.ContainsFunc(cards, func(c Interface) bool { return c.Usable && !apart(cards, &c) })
 	if virtualOnly {
 		return cards
 	}
 	for i := range cards {
 		c := &cards[i]
-		if kind := virtualKind(c.Name); c.Usable && kind != "" {
+		if c.Usable && apart(cards, c) {
 			c.Usable = false
-			c.Reason = fmt.Sprintf("%s, going by its name; --interfaces %s would use it", kind, c.Name)
+			c.Reason = fmt.Sprintf("%s, going by its name; --interfaces %s would use it", virtualKind(c.Name), c.Name)
 		}
 	}
 	return cards
 }
+
+// apart reports whether c seems to lead to containers, virtual machines or a VPN alone: going by its name, unless one of
+// its ports is named as those that carry a LAN are.
+func apart(all []Interface, c *Interface) bool {
+	return virtualKind(c.Name) != "" && !slices.ContainsFunc(all, func(port Interface) bool {
+		return port.Owner == c.Index && port.Flags&(Loopback|PointToPoint) == 0 && virtualKind(port.Name) == ""
+	})
+}
+
+// byIndex returns the card with an index, nil when there is none.
+func byIndex(all []Interface, index int) *Interface {
+	for i := range all {
+		if index != 0 && all[i].Index == index {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// noAddress is the obstacle of a card that would do but for its address.
+const noAddress = "no IPv4 address"
 
 // obstacle returns what keeps covey from broadcasting over IPv4 on c, or "".
 func obstacle(c *Interface) string {
@@ -114,7 +139,7 @@ func obstacle(c *Interface) string {
 	case c.Flags&Running == 0:
 		return "no carrier: cable unplugged or radio not associated"
 	case len(c.Addrs) == 0:
-		return "no IPv4 address"
+		return noAddress
 	}
 	return ""
 }

@@ -192,3 +192,21 @@ func TestNamesOfVirtualCardsAreWellFormedGlobs(t *testing.T) {
 		}
 	}
 }
+
+func TestABridgeWithAPortThatCarriesTheLANIsUsed(t *testing.T) {
+	for _, tt := range []struct {
+		port, want string
+	}{
+		{"eth1", "eth0,virbr0"}, {"vnet3", "eth0"}, {"veth12ab34c", "eth0"}, {"tap0", "eth0"},
+	} {
+		cards := lanCards("eth0", "virbr0", tt.port)
+		cards[2].Owner, cards[2].Addrs = cards[1].Index, nil
+		got := Choose(cards, Pattern{})
+		if names := usableNames(got); names != tt.want {
+			t.Errorf("with port %s usable are %s, want %s", tt.port, names, tt.want)
+		}
+		if want := "a port of virbr0, which has the address"; got[2].Reason != want {
+			t.Errorf("port %s is skipped because it is %q, want %q", tt.port, got[2].Reason, want)
+		}
+	}
+}

@@ -71,6 +71,7 @@ type Interface struct {
 	MAC   MAC
 	MTU   int // bytes
 	Flags Flags
+	Owner int    // index of the bridge, bond or other card that this one is a port of; 0: of none, or the system does not tell
 	Addrs []Addr // IPv4 only, in the system's order, at most 64; shared by copies, so not to be changed
 
 	Usable bool   // set by Choose
@@ -106,7 +107,7 @@ func waits(c *Interface) bool {
 // verdicts.
 func Equal(a, b []Interface) bool {
 	return slices.EqualFunc(a, b, func(x, y Interface) bool {
-		return x.Index == y.Index && x.Name == y.Name && x.MAC == y.MAC && x.MTU == y.MTU && x.Flags == y.Flags &&
+		return x.Index == y.Index && x.Name == y.Name && x.MAC == y.MAC && x.MTU == y.MTU && x.Flags == y.Flags && x.Owner == y.Owner &&
 			x.Usable == y.Usable && x.Reason == y.Reason && slices.Equal(x.Addrs, y.Addrs)
 	})
 }

@@ -139,6 +139,8 @@ func (d *dump) addCard(body []byte) error {
 			c.MAC = MAC(value)
 		case kind == unix.IFLA_MTU && len(value) == 4:
 			c.MTU = int(e.Uint32(value))
+		case kind == unix.IFLA_MASTER && len(value) == 4:
+			c.Owner = int(int32(e.Uint32(value)))
 		}
 	}
 	if c.Index <= 0 || c.Name == "" {

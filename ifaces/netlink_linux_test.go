@@ -90,6 +90,10 @@ func TestNetlinkDumpIsRead(t *testing.T) {
 	}{
 		"nothing": {[][]byte{doneMessage(1, 0)}, nil},
 		"a card":  {[][]byte{eth0}, withAddrs()},
+		"a port of a bridge": {
+			[][]byte{linkMessage(1, 2, unix.IFF_UP|unix.IFF_BROADCAST|unix.IFF_RUNNING, named("eth0"), mac, mtu, attribute(unix.IFLA_MASTER, binary.NativeEndian.AppendUint32(nil, 7)))},
+			card(func(c *Interface) { c.Owner = 7 }),
+		},
 		"an address": {
 			[][]byte{slices.Concat(eth0, doneMessage(1, 0)), addrMessage(1, unix.AF_INET, 24, 2, ip(unix.IFA_LOCAL, 10, 0, 0, 5))},
 			withAddrs("10.0.0.5/24"),

@@ -243,6 +243,7 @@ func (b *beacon) tick(now int64) {
 	b.n.logCards(*b.cards.Load(), chosen)
 	b.cards.Store(&chosen)
 	b.aim(chosen)
+	b.n.cutLoose(now, chosen)
 	b.n.mind.AnnounceSoon(now)
 }
 

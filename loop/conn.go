@@ -38,6 +38,7 @@ type conn struct {
 	client command.Client
 	parser codec.Parser
 	link   *peer.Link // not nil: a peer's connection
+	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of it
 
 	// in holds, from a byte on, what is no whole command yet, and nothing otherwise: whole commands are
 	// parsed in gnet's buffer. need is how much there must be before parsing is worth a try.

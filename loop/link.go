@@ -1,11 +1,14 @@
 package loop
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"covey/codec"
+	"covey/ifaces"
 	"covey/peer"
 )
 
@@ -14,9 +17,44 @@ func (l *eventLoop) becomePeer(c *conn, dialed bool, number uint32, now int64) {
 	c.protocol = protocolPeer
 	c.link = peer.NewLink(l.n.mind, dialed, number, remote(c.g), ringFor)
 	c.link.SetUser(c)
+	c.local = localAddr(c.g.Fd())
 	c.link.Touched(now)
 	l.n.mind.Step(now, peer.Event{Kind: peer.EventOpened, Link: c.link})
 	l.n.drain(now)
+}
+
+// localAddr is the address of this end of a connection: of an accepted one gnet tells the listener's.
+func localAddr(fd int) netip.Addr {
+	if sa, err := unix.Getsockname(fd); err == nil {
+		if v4, ok := sa.(*unix.SockaddrInet4); ok {
+			return netip.AddrFrom4(v4.Addr)
+		}
+	}
+	return netip.Addr{}
+}
+
+// cutLoose tells the state machine of the links that can carry nothing any more: the address that they are from is gone, or its
+// card is down or without a carrier. TCP would wait for it to come back; meanwhile another card may lead to the peer.
+func (n *node) cutLoose(now int64, cards []ifaces.Interface) {
+	for _, link := range n.mind.Links() {
+		if c, ok := link.User().(*conn); ok && !carries(cards, c.local) {
+			n.mind.Step(now, peer.Event{Kind: peer.EventMoved, Link: link})
+		}
+	}
+}
+
+// carries reports whether packets from an address of this machine can leave it. What is not known of cards may.
+func carries(cards []ifaces.Interface, from netip.Addr) bool {
+	const works = ifaces.Up | ifaces.Running
+	if !from.IsValid() || from.IsLoopback() {
+		return true
+	}
+	for i := range cards {
+		if hasAddr(&cards[i], from) && cards[i].Flags&works == works {
+			return true
+		}
+	}
+	return false
 }
 
 // ringFor is the doorbell of every link: it may be called from any goroutine.

@@ -7,8 +7,12 @@ import (
 	"covey/codec"
 )
 
-// quick is when the first announces go, after the start or a change of the network.
-var quick = [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond}
+// quick is when the first announces go, after the start or a change of the network. The first may be lost: a switch opens a
+// port late, and a radio associates slowly. Those beyond quickFound go only while nobody is linked.
+var quick = [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond}
+
+// quickFound is how many of them are enough when they have found somebody: who is linked with one is told of the others.
+const quickFound = 3
 
 // beacon is the schedule of announces, and the memory of those heard. The sockets are the loop's.
 type beacon struct {
@@ -60,7 +64,7 @@ func (n *Node) announce(now int64) {
 		return
 	}
 	n.wishAnnounce(codec.FormAnnounce)
-	if b.quick++; b.quick < len(quick) {
+	if b.quick++; b.quick < quickFound || b.quick < len(quick) && len(n.Links()) == 0 {
 		b.next = b.begun + int64(quick[b.quick])
 		return
 	}
@@ -77,6 +81,10 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 		return
 	case from == start{n.id, n.incarnation}:
 		n.counters.own.Add(1)
+		return
+	case a.Sequence == n.beacon.heard[from] && a.Lifetime != 0:
+		n.noticed(now, addr, a.Node) // over another card
+		n.counters.repeated.Add(1)
 		return
 	case a.Sequence <= n.beacon.heard[from]:
 		n.counters.repeated.Add(1)
@@ -95,6 +103,7 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 		return
 	}
 	if m != nil && m.link != nil && m.incarnation == a.Incarnation {
+		n.noticed(now, addr, a.Node)
 		return
 	}
 	n.hint(now, addr, a.Node)

@@ -19,6 +19,7 @@ type target struct {
 	next     int64  // when it may be dialed
 	heard    int64  // when the node there came to be known: R22 waits a second for it
 	hinted   int64  // when it was last heard of
+	seen     int64  // when an announce of the node there came from it, or a link with it began
 }
 
 // dialing is what is dialed and may be.
@@ -111,9 +112,54 @@ func (n *Node) hint(now int64, addr netip.AddrPort, id uint64) {
 	}
 }
 
-// takeHints takes the addresses that a greeting passed on.
-func (n *Node) takeHints(now int64, peers []codec.PeerAddr) {
+// noticed notes that the node id was heard at addr, one of several addresses that it may have: where it is linked at another
+// it is dialed here when that link fails. Of a node that is no member the first address heard is enough.
+func (n *Node) noticed(now int64, addr netip.AddrPort, id uint64) {
+	if n.known(id) == nil {
+		return
+	}
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if t := n.dialing.byAddr[addr]; t == nil {
+		n.leaveRoom(id)
+	}
+	if t := n.targetAt(now, addr); t != nil && !t.own && (t.id == 0 || t.id == id) {
+		t.id, t.seen = id, now
+	}
+}
+
+// leaveRoom forgets the address of a node that was not heard for longest, if it has as many as it may.
+func (n *Node) leaveRoom(id uint64) {
+	var oldest *target
+	count := 0
+	for _, t := range n.dialing.order {
+		if t.id != id {
+			continue
+		}
+		count++
+		if !t.static && t.number == 0 && t.link == nil && (oldest == nil || t.seen < oldest.seen) {
+			oldest = t
+		}
+	}
+	if count >= MaxAddresses && oldest != nil {
+		n.dropTarget(oldest)
+	}
+}
+
+// outdated reports whether t is an address that its member has had: the link with it is at another one, or was, and nothing has
+// been heard from here for long, or nobody answers here.
+func (n *Node) outdated(now int64, t *target, m *member) bool {
+	if m == nil || t.static || t.number != 0 || t.link != nil || t.addr == m.addr || !m.addr.IsValid() {
+		return false
+	}
+	return t.failures >= MaxTries || m.link != nil && now-t.seen >= int64(AddressAge)
+}
+
+// takeHints takes the addresses that a greeting passed on. One of 127.0.0.0/8 is of the sender's own machine.
+func (n *Node) takeHints(now int64, l *Link, peers []codec.PeerAddr) {
 	for _, p := range peers {
+		if p.Addr.Addr().IsLoopback() {
+			p.Addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), p.Addr.Port())
+		}
 		if p.Node == n.id || !p.Addr.IsValid() || p.Addr.Port() == 0 {
 			continue
 		}
@@ -129,7 +175,7 @@ func (n *Node) takeHints(now int64, peers []codec.PeerAddr) {
 // addressOf notes where a member was reached, so that it can be dialed again.
 func (n *Node) addressOf(now int64, m *member) {
 	if t := n.targetAt(now, m.addr); t != nil && !t.own {
-		t.id, t.failures = m.id, 0
+		t.id, t.failures, t.seen = m.id, 0, now
 	}
 }
 
@@ -180,10 +226,17 @@ func (n *Node) dial(now int64) {
 	}
 	for i := len(n.dialing.order) - 1; i >= 0; i-- { // backwards: a target may be dropped
 		t := n.dialing.order[i]
-		if now < t.next || t.number != 0 || t.link != nil || n.reached(t) {
+		if now < t.next || t.number != 0 || t.link != nil {
 			continue
 		}
 		m := n.known(t.id)
+		if n.outdated(now, t, m) {
+			n.dropTarget(t)
+			continue
+		}
+		if n.reached(t) && !n.otherWay(t, m) {
+			continue
+		}
 		if m != nil && m.state == Left && !t.static && t.hinted <= m.since {
 			continue // until it announces itself again
 		}
@@ -208,15 +261,24 @@ func (n *Node) reached(t *target) bool {
 	if t.id == 0 {
 		return false
 	}
-	if m := n.known(t.id); m != nil && m.link != nil {
-		return true
+	m := n.known(t.id)
+	return m != nil && m.link != nil || n.greetsAlready(t.id, nil)
+}
+
+// otherWay reports whether t is another address of a member whose link is silent: the network between may have failed, and not
+// the member.
+func (n *Node) otherWay(t *target, m *member) bool {
+	if m == nil || m.state != Suspect || m.link == nil || t.addr.Addr() == m.link.remote.Addr().Unmap() {
+		return false
 	}
-	for _, l := range n.links {
-		if l.phase != phaseOpened && !l.closing && l.greeting.Node == t.id {
-			return true
-		}
-	}
-	return false
+	return !n.greetsAlready(t.id, m.link)
+}
+
+// greetsAlready reports whether a link but one has come as far as to name the node with this id.
+func (n *Node) greetsAlready(id uint64, but *Link) bool {
+	return slices.ContainsFunc(n.links, func(l *Link) bool {
+		return l != but && l.phase != phaseOpened && !l.closing && l.greeting.Node == id
+	})
 }
 
 // dialed ties a link to the target whose dial it came of.

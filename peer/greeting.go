@@ -144,7 +144,7 @@ func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 func (n *Node) held(but *Link, id uint64) (number uint32, dialer uint64) {
 	var found *Link
 	for _, l := range n.links {
-		if l == but || l.closing || l.phase == phaseOpened || l.greeting.Node != id {
+		if l == but || l.closing || l.phase == phaseOpened || l.greeting.Node != id || bypassed(l, but) {
 			continue
 		}
 		if found == nil || l.choice > found.choice {
@@ -155,6 +155,12 @@ func (n *Node) held(but *Link, id uint64) (number uint32, dialer uint64) {
 		return 0, 0
 	}
 	return found.number, n.dialer(found)
+}
+
+// bypassed reports whether a link is silent while another with its node comes up at another address: it holds nothing any more.
+func bypassed(silent, fresh *Link) bool {
+	m := silent.member
+	return m != nil && m.state == Suspect && silent.remote.Addr().Unmap() != fresh.remote.Addr().Unmap()
 }
 
 // dialer returns the id of the node that dialed l.
@@ -188,7 +194,7 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 	if l.target != nil {
 		l.target.id = g.Node
 	}
-	n.takeHints(now, n.greeting.Peers)
+	n.takeHints(now, l, n.greeting.Peers)
 	if g.Node == n.id {
 		n.sameID(now, l)
 		return

@@ -10,6 +10,7 @@ const (
 
 	MaxTargets   = 2048      // addresses that may be dialed
 	MaxDialing   = 64        // dials under way at one time
+	MaxAddresses = 4         // addresses of one node that are remembered
 	MaxTries     = 6         // failed dials in a row after which a hint is forgotten; members and --peer never are
 	MaxHeard     = 4096      // announces whose sequence is remembered
 	MaxChanges   = 1024      // changes that wait to be drained; more are dropped
@@ -68,8 +69,9 @@ const (
 
 	AnnounceInterval = 5 * time.Second // between announces, +-20 %
 	AnnounceLifetime = 3 * AnnounceInterval
-	AnnounceSpread   = 0.2         // part of the interval that jitters
-	HandshakeGap     = time.Second // at least, between two handshakes
+	AnnounceSpread   = 0.2                  // part of the interval that jitters
+	AddressAge       = 6 * AnnounceInterval // after which a member's other address, from which nothing came, is forgotten
+	HandshakeGap     = time.Second          // at least, between two handshakes
 
 	HeartbeatInterval = 500 * time.Millisecond
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it

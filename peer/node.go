@@ -180,6 +180,7 @@ const (
 	EventClosed                          // the connection of Link is gone; on its loop, after its last Frame
 	EventFrame                           // a control frame with Header and Body came on Link; on its loop
 	EventBreach                          // Link broke the protocol: it gets its Bye, and the loop closes it
+	EventMoved                           // this node has lost the address or the card that Link is from: nothing passes on it any more
 )
 
 // Event is something that happened.
@@ -221,6 +222,8 @@ func (n *Node) Step(now int64, e Event) {
 			n.counters.breaches.Add(1)
 		}
 		n.close(now, e.Link, codec.ReasonProtocol)
+	case EventMoved:
+		n.close(now, e.Link, codec.ReasonMoved)
 	}
 }
 

@@ -41,20 +41,6 @@ func TestANodeThatLosesPowerIsBackAsSoonAsItRuns(t *testing.T) {
 	f.Check(t)
 }
 
-func TestANodeThatGetsAnotherAddressIsFoundThere(t *testing.T) {
-	hosts, _ := mesh(t, 3)
-	moved := hosts[2]
-	old := moved.Addr
-	begin := time.Now()
-	moved.Renumber(77)
-	took := waitMesh(t, hosts, begin)
-	t.Logf("%s became %s and was found there after %v", old, moved.Addr, took.Round(time.Millisecond))
-	mustCovey(t, moved, "set", "from", "there")
-	for _, h := range hosts {
-		Poll(t, patience, "its value on "+h.Name, func() bool { return h.Covey("get", "from").Stdout == "there\n" })
-	}
-}
-
 func TestANodeThatStartsBeforeItsNetworkJoinsWhenItIsThere(t *testing.T) {
 	hosts := New(t).Hosts(3)
 	hosts[2].CardDown()

@@ -220,9 +220,4 @@ func (h *Host) mustIP(lines ...string) {
 	}
 }
 
-func (h *Host) mustSwitch(lines ...string) {
-	h.net.t.Helper()
-	if err := ipBatch(h.net.bridge, lines...); err != nil {
-		h.net.t.Fatal(err)
-	}
-}
+func (h *Host) mustSwitch(lines ...string) { h.net.t.Helper(); h.net.mustSwitch(lines...) }

@@ -114,8 +114,21 @@ func (n *Network) plug() *Host {
 	return h
 }
 
+// A Card is a second card of a host, plugged into another network than its first.
+type Card struct {
+	Addr netip.Addr
+	net  *Network
+	port string
+}
+
+// CableDown pulls the card's cable out of its switch; CableUp plugs it in again.
+func (c *Card) CableDown() { c.net.t.Helper(); c.net.mustSwitch("link set " + c.port + " down") }
+
+// CableUp plugs the cable in again.
+func (c *Card) CableUp() { c.net.t.Helper(); c.net.mustSwitch("link set " + c.port + " up") }
+
 // AddCard plugs a host of another network into this one too, by a second card.
-func (n *Network) AddCard(h *Host, card string) {
+func (n *Network) AddCard(h *Host, card string) *Card {
 	n.t.Helper()
 	n.extra++
 	if len(n.hosts)+n.extra > maxHosts {
@@ -129,8 +142,10 @@ func (n *Network) AddCard(h *Host, card string) {
 	); err != nil {
 		n.t.Fatal(err)
 	}
-	h.mustIP(fmt.Sprintf("addr add 10.77.%d.%d/24 brd + dev %s", n.number, number, card), "link set "+card+" up")
+	addr := netip.AddrFrom4([4]byte{10, 77, n.number, byte(number)})
+	h.mustIP(fmt.Sprintf("addr add %s/24 brd + dev %s", addr, card), "link set "+card+" up")
 	h.waitCarrier(card)
+	return &Card{Addr: addr, net: n, port: port}
 }
 
 // Split moves the cables of the hosts to a second switch, as when the cable between two switches is cut: every card keeps
@@ -168,6 +183,13 @@ func (n *Network) Limit(rate string) {
 				n.t.Fatalf("tc: %v: %s", err, out)
 			}
 		}
+	}
+}
+
+func (n *Network) mustSwitch(lines ...string) {
+	n.t.Helper()
+	if err := ipBatch(n.bridge, lines...); err != nil {
+		n.t.Fatal(err)
 	}
 }
 
