@@ -118,7 +118,7 @@ func (n *Node) catchUp(now int64) {
 		}
 		cluster := n.clock.Cluster(now)
 		plain := codec.Step{From: own, To: m.link.told, Node: m.id, Old: cluster, New: cluster}
-		way, off := s.way(own, m.link.told, m.offset, nil)
+		way, off := s.way(own, m.link.told, int64(cluster), m.offset, nil)
 		switch {
 		case way != nil && off <= StepFrom && off < max(m.offset, -m.offset):
 			s.due = append(s.due, way...)
@@ -128,17 +128,19 @@ func (n *Node) catchUp(now int64) {
 	}
 }
 
-// way finds the known steps from one number to another that together come closest to moving the time by some ms. off is by
-// how much they miss it. Numbers rise and few steps are known: this ends soon.
-func (s *steps) way(from, to uint32, by int64, before []codec.Step) (best []codec.Step, off int64) {
+// way finds the known steps from one number to another that together come closest to moving the time, which is at, by some ms.
+// off is by how much they miss it. A step from a time that has not come here yet is of a group whose clocks are ahead of this
+// one's, be it of the right size or not. Numbers rise and few steps are known: this ends soon.
+func (s *steps) way(from, to uint32, at, by int64, before []codec.Step) (best []codec.Step, off int64) {
 	if from == to {
 		return before, max(by, -by)
 	}
 	for _, k := range s.known {
-		if k.From != from || k.To > to {
+		if k.From != from || k.To > to || int64(k.Old) > at+2*StepFrom {
 			continue
 		}
-		if w, o := s.way(k.To, to, by-int64(k.New-k.Old), append(slices.Clone(before), k)); w != nil && (best == nil || o < off) {
+		moves := int64(k.New - k.Old)
+		if w, o := s.way(k.To, to, at+moves, by-moves, append(slices.Clone(before), k)); w != nil && (best == nil || o < off) {
 			best, off = w, o
 		}
 	}

@@ -10,10 +10,11 @@ import (
 
 const hourMS = 3_600_000
 
+const stepOld = 1_700_000_000_000 // of the steps that step makes
+
 // step is a known step by some ms.
 func step(from, to uint32, by int64) codec.Step {
-	const old = 1_700_000_000_000
-	return codec.Step{From: from, To: to, Node: 1, Old: old, New: uint64(old + by), Phase: codec.StepKnown}
+	return codec.Step{From: from, To: to, Node: 1, Old: stepOld, New: uint64(stepOld + by), Phase: codec.StepKnown}
 }
 
 func TestR7_TheStepsThatExplainAClockAreFound(t *testing.T) {
@@ -32,7 +33,7 @@ func TestR7_TheStepsThatExplainAClockAreFound(t *testing.T) {
 		{0, 3, 2*hourMS - 60_000, []int{1, 3, 4}},
 		{3, 4, 0, nil},
 	} {
-		way, off := s.way(c.from, c.to, c.by, nil)
+		way, off := s.way(c.from, c.to, stepOld+hourMS, c.by, nil)
 		var want []codec.Step
 		for _, i := range c.want {
 			want = append(want, s.known[i])
@@ -40,6 +41,9 @@ func TestR7_TheStepsThatExplainAClockAreFound(t *testing.T) {
 		if !slices.Equal(way, want) || want != nil && off > 1000 {
 			t.Errorf("from %d to %d by %d ms: %+v, off by %d", c.from, c.to, c.by, way, off)
 		}
+	}
+	if way, _ := s.way(0, 1, stepOld-hourMS, -hourMS, nil); way != nil {
+		t.Error("a step from a time that has not come here is of another group, be it as large as the clocks are apart")
 	}
 }
 
