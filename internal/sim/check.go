@@ -34,10 +34,40 @@ func (w *World) quiet() []Wrong {
 		return wrong
 	}
 	wrong := w.checkEqual()
-	if len(wrong) == 0 {
+	switch {
+	case len(wrong) > 0:
+	case w.book.mapped:
+		wrong = append(w.book.checkTexts(), w.checkTime()...)
+	default:
 		wrong = w.book.checkAuthentic()
 	}
+	switch {
+	case w.book.totals:
+		wrong = append(wrong, w.book.checkTotals()...)
+	case !w.book.mapped:
+		wrong = append(wrong, w.book.checkSums()...)
+	}
+	if w.book.mapped {
+		return wrong
+	}
 	return append(wrong, w.book.checkWinner()...)
+}
+
+// checkTime: there is one time.
+func (w *World) checkTime() []Wrong {
+	if d := w.apartBy(); d > peer.StepFrom {
+		return []Wrong{{Check: "time", Text: fmt.Sprintf("clocks are %d ms apart", d)}}
+	}
+	return nil
+}
+
+// apartBy returns by how many ms the cluster times of all that run are apart.
+func (w *World) apartBy() int64 {
+	var all []int64
+	for _, h := range w.running() {
+		all = append(all, int64(h.now()))
+	}
+	return slices.Max(all) - slices.Min(all)
 }
 
 // checkMembers: all are ready, each by an id of its own, and everyone sees every neighbour alive, linked once, with all that it has written.

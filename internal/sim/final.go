@@ -35,6 +35,19 @@ func (b *ledger) checkAuthentic() []Wrong {
 	return wrong
 }
 
+// checkTexts is checkAuthentic where stamps are mapped: a value that can be read is one that a client wrote under that key.
+func (b *ledger) checkTexts() []Wrong {
+	var wrong []Wrong
+	for _, h := range b.world.Hosts {
+		for i, key := range b.keys {
+			if v, _, ok := b.read(h, i); ok && !b.texts[text{i, string(v)}] {
+				wrong = append(wrong, Wrong{Check: "authentic", Key: key, Text: fmt.Sprintf("%s: %s has %.40q, which nobody wrote", key, h.name, v)})
+			}
+		}
+	}
+	return wrong
+}
+
 func (b *ledger) keyOf(hash uint64) int {
 	for i, h := range b.hashes {
 		if h == hash {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -29,6 +30,7 @@ type Host struct {
 	skew        int64 // ms that its wall clock is off
 	drift       int64 // ppm that its clocks run too fast
 	booted      int64 // virtual time at which its boot-time clock read 0
+	still       int64 // virtual time since which it stands still; 0: it runs
 	static      []netip.AddrPort
 	ends        []*end
 	stage       codec.Stage
@@ -155,6 +157,19 @@ func (h *Host) Sleep(d time.Duration) {
 	})
 }
 
+// Pause stops the whole machine for a while, as a virtual one is paused: its clocks stand still.
+func (h *Host) Pause(d time.Duration) {
+	if h.asleep {
+		return
+	}
+	h.still = h.world.Now
+	h.world.After(d, func() {
+		h.booted += int64(d)
+		h.still = 0
+	})
+	h.Sleep(d)
+}
+
 // awake runs f, now or when the host wakes up.
 func (h *Host) awake(f func()) {
 	if h.asleep {
@@ -166,7 +181,7 @@ func (h *Host) awake(f func()) {
 
 // mono is the host's boot-time clock.
 func (h *Host) mono() int64 {
-	passed := h.world.Now - h.booted
+	passed := cmp.Or(h.still, h.world.Now) - h.booted
 	return passed + passed/1e6*h.drift
 }
 

@@ -22,6 +22,9 @@ type Plan struct {
 	Keys     int           // that clients use
 	Small    bool          // some machines have little memory: what they evicted may be missing there
 	Long     bool          // some are apart for about the horizon: R14 may drop what only one side holds
+	Graves   bool          // there are more tombstones than machines may keep
+	Clocks   bool          // clocks are off by more than a group tolerates: stamps are mapped (R7)
+	Resets   bool          // with Clocks: counters are set, deleted and flushed
 	Length   time.Duration // after which all is healed, and all that are down start
 	Quiet    time.Duration // within which all must be equal then
 	Steps    []Step        // by time
@@ -57,9 +60,12 @@ const (
 	doBreak // a connection ends under both sides
 	doCrash // and comes back empty
 	doLeave // and comes back empty
+	doPause // as a virtual machine is paused: its clock stands still
+	doLeap  // its clock leaps ahead by so much
+	doReset // its wall clock is set ahead by so much: the next start sees it
 )
 
-var actionNames = [...]string{"", "is cut off from", "is not heard by", "sleeps", "loses a connection", "crashes", "leaves"}
+var actionNames = [...]string{"", "is cut off from", "is not heard by", "sleeps", "loses a connection", "crashes", "leaves", "is paused", "has its clock leap", "has its wall clock set"}
 
 // String says what a step does, in a line.
 func (s *Step) String() string {
@@ -101,8 +107,15 @@ type draft struct {
 	writes  time.Duration // mean time between two turns of clients
 }
 
-// NewPlan makes the plan of a seed.
+// NewPlan makes the plan of a seed: one in four has a scene.
 func NewPlan(seed uint64) *Plan {
+	p := plainPlan(seed)
+	p.scene(*sceneName)
+	return p
+}
+
+// plainPlan makes the plan of a seed, without a scene.
+func plainPlan(seed uint64) *Plan {
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := &Plan{
 		Seed: seed, Horizon: time.Hour, Quiet: quietMost, Keys: 10 + r.IntN(100),

@@ -53,7 +53,7 @@ func TestR21_WhatExpiresOrIsDeletedDuringAJoinIsNotAskedFor(t *testing.T) {
 func TestR26_NoTwoOfOneIDThatNeverMeetArePlanned(t *testing.T) {
 	shared := 0
 	for seed := range uint64(1000) {
-		p := NewPlan(2000 + seed)
+		p := plainPlan(2000 + seed)
 		for i := range p.Machines {
 			if p.unmet(i) {
 				t.Fatalf("seed %d: %s never meets another of its id", 2000+seed, hostName(i))

@@ -30,6 +30,9 @@ type Seen struct {
 	TryAgain, Ahead       uint64
 	Mixed                 uint64 // keys that are gone after a KEEPTTL, for two expiries crossed
 	Unlike                uint64 // joins of which readiness was not judged: the donors did not hold the same
+	Pauses, Leaps, Steps  uint64 // of clocks; steps of the cluster's time (R7)
+	Crowded               uint64 // tombstones that went because there were too many
+	Counted               uint64 // increments that were acknowledged
 	Seconds               uint64 // of virtual time
 	Quiet                 uint64 // seconds of it until all were equal
 }
@@ -47,7 +50,7 @@ func (s *Seen) count(h *Host) {
 	c, t := h.Node.Counters(), h.Store.Counts()
 	s.Add(Seen{Gaps: c.GapsHeard, Pulls: c.Pulls, Fetches: c.Fetched, Merged: c.Merged, Repeats: c.AnnouncesRepeated, Dials: c.Dials,
 		Relayed: c.Relayed, Offers: c.Offers, Repairs: c.Repairs, Repaired: c.Repaired, RepairBytes: c.RepairBytes, Comparisons: c.Comparisons, Rekeys: c.Rekeys,
-		Ahead: c.Ahead, Evictions: t.Evictions, Purged: t.Purged, Forgotten: t.Forgotten})
+		Steps: c.Steps, Ahead: c.Ahead, Evictions: t.Evictions, Purged: t.Purged, Forgotten: t.Forgotten})
 }
 
 // Weak says which protections the nodes of a run miss.
@@ -75,6 +78,7 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 		w.Apart(w.Hosts[pair[0]], w.Hosts[pair[1]])
 	}
 	b := newLedger(w, p.Keys)
+	b.mapped, b.totals = p.Clocks, p.Clocks && !p.Resets
 	w.book = b
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -104,6 +108,10 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 	for _, h := range w.running() {
 		b.seen.count(h)
 	}
+	if p.Graves {
+		b.seen.Crowded = b.seen.Purged // the horizon is an hour
+	}
+	b.seen.Counted = uint64(len(b.sums.log))
 	b.seen.Seconds = uint64((w.Now - begin) / int64(time.Second))
 	return w.seen, append(b.wrong, wrong...)
 }
@@ -141,6 +149,14 @@ func (w *World) take(s *Step) {
 	case doSleep:
 		seen.Sleeps++
 		h.Sleep(s.Lasts)
+	case doPause:
+		seen.Pauses++
+		h.Pause(s.Lasts)
+	case doLeap:
+		seen.Leaps++
+		h.booted -= int64(s.Lasts)
+	case doReset:
+		h.skew += s.Lasts.Milliseconds()
 	case doBreak:
 		if len(h.ends) > 0 {
 			seen.Breaks++

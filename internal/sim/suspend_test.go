@@ -44,8 +44,7 @@ func TestR7_AMachineThatWasPausedBringsNothingBack(t *testing.T) {
 	w.Hosts[0].set("k", "old")
 	w.Run(time.Second)
 	pause := 50 * time.Minute // within the horizon of tombstones
-	h.Sleep(pause)
-	w.After(pause-1, func() { h.booted += int64(pause) })
+	h.Pause(pause)
 	w.Run(time.Minute)
 	w.Hosts[0].set("k", "new")
 	d := w.Hosts[0]

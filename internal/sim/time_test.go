@@ -1,21 +1,11 @@
 package sim
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"covey/peer"
 )
-
-// apart returns how far the cluster times of the hosts are apart, in ms.
-func (w *World) apartBy() int64 {
-	var all []int64
-	for _, h := range w.running() {
-		all = append(all, int64(h.now()))
-	}
-	return slices.Max(all) - slices.Min(all)
-}
 
 func TestR6_ReadyNodesSlewSoThatNoDriftAddsUp(t *testing.T) {
 	run := func(weak peer.Weakness) (worst, end int64) {

@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -153,102 +152,4 @@ func (b *ledger) checkDigest(h *Host, prints []store.Print) {
 	if sum != root {
 		b.complain("digest", -1, "%s tells root %x of epoch %d, but holds %x", h.name, root, epoch, sum)
 	}
-}
-
-// readier is what a node has to hold before it may say that it is ready: what a peer held when the node was started.
-type readier struct {
-	host *Host
-	life int
-	held []known
-}
-
-// started notes what the ready nodes hold when h starts.
-func (b *ledger) started(h *Host) {
-	h.known, h.dropped, h.wasReady = make([]known, len(b.keys)), make([]bool, len(b.keys)), false
-	h.before = h.before[:0]
-	for _, o := range b.world.running() {
-		if o != h && o.Node.State() == codec.StateReady && b.world.near(h, o) {
-			b.look(o)
-			h.before = append(h.before, readier{o, o.life, append([]known(nil), o.known...)})
-		}
-	}
-}
-
-// checkReady: a node that says it is ready holds what every ready peer that it is linked with held when it started (R21).
-// A node that loads asks each ready peer for a part: where these did not hold the same, as right after a split, that is not
-// all yet, and not judged. What the peer itself holds as deleted or expired by now is not asked for: what is pulled from another,
-// and compared with this one, tells of nothing that is dead (R13, R18); what is older and alive is, but where it came from one
-// that was not ready yet when the node started, and had missed the deletion in a split of its own.
-func (b *ledger) checkReady(h *Host) {
-	if h.wasReady || h.Node == nil || h.Node.State() != codec.StateReady {
-		return
-	}
-	h.wasReady = true
-	for _, r := range h.before {
-		if r.host.life == r.life && r.host.Node != nil {
-			b.look(r.host)
-		}
-	}
-	fresh := b.fresh(h)
-	b.look(h)
-	prints := map[uint64]*store.Print{}
-	for i := range b.buf {
-		prints[b.buf[i].Hash] = &b.buf[i]
-	}
-	if !b.alike(h.before) {
-		b.seen.Unlike++
-		h.before = nil
-		return
-	}
-	for _, r := range h.before {
-		if r.host.life != r.life || r.host.Node == nil || !h.linkedWith(r.host) {
-			continue
-		}
-		b.seen.Joins++
-		for i, k := range r.held {
-			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone || p.Bare) {
-				continue // a deletion that not all have to know of
-			} else if (k.gone || r.host.known[i].gone) && slices.ContainsFunc(fresh, func(o *Host) bool { return o.known[i].v == p.V }) {
-				b.seen.Unlike++
-				continue
-			}
-			if lost := b.lacks(h, i, k, prints[b.hashes[i]]); lost != "" {
-				b.complain("ready", i, "%s says ready, but %s; that was on %s", h.name, lost, r.host.name)
-			}
-		}
-	}
-	h.before = nil
-}
-
-// fresh looks at the ready peers of h that became ready since it started: they are its donors too.
-func (b *ledger) fresh(h *Host) (all []*Host) {
-	for _, o := range b.world.running() {
-		was := slices.ContainsFunc(h.before, func(r readier) bool { return r.host == o && r.life == o.life })
-		if o != h && !was && o.Node.State() == codec.StateReady && h.linkedWith(o) {
-			b.look(o)
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// alike reports whether all held the same of what was alive.
-func (b *ledger) alike(all []readier) bool {
-	for _, r := range all {
-		for i, k := range r.held {
-			if o := all[0].held[i]; (k.v != o.v || k.e != o.e) && !(k.gone && o.gone) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (h *Host) linkedWith(o *Host) bool {
-	for _, l := range h.Node.Links() {
-		if e := l.User().(*end); e.other.host == o {
-			return true
-		}
-	}
-	return false
 }

@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, plain")
+
+// A scene is what is special about some plans, made of the plan of a seed by randomness of its own: those without one stay as they are.
+// "" leaves it to the seed which.
+func (p *Plan) scene(name string) {
+	r := rand.New(rand.NewPCG(p.Seed, 6))
+	switch n := r.IntN(12); {
+	case name != "":
+	case n == 0:
+		name = "graves"
+	case n < 3:
+		name = "clocks"
+	}
+	d := &draft{Plan: p, r: r, trouble: 5 * time.Second}
+	switch {
+	case p.Long || p.Small:
+	case name == "graves":
+		d.graves()
+	case name == "clocks":
+		d.clocks()
+	}
+	slices.SortStableFunc(p.Steps, func(a, b Step) int { return int(a.At - b.At) })
+}
+
+const (
+	graveMemory = 256 << 10 // bytes of a store: its tombstones have a sixteenth of that, about 400
+	graveBatch  = 40        // keys written or deleted at once
+)
+
+// graves is a run in which many keys are deleted and written anew on machines that may keep few tombstones, for longer than
+// these are safe from their budget (R13), and in which some are away meanwhile.
+func (d *draft) graves() {
+	r := d.r
+	begun := d.Length
+	d.Graves = true
+	d.Keys = 1200 + r.IntN(800)
+	d.Length = time.Duration(45+r.IntN(40)) * time.Second
+	for i := range d.Machines {
+		d.Machines[i].Memory = graveMemory
+	}
+	for i := range d.Steps {
+		for k, a := range d.Steps[i].Args {
+			if len(a) > 1000 {
+				d.Steps[i].Args[k] = "not so long" // nothing is to be evicted
+			}
+		}
+	}
+	for at := time.Second; at < d.Length; at += d.pause(400 * time.Millisecond) {
+		d.step(Step{At: at, Host: r.IntN(len(d.Machines)), Args: d.batch()})
+	}
+	for at := begun; at < d.Length; at += d.pause(d.trouble) {
+		d.fault(at)
+	}
+	if r.IntN(2) == 0 {
+		d.split(time.Duration(r.Int64N(int64(d.Length/2))), 10*time.Second+time.Duration(r.Int64N(int64(d.Length))))
+	}
+}
+
+// batch writes or deletes keys that lie side by side.
+func (d *draft) batch() []string {
+	first := d.r.IntN(d.Keys - graveBatch)
+	args := []string{"UNLINK"}
+	if d.r.IntN(2) == 0 {
+		args[0] = "MSET"
+	}
+	for i := range graveBatch {
+		args = append(args, fmt.Sprint("key:", first+i))
+		if args[0] == "MSET" {
+			args = append(args, fmt.Sprint(d.r.IntN(1000)))
+		}
+	}
+	return args
+}
+
+// clocks is a run of machines whose clocks are off by hours or by decades, and leap, and stand still (R7). Stamps are mapped, so the
+// ledger goes by values; in half of them nobody resets a counter, so that their sums are known.
+func (d *draft) clocks() {
+	r := d.r
+	d.Clocks = true
+	d.Resets = r.IntN(2) == 0
+	hour := time.Hour.Milliseconds()
+	skews := []int64{0, hour, -hour, -date + 3*hour, 3000, -4000, 8 * hour, 24 * hour}
+	if r.IntN(3) > 0 {
+		skews = skews[:2+r.IntN(3)] // fewer groups
+	}
+	for i := range d.Machines {
+		m := &d.Machines[i]
+		m.Skew, m.Drift = skews[r.IntN(len(skews))]+int64(r.IntN(200)), m.Drift/4
+	}
+	for at := d.pause(d.trouble); at < d.Length; at += d.pause(d.trouble) {
+		s := Step{At: at, Host: r.IntN(len(d.Machines)), Lasts: 3*time.Second + d.pause(10*time.Second)}
+		s.Do = []action{doPause, doLeap, doReset, doSleep}[r.IntN(4)]
+		d.step(s)
+	}
+	if !d.Resets {
+		for i := range d.Steps {
+			if args := d.Steps[i].Args; len(args) > 0 && resets(args) {
+				d.Steps[i].Args = []string{"GET", "key:0"}
+			}
+		}
+	}
+}
+
+// resets reports whether a command may have a counter begin anew.
+func resets(args []string) bool {
+	return args[0] == "FLUSHALL" || args[0] != "INCR" && args[0] != "DECR" && args[0] != "INCRBY" &&
+		slices.ContainsFunc(args[1:], func(a string) bool { return strings.HasPrefix(a, "count:") })
+}
