@@ -28,7 +28,7 @@ const (
 type request struct {
 	kind  codec.Kind
 	topic codec.Topic
-	set   codec.SetValue // Key is that of GetValue and Delete too
+	set   codec.SetValue // Key is that of GetValue and Delete too, and the password of Auth
 }
 
 // size is at least the length of the frame.
@@ -51,6 +51,9 @@ func (r *request) append(dst []byte, tag uint32) []byte {
 		return codec.AppendSetValue(dst, tag, r.set)
 	case codec.KindDelete:
 		return codec.AppendDelete(dst, tag, codec.Delete{Key: r.set.Key})
+	}
+	if r.kind == codec.KindAuth {
+		return codec.AppendAuth(dst, tag, codec.Auth{Password: r.set.Key})
 	}
 	return codec.AppendReport(dst, tag, codec.Report{Topic: r.topic})
 }

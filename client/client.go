@@ -7,6 +7,9 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"covey/codec"
+	"covey/seal"
 )
 
 // Client is one connection to a node. It is made by Dial or New and safe for concurrent use.
@@ -27,6 +30,7 @@ type Option func(*settings) error
 type settings struct {
 	inFlight    int
 	dialTimeout time.Duration
+	password    []byte // nil: none
 }
 
 // WithInFlight bounds the requests that wait for their replies at once (1 to MaxInFlight); further ones wait for a place.
@@ -51,8 +55,33 @@ func WithDialTimeout(d time.Duration) Option {
 	}
 }
 
+// WithSecret has the client prove to the node that it knows the secret of its mesh, before anything else: the text that
+// covey secret new makes, or a file of them, whose first counts. What is sent is a password made of it, not the secret. A node
+// without a secret is an error too, ErrDenied: whoever has one means to talk to nodes that have it.
+func WithSecret(text string) Option {
+	return func(s *settings) error {
+		all, err := seal.Parse([]byte(text))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+		s.password = []byte(all[0].Password())
+		return nil
+	}
+}
+
+// WithPassword is WithSecret for who was given only the password that covey secret password makes of it.
+func WithPassword(password string) Option {
+	return func(s *settings) error {
+		if len(password) == 0 || len(password) > codec.MaxPassword {
+			return fmt.Errorf("%w: a password has 1 to %d bytes", ErrOptions, codec.MaxPassword)
+		}
+		s.password = []byte(password)
+		return nil
+	}
+}
+
 // Dial connects to the node at addr, a host:port; without a port it is 9000, and "" is DefaultAddr. The context governs
-// the dialing alone. An error is ErrOptions, or ErrUnreachable with the reason, which may be the context's.
+// the dialing alone. An error is ErrOptions, ErrDenied, or ErrUnreachable with the reason, which may be the context's.
 func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
 	s, err := settle(options)
 	if err != nil {
@@ -64,7 +93,7 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, addr, err)
 	}
-	return start(conn, s), nil
+	return open(ctx, conn, s)
 }
 
 // New makes a Client of a connection, which it owns from then on; WithDialTimeout has no meaning here.
@@ -73,7 +102,22 @@ func New(conn net.Conn, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(conn, s), nil
+	return open(context.Background(), conn, s)
+}
+
+// open starts a client, and proves to the node what there is to prove.
+func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
+	c := start(conn, s)
+	if s.password == nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.dialTimeout)
+	defer cancel()
+	if err := c.authenticate(ctx, s.password); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func settle(options []Option) (settings, error) {

@@ -17,6 +17,9 @@ var (
 	ErrLoading = errors.New("client: the node is loading what its peers have; try again in a moment")
 	// ErrTryAgain says that a peer that had to be asked did not answer in time. It is the Is of a ServerError.
 	ErrTryAgain = errors.New("client: a peer of the node did not answer in time; try again")
+	// ErrDenied says that the node has a secret and wants it first, or another one, or has none to prove anything by. It is the
+	// Is of a ServerError.
+	ErrDenied = errors.New("client: the node wants its secret, or another one")
 	// ErrUnreachable says that no connection came about.
 	ErrUnreachable = errors.New("client: no node answers")
 	// ErrClosed says that the connection is closed, by either side; dial again. Whether a request that was under way
@@ -44,9 +47,9 @@ func (e *ServerError) Error() string {
 	return "client: the node answers: " + e.Text
 }
 
-// Is tells ErrLoading and ErrTryAgain.
+// Is tells ErrLoading, ErrTryAgain and ErrDenied.
 func (e *ServerError) Is(target error) bool {
-	return target == ErrLoading && e.Status == codec.StatusLoading || target == ErrTryAgain && e.Status == codec.StatusTryAgain
+	return target == ErrDenied && e.Status == codec.StatusDenied || target == ErrLoading && e.Status == codec.StatusLoading || target == ErrTryAgain && e.Status == codec.StatusTryAgain
 }
 
 // refusal makes an error of a reply whose status is not StatusOK; absent stands for StatusNotFound.

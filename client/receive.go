@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ func (c *Client) readFrame(in *bufio.Reader) error {
 	}
 	h, ok, wrong := codec.DecodeHeader(b)
 	switch {
+	case wrong != nil && b[0] == denied[0]:
+		return c.turnedAway(in, wrong)
 	case wrong != nil:
 		return fmt.Errorf("%w: %w", ErrProtocol, wrong)
 	case !ok:
@@ -77,6 +80,20 @@ func (c *Client) unasked(in *bufio.Reader, h codec.Header) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrProtocol, &ServerError{Status: m.Status, Text: string(m.Value)})
+}
+
+// denied begins the line of RESP with which a node turns away whom it does not serve: before it has read anything, it does not know
+// what the client speaks.
+const denied = "-DENIED "
+
+// turnedAway is the error of such a line, or of something else that begins like one, for which wrong is the reason.
+func (c *Client) turnedAway(in *bufio.Reader, wrong error) error {
+	line, _ := in.ReadSlice('\n')
+	text, ok := bytes.CutPrefix(bytes.TrimSpace(line[:min(len(line), sentenceBytes)]), []byte(denied))
+	if !ok {
+		return fmt.Errorf("%w: %w", ErrProtocol, wrong)
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, &ServerError{Status: codec.StatusDenied, Text: string(text)})
 }
 
 // broken is the error of a connection that ended while reading.

@@ -97,6 +97,15 @@ func (c *Client) Delete(ctx context.Context, key []byte) (existed bool, err erro
 	return false, err
 }
 
+// authenticate proves to the node that this client knows its secret.
+func (c *Client) authenticate(ctx context.Context, password []byte) error {
+	k, _, err := c.value(ctx, &request{kind: codec.KindAuth, set: codec.SetValue{Key: password}}, ErrNotFound)
+	if err == nil {
+		c.release(k)
+	}
+	return err
+}
+
 // value sends a request that a ValueResponse answers. Without an error the call is to be released; absent stands for
 // StatusNotFound.
 func (c *Client) value(ctx context.Context, r *request, absent error) (*call, []byte, error) {

@@ -36,6 +36,7 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 		"Delete":        func() { AppendDelete(dst, 1, Delete{Key: key}) },
 		"ValueResponse": func() { FinishFrame(append(BeginValueResponse(dst, 1, StatusOK), value...), 0) },
 		"Report":        func() { AppendReport(dst, 1, Report{TopicInfo}) },
+		"Auth":          func() { AppendAuth(dst, 1, Auth{key}) },
 	})
 }
 
@@ -102,6 +103,7 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 		"Delete":        func() { _, err := DecodeDelete(bodies["Delete"]); note(err) },
 		"ValueResponse": func() { _, err := DecodeValueResponse(bodies["ValueResponse"]); note(err) },
 		"Report":        func() { _, err := DecodeReport(bodies["Report"]); note(err) },
+		"Auth":          func() { _, err := DecodeAuth(bodies["Auth"]); note(err) },
 	})
 	if failed != nil {
 		t.Error(failed)

@@ -16,11 +16,12 @@ const (
 	ReasonSelf      Reason = 9  // the node has dialed itself
 	ReasonTaken     Reason = 10 // an older start has the receiver's id: it is to take another (R26)
 	ReasonMoved     Reason = 11 // the sender's end of the connection has lost its address or its card
+	ReasonSecret    Reason = 12 // the secret that the link was made with counts no longer: a new one is to be made
 )
 
-const reasonMax = ReasonMoved
+const reasonMax = ReasonSecret
 
-var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self", "taken", "moved"}
+var reasonNames = [...]string{"unknown", "left", "duplicate", "re-keyed", "clock", "protocol", "overload", "silent", "cluster", "self", "taken", "moved", "secret"}
 
 // String gives the reason's name, or "unknown".
 func (r Reason) String() string {

@@ -231,6 +231,10 @@ func clientCases() []frameCase {
 			decode: func(b []byte) (any, error) { return DecodeReportResponse(b) },
 			fields: map[string][]byte{"status": u8(0)},
 		},
+		{
+			name: "Auth", kind: KindAuth, tag: 11, msg: Auth{[]byte("password")}, frame: AppendAuth(nil, 11, Auth{[]byte("password")}), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeAuth(b) },
+		},
 	}
 }
 

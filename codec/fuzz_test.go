@@ -96,6 +96,8 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendDelete(nil, tag, m)
 	case ValueResponse:
 		return AppendValueResponse(nil, tag, m)
+	case Auth:
+		return AppendAuth(nil, tag, m)
 	case Report:
 		return AppendReport(nil, tag, m)
 	case ReportResponse:

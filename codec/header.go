@@ -48,13 +48,14 @@ const (
 	KindValueResponse  Kind = 0x23
 	KindReport         Kind = 0x24
 	KindReportResponse Kind = 0x25
+	KindAuth           Kind = 0x26
 )
 
 var kindNames = [256]string{
 	KindGreeting: "Greeting", KindBye: "Bye", KindHeartbeat: "Heartbeat", KindHeartbeatResponse: "HeartbeatResponse",
 	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch",
 	KindListing: "Listing", KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared", KindPartial: "Partial", KindScrub: "Scrub", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
-	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse",
+	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse", KindAuth: "Auth",
 }
 
 // String gives the name of the kind, or "unknown".

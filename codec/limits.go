@@ -32,6 +32,9 @@ const (
 	// MaxReport bounds the JSON of a ReportResponse, in bytes: 1,024 members at 4 KiB each.
 	MaxReport = 4 << 20
 
+	// MaxPassword bounds the password of an Auth, in bytes.
+	MaxPassword = 512
+
 	// RefValue is the longest value, in bytes, that a Stage copies; of a longer one it keeps key and version.
 	RefValue = 64 << 10
 	// SegmentBytes bounds a segment of a Stage, in bytes of encoded records. A single record never exceeds it:
@@ -73,4 +76,5 @@ var kindBounds = [256]bounds{
 	KindValueResponse:     {responseFixed, responseFixed + MaxValue},
 	KindReport:            {reportLen, reportLen},
 	KindReportResponse:    {responseFixed, responseFixed + MaxReport},
+	KindAuth:              {0, MaxPassword},
 }

@@ -111,9 +111,9 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		"Scrub":          {{8, u32(0)}, {8, u32(1)}, {8, u32(3)}, {8, u32(1<<32 - 1)}},
 		"Compared":       {{20, u8(0)}, {20, u8(4)}},
 		"SetValue":       {{12, u8(SetNX | SetXX)}, {0, u64(MaxTTL + 1)}, {8, u32(9)}, {8, u32(MaxKey + 1)}, {8, u32(1<<32 - 1)}},
-		"ValueResponse":  {{0, u8(5)}},
+		"ValueResponse":  {{0, u8(6)}},
 		"Report":         {{0, u8(0)}, {0, u8(4)}},
-		"ReportResponse": {{0, u8(5)}},
+		"ReportResponse": {{0, u8(6)}},
 	}
 	for _, c := range cases() {
 		for _, change := range changes[c.name] {

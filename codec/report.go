@@ -44,7 +44,9 @@ type InfoReport struct {
 	BadInput      uint64 `json:"bad_input"`      // connections closed for bytes that are no protocol of ours
 	BadAnnounces  uint64 `json:"bad_announces"`  // datagrams and Ethernet frames that are no announce
 	OtherClusters uint64 `json:"other_clusters"` // announces and greetings of other clusters, ignored
+	OtherSecrets  uint64 `json:"other_secrets"`  // announces and handshakes of nodes of this cluster with another secret, or with none where this one has one
 	IdleClosed    uint64 `json:"idle_closed"`    // connections closed for saying nothing, or half a command
+	Denied        uint64 `json:"denied"`         // connections of hosts of other networks, which without a secret are not served
 	Refused       uint64 `json:"refused"`        // connections beyond the limit
 	Overloads     uint64 `json:"overloads"`      // connections closed for queues beyond their limit
 	AheadDropped  uint64 `json:"ahead_dropped"`  // records dropped because they are more than 10 s ahead (R8)

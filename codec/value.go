@@ -27,7 +27,9 @@ const (
 	StatusLoading  Status = 3 // the node is not ready yet
 	StatusTryAgain Status = 4 // a peer that had to be asked did not answer in time (R17)
 
-	statusMax = StatusTryAgain
+	StatusDenied Status = 5 // the client has to authenticate first, or did not succeed
+
+	statusMax = StatusDenied
 )
 
 // String gives the status' name.
@@ -43,6 +45,8 @@ func (s Status) String() string {
 		return "loading"
 	case StatusTryAgain:
 		return "try again"
+	case StatusDenied:
+		return "denied"
 	}
 	return "unknown"
 }
@@ -131,7 +135,7 @@ func DecodeSetValue(body []byte) (SetValue, error) {
 // ValueResponse answers GetValue, SetValue and Delete.
 type ValueResponse struct {
 	Status Status
-	Value  []byte // of a GetValue with StatusOK; a sentence with StatusError, StatusLoading and StatusTryAgain; else empty
+	Value  []byte // of a GetValue with StatusOK; a sentence with StatusError, StatusLoading, StatusTryAgain and StatusDenied; else empty
 }
 
 // AppendValueResponse appends the frame of m.

@@ -57,13 +57,18 @@ const (
 // auth never lets anybody think that a password protects something: Redis says OK to the
 // default user's name with any password when none is set, covey does not.
 func auth(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	user := []byte("default")
 	switch {
 	case len(args) > 3:
 		return codec.AppendError(out, errSyntax), Done
 	case len(args) == 3:
-		return codec.AppendError(out, authProblem(args[1])), Done
+		user = args[1]
 	}
-	return codec.AppendError(out, errNoPassword), Done
+	problem, v := t.pass(c, user, args[len(args)-1])
+	if problem != "" {
+		return codec.AppendError(out, problem), v
+	}
+	return codec.AppendSimple(out, "OK"), v
 }
 
 func authProblem(user []byte) string {
@@ -85,12 +90,20 @@ func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 			return codec.AppendError(out, "NOPROTO unsupported protocol version"), Done
 		}
 	}
-	name, problem := helloOptions(args[min(len(args), 2):])
+	o, problem := helloOptions(args[min(len(args), 2):])
 	if problem != "" {
 		return codec.AppendError(out, problem), Done
 	}
-	if name != nil {
-		c.Name = string(name)
+	if o.user != nil {
+		if problem, v := t.pass(c, o.user, o.password); problem != "" {
+			return codec.AppendError(out, problem), v
+		}
+	}
+	if t.shut(c) {
+		return codec.AppendError(out, errHelloAuth), c.turnBack()
+	}
+	if o.name != nil {
+		c.Name = string(o.name)
 	}
 	c.Proto = int(proto)
 	out = codec.AppendMap(out, c.Proto, 7)
@@ -103,28 +116,27 @@ func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendArray(codec.AppendBulkString(out, "modules"), 0), Done
 }
 
-// helloOptions reads AUTH and SETNAME; name is nil when none is set.
-func helloOptions(args [][]byte) (name []byte, problem string) {
-	user := []byte(nil)
+// greeted are the options of HELLO; nil: not given.
+type greeted struct{ name, user, password []byte }
+
+// helloOptions reads AUTH and SETNAME.
+func helloOptions(args [][]byte) (o greeted, problem string) {
 	for i := 0; i < len(args); i++ {
 		switch left := len(args) - 1 - i; {
 		case is(args[i], "AUTH") && left >= 2:
-			user = args[i+1]
+			o.user, o.password = args[i+1], args[i+2]
 			i += 2
 		case is(args[i], "SETNAME") && left >= 1:
-			name = args[i+1]
-			if problem := nameProblem(name); problem != "" {
-				return nil, problem
+			o.name = args[i+1]
+			if problem := nameProblem(o.name); problem != "" {
+				return greeted{}, problem
 			}
 			i++
 		default:
-			return nil, "ERR Syntax error in HELLO option '" + cString(args[i], quotedArgs) + "'"
+			return greeted{}, "ERR Syntax error in HELLO option '" + cString(args[i], quotedArgs) + "'"
 		}
 	}
-	if user != nil {
-		return nil, authProblem(user)
-	}
-	return name, ""
+	return o, ""
 }
 
 func appendPair(out []byte, key, value string) []byte {

@@ -40,6 +40,7 @@ const (
 	flagNoAuth
 	flagAllowBusy
 	flagDangerous // not a flag of its own: a category
+	flagLocal     // for clients of this machine, unless they have authenticated; Redis has none such
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth", "allow_busy"}

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"covey/codec"
@@ -69,7 +70,7 @@ func newFixture(t testing.TB) *fixture {
 		ID: 0x02fc000000012328, Release: "0.1.0", Cluster: "default", Port: 9000, PID: 42, Loops: 2, Uptime: 90061,
 		Connections: 3, MaxConnections: 1000, Accepted: 7, Commands: 11, MaxMemory: 64 << 20, Members: 3, Linked: 2, Head: 5,
 	}}
-	f := &fixture{host: h, client: &Client{ID: 7, Addr: "127.0.0.1:5000"}}
+	f := &fixture{host: h, client: &Client{ID: 7, Addr: "127.0.0.1:5000", From: netip.MustParseAddr("127.0.0.1")}}
 	f.Turn = &Turn{Store: s, Host: h, Now: startOfTime, Stage: new(codec.Stage)}
 	return f
 }

@@ -26,6 +26,9 @@ func (t *Turn) answer(c *Client, h codec.Header, body []byte, out []byte) ([]byt
 }
 
 func (t *Turn) frame(c *Client, h codec.Header, body []byte, out []byte) ([]byte, Verdict) {
+	if t.shut(c) && h.Kind != codec.KindAuth {
+		return respond(out, h, codec.StatusDenied, sentenceNoAuth), c.turnBack()
+	}
 	switch h.Kind {
 	case codec.KindGetValue:
 		m, err := codec.DecodeGetValue(body)
@@ -45,6 +48,12 @@ func (t *Turn) frame(c *Client, h codec.Header, body []byte, out []byte) ([]byte
 			return malformed(out, h, err)
 		}
 		return t.deleteFrame(c, h, m.Key, out)
+	case codec.KindAuth:
+		m, err := codec.DecodeAuth(body)
+		if err != nil {
+			return malformed(out, h, err)
+		}
+		return t.authFrame(c, h, m.Password, out)
 	case codec.KindReport:
 		m, err := codec.DecodeReport(body)
 		if err != nil {

@@ -13,6 +13,7 @@ type Facts struct {
 	Release string // of covey
 	Cluster string // its name
 	Port    uint16 // TCP
+	Keyed   bool   // it has a secret
 	PID     int
 	Loops   int
 
@@ -126,8 +127,12 @@ func infoKeyspace(t *Turn, f *Facts, b *strings.Builder) {
 }
 
 func infoCovey(t *Turn, f *Facts, b *strings.Builder) {
+	security := "open"
+	if f.Keyed {
+		security = "keyed"
+	}
 	n := t.Store.Counts()
-	fmt.Fprintf(b, "node_id:%s\r\ncluster_name:%s\r\nstate:%s\r\n", codec.FormatID(f.ID), f.Cluster, t.Host.State())
+	fmt.Fprintf(b, "node_id:%s\r\ncluster_name:%s\r\nstate:%s\r\nsecurity:%s\r\n", codec.FormatID(f.ID), f.Cluster, t.Host.State(), security)
 	fmt.Fprintf(b, "members:%d\r\nlinked_peers:%d\r\nstream_head:%d\r\n", f.Members, f.Linked, f.Head)
 	fmt.Fprintf(b, "tombstones:%d\r\ndropped_by_floor:%d\r\ndropped_ahead:%d\r\n", n.Tombstones, n.DroppedByFloor, n.Ahead)
 }

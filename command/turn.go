@@ -1,6 +1,9 @@
 package command
 
 import (
+	"net/netip"
+	"strings"
+
 	"covey/codec"
 	"covey/store"
 )
@@ -43,9 +46,14 @@ type Host interface {
 // Client is what a connection means to its commands. It belongs to the connection's loop.
 type Client struct {
 	ID      uint64
-	Addr    string // host:port of the other side
-	Proto   int    // 2 or 3, as HELLO chose; 0 is 2
-	Created int64  // when it was accepted, in ns of the clock of Facts.Now
+	Addr    string     // host:port of the other side
+	From    netip.Addr // the same without the port
+	Proto   int        // 2 or 3, as HELLO chose; 0 is 2
+	Created int64      // when it was accepted, in ns of the clock of Facts.Now
+
+	// Known: it has authenticated. Of no meaning where there is no Door.
+	Known         bool
+	wrong, turned uint8 // wrong passwords, and commands before the right one
 
 	Name, LibName, LibVer string // as the client names itself
 
@@ -72,6 +80,7 @@ type Turn struct {
 	Now   uint64 // cluster time, ms
 	Stage *codec.Stage
 	Tally Tally
+	Door  Door // nil: the node has no secret
 
 	guess int          // length of the last value replied
 	rec   codec.Record // of update
@@ -108,6 +117,9 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 }
 
 func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
+	if t.shut(c) && !opens(args[0]) {
+		return codec.AppendError(out, errNoAuth), c.turnBack()
+	}
 	if cmd == nil {
 		return unknownCommand(out, args), Done
 	}
@@ -118,6 +130,9 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 	}
 	if !cmd.takes(len(args)) {
 		return wrongArity(out, cmd.full), Done
+	}
+	if !t.mayFromHere(c, cmd) {
+		return codec.AppendError(out, "DENIED "+strings.ToUpper(cmd.full)+" is for clients on the node's own machine (127.0.0.1), and for those that have authenticated where there is a secret; give it there"), Done
 	}
 	if cmd.first > 0 && !cmd.keysFit(args) {
 		return codec.AppendError(out, errKeyLength), Done

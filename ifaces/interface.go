@@ -103,6 +103,9 @@ func waits(c *Interface) bool {
 	return c.Flags&never == 0 && c.Flags&Broadcast != 0 && virtualKind(c.Name) == "" && c.Reason == obstacle(c)
 }
 
+// Waits reports whether c would be usable if it were up, had its carrier and an address.
+func (c *Interface) Waits() bool { return waits(c) }
+
 // Equal reports whether a and b are the same cards in the same order with the same properties, addresses and
 // verdicts.
 func Equal(a, b []Interface) bool {

@@ -21,12 +21,21 @@ func heapAllocs() uint64 {
 // TestFromSocketToSocketNothingIsAllocated drives a node, with a peer that takes every write, by a
 // client that allocates nothing itself, and counts what the whole process allocates meanwhile.
 func TestFromSocketToSocketNothingIsAllocated(t *testing.T) {
+	t.Run("open", func(t *testing.T) { countAllocations(t) })
+	t.Run("keyed", func(t *testing.T) { countAllocations(t, 1) })
+}
+
+// countAllocations does so with a secret, or without.
+func countAllocations(t *testing.T, secret ...byte) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	discovery := freePort(t)
-	a := startNode(t, testConfig(t, discovery))
-	b := startNode(t, testConfig(t, discovery))
+	start := func() *testNode { return startNode(t, testConfig(t, discovery)) }
+	if len(secret) > 0 {
+		start = func() *testNode { return startKeyed(t, discovery, secret...) }
+	}
+	a, b := start(), start()
 	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
 
 	const keys, rounds = 64, 300
@@ -58,6 +67,9 @@ func TestFromSocketToSocketNothingIsAllocated(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
+			if len(secret) > 0 {
+				enter(t, conn, c.request[0] == codec.Magic)
+			}
 			reply := make([]byte, c.reply)
 			round := func() {
 				if _, err := conn.Write(c.request); err != nil {
@@ -84,5 +96,22 @@ func TestFromSocketToSocketNothingIsAllocated(t *testing.T) {
 				t.Errorf("%.4f allocations an operation, want at most 0.01", per)
 			}
 		})
+	}
+}
+
+// enter authenticates a client of either protocol under secret 1.
+func enter(t *testing.T, conn net.Conn, binary bool) {
+	t.Helper()
+	request, reply := respCommand("AUTH", secretText(t, 1)), []byte("+OK\r\n")
+	if binary {
+		request = codec.AppendAuth(nil, 1, codec.Auth{Password: []byte(secretText(t, 1))})
+		reply = codec.AppendValueResponse(nil, 1, codec.ValueResponse{Status: codec.StatusOK})
+	}
+	if _, err := conn.Write(request); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(reply))
+	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, reply) {
+		t.Fatalf("authentication is answered %q, %v", got, err)
 	}
 }

@@ -155,6 +155,9 @@ func (b *beacon) announce(a codec.Announce) {
 		return
 	}
 	b.buf = codec.AppendAnnounce(b.buf[:0], a)
+	if g := b.n.guard; g != nil {
+		g.announcer.Sign(b.buf)
+	}
 	for i := range b.targets {
 		_ = unix.Sendto(b.fd, b.buf, unix.MSG_DONTWAIT, &b.targets[i])
 	}
@@ -172,12 +175,15 @@ func (n *node) datagram(g gnet.Conn) {
 		return
 	}
 	a, err := codec.DecodeAnnounce(buf)
+	genuine := err == nil && n.genuine(buf, &a)
 	_, _ = g.Discard(-1)
 	if err != nil {
 		n.counters.badAnnounce.Add(1)
 		return
 	}
-	n.heard(a, remote(g).Addr())
+	if genuine {
+		n.heard(a, remote(g).Addr())
+	}
 }
 
 // hearFrame is an announce in an Ethernet frame; payload is the beacon's.
@@ -187,7 +193,9 @@ func (b *beacon) hearFrame(payload []byte) {
 		b.n.counters.badAnnounce.Add(1)
 		return
 	}
-	b.n.heard(a, netip.AddrFrom4([4]byte(payload[used:])))
+	if b.n.genuine(payload[:used], &a) {
+		b.n.heard(a, netip.AddrFrom4([4]byte(payload[used:])))
+	}
 }
 
 // heard hands an announce to the state machine. The address is where it came from: nothing
@@ -200,10 +208,13 @@ func (n *node) heard(a codec.Announce, from netip.Addr) {
 	if n.cfg.Listen.Addr().IsLoopback() && !from.IsLoopback() {
 		return // this node is for its own machine alone
 	}
-	if !welcome(*n.beacon.cards.Load(), from) {
+	if !welcome(*n.beacon.cards.Load(), from) || !n.serves(from) {
 		return
 	}
 	now := n.clock.now()
+	if n.guard != nil && !n.guard.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence) {
+		return
+	}
 	n.mind.Step(now, peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})
 	n.drain(now)
 }

@@ -34,8 +34,17 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if act == gnet.Close {
 		return act
 	}
+	if c.unproved() && max(c.need, len(buf)-used) > maxUnproved {
+		l.n.counters.overloads.Add(1)
+		return gnet.Close
+	}
 	c.keep(buf, used)
 	return act
+}
+
+// unproved reports whether a client has still to authenticate.
+func (c *conn) unproved() bool {
+	return c.l.n.guard != nil && !c.client.Known && (c.protocol == protocolRESP || c.protocol == protocolBinary)
 }
 
 // deliver writes the replies of the turn. What is more than the engine is to queue goes over to the connection, which
@@ -193,7 +202,7 @@ func (l *eventLoop) next(c *conn) (size int, v command.Verdict) {
 		return size, v
 	}
 	l.out, size, v = l.turn.NextFrame(&c.client, l.out)
-	if v == command.Close { // only a body that makes no sense ends a client's connection
+	if v == command.Close { // a body that makes no sense, or one password too many
 		l.n.counters.badInput.Add(1)
 	}
 	return size, v

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"covey/ifaces"
+	"covey/seal"
 )
 
 // ErrConfig is wrapped by every error of Run that the user mends by another command line.
@@ -18,18 +19,20 @@ var ErrConfig = errors.New("configuration")
 // Config is what a node is started with. The zero value of a field is not a default:
 // the command line fills all of them.
 type Config struct {
-	Listen        netip.AddrPort // TCP address; the port is where peers and clients connect
-	ListenSet     bool           // the user named it: taken is an error, not a reason to try the next
-	DiscoveryPort uint16         // UDP port of announces, shared by all nodes of a machine
-	Interfaces    string         // pattern of cards, see ifaces.ParsePattern
-	Peers         []string       // host:port to dial where broadcasts do not pass
-	Cluster       string         // only nodes of the same cluster link up
-	MaxMemory     int64          // bytes for everything that is stored
-	Horizon       time.Duration  // how long deletions are remembered
-	Loops         int            // event loops; 0: one for each CPU
-	HTTP          string         // address of /healthz and /readyz, or "off"
-	HTTPSet       bool           // the user named it: taken is an error
-	Version       string         // shown in reports
+	Listen        netip.AddrPort      // TCP address; the port is where peers and clients connect
+	ListenSet     bool                // the user named it: taken is an error, not a reason to try the next
+	DiscoveryPort uint16              // UDP port of announces, shared by all nodes of a machine
+	Interfaces    string              // pattern of cards, see ifaces.ParsePattern
+	Peers         []string            // host:port to dial where broadcasts do not pass
+	Cluster       string              // only nodes of the same cluster link up
+	Secrets       seal.Secrets        // of the mesh; none: it is open to hosts of the node's own networks
+	NewSecrets    <-chan seal.Secrets // others that are to count from then on; nil: there never are any
+	MaxMemory     int64               // bytes for everything that is stored
+	Horizon       time.Duration       // how long deletions are remembered
+	Loops         int                 // event loops; 0: one for each CPU
+	HTTP          string              // address of /healthz and /readyz, or "off"
+	HTTPSet       bool                // the user named it: taken is an error
+	Version       string              // shown in reports
 	Logger        *slog.Logger
 	Out           io.Writer // the first lines a person reads
 

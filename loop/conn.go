@@ -9,6 +9,7 @@ import (
 	"covey/codec"
 	"covey/command"
 	"covey/peer"
+	"covey/seal"
 )
 
 // protocol is what a connection turned out to speak; its first frame decides, for good.
@@ -19,6 +20,7 @@ const (
 	protocolRESP
 	protocolBinary // client frames
 	protocolPeer
+	protocolProving // a peer's, accepted under a secret: its first record is to come
 )
 
 // conn is one TCP connection.
@@ -40,6 +42,9 @@ type conn struct {
 	link   *peer.Link // not nil: a peer's connection
 	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of it
 
+	session *seal.Session // not nil: it is sealed, and in holds what was opened
+	spoke   bool          // a peer's: a whole frame has come
+
 	// in holds, from a byte on, what is no whole command yet, and nothing otherwise: whole commands are
 	// parsed in gnet's buffer. need is how much there must be before parsing is worth a try.
 	in   []byte
@@ -58,7 +63,10 @@ type conn struct {
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
 // added to it. What is not consumed must be handed to keep.
 func (c *conn) source() ([]byte, error) {
-	if len(c.in) == 0 {
+	switch {
+	case c.session != nil:
+		return c.open()
+	case len(c.in) == 0:
 		return c.g.Peek(-1)
 	}
 	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
@@ -152,6 +160,9 @@ func (c *conn) write(b []byte) bool {
 	}
 	if c.closed {
 		return false
+	}
+	if c.session != nil {
+		return c.writeSealed(b)
 	}
 	_, err := c.g.Write(b) // a failing Write runs OnClose inside
 	return err == nil && !c.closed

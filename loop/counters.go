@@ -4,16 +4,18 @@ import "sync/atomic"
 
 // counters are what a node has seen go by and refused. Written by any loop, read by reports.
 type counters struct {
-	commands    atomic.Uint64 // commands and client messages carried out
-	hits        atomic.Uint64 // keys that reads found
-	misses      atomic.Uint64 // keys that reads did not find
-	errors      atomic.Uint64 // errors replied to Redis clients
-	connections atomic.Int64  // open now, clients and peers
-	accepted    atomic.Uint64 // connections opened since the start
-	refused     atomic.Uint64 // connections over the limit
-	badInput    atomic.Uint64 // connections closed for bytes that are no protocol of ours
-	idleClosed  atomic.Uint64 // connections closed for saying nothing, or half a command
-	overloads   atomic.Uint64 // clients closed for input or replies past their limit
-	badAnnounce atomic.Uint64 // datagrams and Ethernet frames that are no announce
-	panics      atomic.Uint64 // handlers that panicked; each cost its connection
+	commands     atomic.Uint64 // commands and client messages carried out
+	hits         atomic.Uint64 // keys that reads found
+	misses       atomic.Uint64 // keys that reads did not find
+	errors       atomic.Uint64 // errors replied to Redis clients
+	connections  atomic.Int64  // open now, clients and peers
+	accepted     atomic.Uint64 // connections opened since the start
+	refused      atomic.Uint64 // connections over the limit
+	denied       atomic.Uint64 // connections of hosts that a node without a secret does not serve
+	otherSecrets atomic.Uint64 // announces and handshakes of nodes with another secret, or with none where this one has one
+	badInput     atomic.Uint64 // connections closed for bytes that are no protocol of ours
+	idleClosed   atomic.Uint64 // connections closed for saying nothing, or half a command
+	overloads    atomic.Uint64 // clients closed for input or replies past their limit
+	badAnnounce  atomic.Uint64 // datagrams and Ethernet frames that are no announce
+	panics       atomic.Uint64 // handlers that panicked; each cost its connection
 }

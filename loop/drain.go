@@ -13,6 +13,7 @@ import (
 
 	"covey/codec"
 	"covey/peer"
+	"covey/seal"
 )
 
 var outboxes = sync.Pool{New: func() any { return new(peer.Outbox) }}
@@ -59,7 +60,10 @@ func (n *node) logChange(ch *peer.Change) {
 
 // dialed is the context of a connection on its way into the engine: it tells OnOpen that we
 // called, and which of our calls it was.
-type dialed struct{ number uint32 }
+type dialed struct {
+	number  uint32
+	session *seal.Session // nil without a secret
+}
 
 // dial connects on a goroutine of its own and hands the connection to the engine.
 // The state machine bounds how many dials are under way.
@@ -89,21 +93,11 @@ func (n *node) logDial(addr netip.AddrPort, err error) {
 }
 
 func (n *node) connect(d peer.Dial) error {
-	dialer := net.Dialer{Timeout: peer.DialTimeout, KeepAlive: -1}
-	if n.cfg.Listen.Addr().IsLoopback() != d.Addr.Addr().IsLoopback() && n.cfg.Listen.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine and --listen is", d.Addr)
-	}
-	if a := n.cfg.Listen.Addr(); !a.IsUnspecified() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0))
-	}
-	side, err := dialer.DialContext(n.ctx, "tcp4", d.Addr.String())
+	side, session, err := n.shake(d)
 	if err != nil {
 		return err
 	}
-	if said, given := n.static[d.Addr]; given {
-		said.Store(false)
-	}
-	ctx := gnet.NewContext(context.Background(), &dialed{number: d.Number})
+	ctx := gnet.NewContext(context.Background(), &dialed{d.Number, session})
 	done, err := n.engine.Register(gnet.NewNetConnContext(ctx, side))
 	if err != nil {
 		_ = side.Close()
@@ -115,4 +109,16 @@ func (n *node) connect(d peer.Dial) error {
 	case <-time.After(peer.DialTimeout):
 		return errors.New("the engine did not take the connection")
 	}
+}
+
+// callUp makes the connection of a dial.
+func (n *node) callUp(d peer.Dial) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: peer.DialTimeout, KeepAlive: -1}
+	if n.cfg.Listen.Addr().IsLoopback() != d.Addr.Addr().IsLoopback() && n.cfg.Listen.Addr().IsLoopback() {
+		return nil, fmt.Errorf("%s is not on this machine and --listen is", d.Addr)
+	}
+	if a := n.cfg.Listen.Addr(); !a.IsUnspecified() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0))
+	}
+	return dialer.DialContext(n.ctx, "tcp4", d.Addr.String())
 }

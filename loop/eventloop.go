@@ -28,8 +28,9 @@ type eventLoop struct {
 
 	behind codec.Header // of the binary message behind those gathered last
 
-	slab []byte // what out begins in
-	out  []byte // replies of this turn, or control frames of this flush
+	sealed []byte // records on their way to a socket
+	slab   []byte // what out begins in
+	out    []byte // replies of this turn, or control frames of this flush
 
 	answering []*conn            // scratch of answer
 	conns     map[*conn]struct{} // what the sweep looks at
@@ -50,6 +51,9 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	l.out = l.slab
 	l.bell.fd.Store(-1)
 	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
+	if n.guard != nil {
+		l.turn.Door = doorman{n}
+	}
 	if prev, raced := n.loops.LoadOrStore(g, l); raced {
 		freeSlab(l.slab)
 		return prev.(*eventLoop)
@@ -180,9 +184,13 @@ func (l *eventLoop) sweep(now int64) {
 		silent := now - c.lastByte
 		switch {
 		case c.protocol == protocolUnknown && silent > int64(firstByteTimeout),
+			c.protocol == protocolProving && silent > int64(firstByteTimeout),
+			c.unproved() && now-c.client.Created > int64(authTimeout),
 			len(c.in) > 0 && !c.waiting && silent > int64(frameTimeout):
 			l.n.counters.idleClosed.Add(1)
 			c.close()
+		default:
+			l.expired(c, now)
 		}
 	}
 }

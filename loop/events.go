@@ -9,6 +9,7 @@ import (
 
 	"covey/codec"
 	"covey/command"
+	"covey/seal"
 )
 
 // handler receives gnet's events. OnOpen, OnTraffic and OnClose of a connection run on its
@@ -46,11 +47,17 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		c.protocol = protocolRESP
 		return []byte("-ERR this node serves as many connections as it may; close some, or raise the descriptor limit (ulimit -n) and restart it\r\n"), gnet.Close
 	}
+	if from := remote(g).Addr(); !ours && !n.serves(from) {
+		n.counters.denied.Add(1)
+		c.protocol = protocolRESP
+		return denial(from), gnet.Close
+	}
 	if ours {
+		c.session = d.session
 		l.becomePeer(c, true, d.number, now)
 		l.flush(c, now)
 	} else {
-		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), Proto: 2, Created: now}
+		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), From: remote(g).Addr(), Proto: 2, Created: now}
 	}
 	return nil, gnet.None
 }
@@ -114,36 +121,45 @@ func (n *node) panicked(r any) {
 func (l *eventLoop) traffic(c *conn) gnet.Action {
 	now := l.begin()
 	c.lastByte = now
-	if c.protocol == protocolUnknown && !l.decide(c, now) {
-		return gnet.None
+	if c.protocol == protocolUnknown {
+		if act, told := l.decide(c, now); !told || act == gnet.Close {
+			return act
+		}
 	}
-	if c.protocol == protocolPeer {
+	switch c.protocol {
+	case protocolProving:
+		return l.prove(c, now)
+	case protocolPeer:
 		c.link.Touched(now)
 		return l.peer(c, now)
 	}
 	return l.client(c, now)
 }
 
-// decide looks at the first bytes of an accepted connection; false: too few to tell.
-func (l *eventLoop) decide(c *conn, now int64) bool {
+// decide looks at the first bytes of an accepted connection; told is false when they are too few to tell.
+func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 	first, err := c.source()
-	if err != nil || len(first) == 0 {
-		return false
-	}
-	if first[0] != codec.Magic {
+	switch {
+	case err != nil || len(first) == 0:
+		return gnet.None, false
+	case first[0] == seal.Magic:
+		return l.accept(c, first)
+	case first[0] != codec.Magic:
 		c.protocol = protocolRESP
-		return true
-	}
-	if len(first) < codec.HeaderLen {
+		return gnet.None, true
+	case len(first) < codec.HeaderLen:
 		c.keep(first, 0)
-		return false
+		return gnet.None, false
 	}
-	if codec.Kind(first[1]).Peer() {
+	switch peers := codec.Kind(first[1]).Peer(); {
+	case peers && l.n.guard != nil:
+		return l.stranger(), true // it speaks without the handshake
+	case peers:
 		l.becomePeer(c, false, 0, now)
-	} else {
+	default:
 		c.protocol = protocolBinary
 	}
-	return true
+	return gnet.None, true
 }
 
 // OnTick is the node's clock: it drives the state machine and never touches a connection.

@@ -45,7 +45,7 @@ func (n *node) Facts() command.Facts {
 		Connections: int(c.connections.Load()), MaxConnections: n.share.conns,
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Commands: c.commands.Load(),
 		Tally:     command.Tally{Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.errors.Load()},
-		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Linked: len(n.mind.Links()), Head: n.ring.Head(),
+		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Linked: len(n.mind.Links()), Head: n.ring.Head(), Keyed: n.guard != nil,
 	}
 }
 
@@ -118,6 +118,10 @@ func (n *node) report() codec.InfoReport {
 	if n.State() == codec.StateReady {
 		ready = 1
 	}
+	security := 0
+	if n.guard != nil {
+		security = 1
+	}
 	return codec.InfoReport{
 		ID: codec.FormatID(n.mind.ID()), Release: n.cfg.Version, Version: versionNumber(n.cfg.Version),
 		Uptime: n.uptime().Seconds(), Ready: ready, Keys: int64(counts.Keys), Bytes: counts.Bytes,
@@ -126,7 +130,8 @@ func (n *node) report() codec.InfoReport {
 		LagMS:       n.mind.Lag(n.clock.now()).Milliseconds(),
 		Connections: int(c.connections.Load()),
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
-		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load(), Overloads: c.overloads.Load(),
+		Security: security, OtherSecrets: c.otherSecrets.Load(),
+		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load(), Denied: c.denied.Load(), Overloads: c.overloads.Load(),
 		AheadDropped: counts.Ahead, Expired: counts.Expired, Tombstones: int64(counts.Tombstones), Panics: c.panics.Load(),
 	}
 }

@@ -78,6 +78,11 @@ const (
 	// firstByteTimeout closes a connection that never says anything.
 	firstByteTimeout = 5 * time.Second
 
+	// authTimeout closes a client that has not authenticated so long after it has connected to a node with a secret; and
+	// maxUnproved is what it may send till then that is no whole command, in bytes.
+	authTimeout = time.Minute
+	maxUnproved = 16 << 10
+
 	// frameTimeout closes a connection that began a frame or a command and does not finish it:
 	// without a byte for that long.
 	frameTimeout = 30 * time.Second
@@ -138,6 +143,9 @@ const (
 
 	// maxStaticPeers bounds --peer: the others are found through them.
 	maxStaticPeers = 64
+
+	// maxRefusal is how much of the sentence with which another node turns this one away is logged, in bytes.
+	maxRefusal = 300
 
 	// readyPatience is how long a start may take before the node says what it is waiting for.
 	readyPatience = 1500 * time.Millisecond

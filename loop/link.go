@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -68,17 +69,31 @@ func ringFor(link *peer.Link) {
 // written once. What is left waits for the next ring of the bell, so that others get their turn.
 func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	buf, err := c.source()
-	if err != nil {
+	switch {
+	case err != nil && c.session != nil:
+		l.n.mind.Step(now, peer.Event{Kind: peer.EventBreach, Link: c.link})
+		return l.breach(c, now, err)
+	case err != nil:
 		return gnet.Close
 	}
 	if len(buf) < c.need {
 		return l.stillShort(c, buf)
+	}
+	if why := refusal(buf); why != "" && !c.spoke {
+		l.n.logDial(c.link.Remote(), fmt.Errorf("the node there answers %s", why))
+		return gnet.Close // as a dial that failed
 	}
 	used, err := l.frames(c, buf, now, int64(sliceTime))
 	if err != nil {
 		return l.breach(c, now, err)
 	}
 	c.keep(buf, used)
+	if used > 0 && !c.spoke {
+		c.spoke = true
+		if said, given := l.n.static[c.link.Remote()]; given {
+			said.Store(false)
+		}
+	}
 	l.n.drain(now)
 	l.flush(c, now)
 	if c.rest {

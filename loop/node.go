@@ -28,6 +28,7 @@ type node struct {
 	// The machine.
 	clock    *bootClock
 	beacon   *beacon
+	guard    *guard      // nil without a secret
 	engine   gnet.Engine // set in OnBoot, used after running is closed
 	counters counters
 

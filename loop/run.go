@@ -71,7 +71,7 @@ var testHook func(*node)
 // newNode builds the parts; nothing of it is on the network yet.
 func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []netip.AddrPort) (*node, error) {
 	n := &node{
-		cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(),
+		cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
 		running: make(chan struct{}), failed: make(chan error, 1),
 	}
 	var err error
@@ -84,6 +84,9 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	}
 	n.dialSlots = make(chan struct{}, n.share.dials)
 	if n.beacon, err = newBeacon(n, pattern); err != nil {
+		return nil, err
+	}
+	if err := n.exposed(); err != nil {
 		return nil, err
 	}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
@@ -136,6 +139,7 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 	watching, endWatch := context.WithCancel(ctx)
 	defer endWatch()
 	go func() { _ = ifaces.Watch(watching, func() { n.beacon.changed.Store(true) }) }()
+	go n.followSecrets(watching)
 	n.greetUser(moved, web)
 	n.mind.Start(n.clock.now())
 	go n.announceReady(watching)

@@ -186,6 +186,14 @@ func (n *Node) moved(addr netip.AddrPort) {
 	}
 }
 
+// Expects reports whether a node is to be at this IP address: by --peer, by an announce, or by what a peer has passed on. It
+// locks the node, and is meant for hosts of other networks.
+func (n *Node) Expects(ip netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.dialing.order, func(t *target) bool { return t.addr.Addr() == ip })
+}
+
 // wake has a member that lost its link dialed soon, or after a quarrel later.
 func (n *Node) wake(now int64, m *member, reason codec.Reason) {
 	wait := int64(BackoffMin)

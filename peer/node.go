@@ -181,6 +181,7 @@ const (
 	EventFrame                           // a control frame with Header and Body came on Link; on its loop
 	EventBreach                          // Link broke the protocol: it gets its Bye, and the loop closes it
 	EventMoved                           // this node has lost the address or the card that Link is from: nothing passes on it any more
+	EventSecret                          // the secret that Link was made with counts no longer: the same
 )
 
 // Event is something that happened.
@@ -224,6 +225,8 @@ func (n *Node) Step(now int64, e Event) {
 		n.close(now, e.Link, codec.ReasonProtocol)
 	case EventMoved:
 		n.close(now, e.Link, codec.ReasonMoved)
+	case EventSecret:
+		n.close(now, e.Link, codec.ReasonSecret)
 	}
 }
 

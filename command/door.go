@@ -1,0 +1,103 @@
+package command
+
+import (
+	"net/netip"
+
+	"covey/codec"
+)
+
+// A Pass is what a Door says to a password.
+type Pass uint8
+
+const (
+	PassRight   Pass = iota + 1
+	PassWrong        // it opens nothing
+	PassTooMany      // it was not looked at: too many wrong ones came from that address
+)
+
+// Door is what a client of a node with a secret has to pass before any command but those that authenticate.
+type Door interface {
+	// Try judges the password of a client at an address. Its bytes are not kept.
+	Try(from netip.Addr, password []byte) Pass
+}
+
+// Words to who has not passed, or may not do everything.
+const (
+	errNoAuth    = "NOAUTH Authentication required."
+	errHelloAuth = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	errTooMany   = "WRONGPASS " + sentenceTooMany
+
+	sentenceNoAuth   = "this node has a secret: authenticate with it, or with the password that `covey secret password` makes of it"
+	sentenceWrong    = "this is neither the secret of the node nor the password that `covey secret password` makes of it"
+	sentenceTooMany  = "too many wrong passwords came from this address; try again in a minute"
+	sentenceNoSecret = "this node has no secret, so nobody can prove anything to it; leave yours out, or give the node one with --secret-file"
+)
+
+// shut reports whether a client has still to pass.
+func (t *Turn) shut(c *Client) bool { return t.Door != nil && !c.Known }
+
+// turnBack answers a client that has still to pass and sends something else. Whoever goes on and on is closed: what it does not
+// read must not pile up.
+func (c *Client) turnBack() Verdict {
+	if c.turned++; c.turned >= maxTurned {
+		return Close
+	}
+	return Done
+}
+
+// opens reports whether a command is one of those that a client may send before it has passed.
+func opens(name []byte) bool { return is(name, "AUTH") || is(name, "HELLO") || is(name, "QUIT") }
+
+// try has the door judge a password; the verdict is Close after the last that the connection may try.
+func (t *Turn) try(c *Client, password []byte) (Pass, Verdict) {
+	switch p := t.Door.Try(c.From, password); p {
+	case PassRight:
+		c.Known, c.wrong = true, 0
+		return p, Done
+	case PassTooMany:
+		return p, Close
+	default:
+		if c.wrong++; c.wrong >= maxWrong {
+			return p, Close
+		}
+		return p, Done
+	}
+}
+
+// pass is try in the words of Redis; problem is "" where the client has passed.
+func (t *Turn) pass(c *Client, user, password []byte) (problem string, v Verdict) {
+	if t.Door == nil {
+		return authProblem(user), Done
+	}
+	if string(user) != "default" {
+		password = nil // it opens nothing, and counts as a wrong one
+	}
+	switch p, v := t.try(c, password); p {
+	case PassRight:
+		return "", v
+	case PassTooMany:
+		return errTooMany, v
+	default:
+		return errWrongUser, v
+	}
+}
+
+// authFrame is the same for a binary client.
+func (t *Turn) authFrame(c *Client, h codec.Header, password, out []byte) ([]byte, Verdict) {
+	if t.Door == nil {
+		return respond(out, h, codec.StatusDenied, sentenceNoSecret), Done
+	}
+	switch p, v := t.try(c, password); p {
+	case PassRight:
+		return respond(out, h, codec.StatusOK, ""), v
+	case PassTooMany:
+		return respond(out, h, codec.StatusDenied, sentenceTooMany), v
+	default:
+		return respond(out, h, codec.StatusDenied, sentenceWrong), v
+	}
+}
+
+// mayFromHere reports whether a client may give a command that is for those of this machine, where nobody can prove who he is.
+func (t *Turn) mayFromHere(c *Client, e *entry) bool {
+	return e.flags&flagLocal == 0 || c.From.IsLoopback() || t.Door != nil
+}
