@@ -5,7 +5,8 @@
 //
 //  1. The calling goroutine takes a slot (so many requests are in flight at most) and a call from the pool.
 //  2. Under send.mu it gives the call the slot's next tag and appends the frame to the bytes to be sent.
-//  3. The writer, one goroutine, takes all that was gathered meanwhile and writes it at once.
+//  3. The writer, one goroutine, takes all that was gathered meanwhile and writes it at once. A caller that is alone, as the
+//     one before it was, writes its frame itself.
 //  4. The reader, one goroutine, finds the call by the tag of the reply, reads the body into the call's own memory
 //     and wakes the caller.
 //  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call

@@ -17,6 +17,8 @@ const (
 
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
+	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.
+	directBytes = 8 << 10
 	// sentenceBytes bounds the sentence, in bytes, that is read from a reply that nobody waits for.
 	sentenceBytes = 4 << 10
 	// readBytes is the size of the read buffer.

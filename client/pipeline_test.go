@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -274,5 +276,45 @@ func TestASkippableFrameIsSkipped(t *testing.T) {
 	})
 	if got, err := c.Get(t.Context(), []byte("k")); err != nil || string(got) != "v" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// failing is a connection that takes so many writes and no more.
+type failing struct {
+	net.Conn
+	left atomic.Int32
+}
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.left.Add(-1) < 0 {
+		return 0, errors.New("cut off")
+	}
+	return f.Conn.Write(b)
+}
+
+// Whoever is alone writes its own frames, from its second on; that its write fails ends the call, and the connection.
+func TestALoneCallerIsToldWhenItsOwnWriteFails(t *testing.T) {
+	n := newNode(t)
+	for writes := range int32(4) {
+		conn, err := net.Dial("tcp", n.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &failing{Conn: conn}
+		f.left.Store(writes)
+		c, err := client.New(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range writes {
+			if err := c.Set(t.Context(), []byte("k"), []byte{byte(i)}, client.SetOptions{}); err != nil {
+				t.Fatalf("write %d of %d: %v", i, writes, err)
+			}
+		}
+		if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrClosed) || !strings.Contains(err.Error(), "cut off") {
+			t.Errorf("after %d writes: %v", writes, err)
+		}
+		<-c.Done()
+		c.Close()
 	}
 }
