@@ -70,6 +70,12 @@ func TestTheRightPasswordOpens(t *testing.T) {
 		if got, _ := f.list("FLUSHALL"); got != "+OK\r\n" {
 			t.Errorf("%s: then FLUSHALL gives %q", name, got)
 		}
+		if got, _ := f.list("RESET"); got != "+RESET\r\n" {
+			t.Errorf("%s: then RESET gives %q", name, got)
+		}
+		if got, _ := f.list("GET", "k"); !strings.HasPrefix(got, "-NOAUTH") {
+			t.Errorf("%s: GET after RESET gives %q", name, got)
+		}
 	}
 }
 

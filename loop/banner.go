@@ -33,6 +33,9 @@ func (n *node) greetUser(moved bool, web *webServer) {
 	case used == 0:
 		b.WriteString("no card can be used: only nodes on this machine, or named by --peer, will be found\n")
 	}
+	if n.guard != nil {
+		b.WriteString("a secret is set: nodes and clients have to know it\n")
+	}
 	b.WriteString(web.line())
 	fmt.Fprint(n.cfg.Out, b.String())
 }

@@ -57,6 +57,13 @@ func newBeacon(n *node, pattern ifaces.Pattern) (*beacon, error) {
 // address uses that address's card alone, and on loopback none.
 func (b *beacon) choose(all []ifaces.Interface) []ifaces.Interface {
 	chosen := ifaces.Choose(all, b.pattern)
+	for i := range chosen {
+		// At the start this is an error (exposed); an address may come later.
+		if name, addr, found := publicCard(chosen[i : i+1]); found && chosen[i].Usable && b.n.guard == nil && !b.n.cfg.ListenSet {
+			chosen[i].Usable = false
+			chosen[i].Reason = fmt.Sprintf("%s is a public address, and there is no secret; --listen 0.0.0.0:%d would use %s", addr, b.n.cfg.Listen.Port(), name)
+		}
+	}
 	only := b.n.cfg.Listen.Addr()
 	if only.IsUnspecified() {
 		return chosen

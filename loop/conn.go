@@ -35,7 +35,8 @@ type conn struct {
 	closed   bool // gnet has closed it: the descriptor may be someone else's by now
 	waiting  bool // its next command waits, for peers, for time or for its own replies to drain
 	lastByte int64
-	closeBy  int64 // a link that is to close and has bytes to send: ns, 0 when none is
+	closeBy  int64 // a link that is to close, and when it is closed at the latest: ns, 0 when none is
+	shut     bool  // of such a link: all is sent, and that was told to the kernel
 
 	client command.Client
 	parser codec.Parser

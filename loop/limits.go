@@ -111,7 +111,7 @@ const (
 	leaveTimeout = 600 * time.Millisecond
 	dialGrace    = 200 * time.Millisecond
 
-	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent.
+	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read.
 	closeTimeout = time.Second
 
 	// warnInterval is the least between two warnings about peers' breaches; the others are counted.

@@ -227,16 +227,19 @@ func (l *eventLoop) carry(c *conn, frames []byte, own bool) bool {
 	return c.pay()
 }
 
-// finish closes a link when its last bytes are with the kernel: gnet drops what a full socket
-// does not take, and with it the Bye.
+// finish ends a link. When its last bytes are with the kernel, for gnet drops what a full socket does not take, and with it the
+// Bye, its sending half is shut, and the other side closes once it has read them. To close at once would answer what the other
+// still sends with a reset, and that overtakes a Bye that was not read yet.
 func (l *eventLoop) finish(c *conn, now int64) {
 	if c.closeBy == 0 {
 		c.closeBy = now + int64(closeTimeout)
 	}
-	if len(c.reply) == 0 && c.g.OutboundBuffered() == 0 || now >= c.closeBy {
+	sent := len(c.reply) == 0 && c.g.OutboundBuffered() == 0
+	if now >= c.closeBy || sent && !c.shut && unix.Shutdown(c.g.Fd(), unix.SHUT_WR) != nil {
 		c.close()
 		return
 	}
+	c.shut = c.shut || sent
 	l.park(c)
 }
 

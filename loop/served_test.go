@@ -92,3 +92,28 @@ func TestTheSentenceOfANodeThatTurnsAwayIsQuotedAndCut(t *testing.T) {
 		}
 	}
 }
+
+// What would have kept a node from starting is not used when it comes later.
+func TestACardThatGetsAPublicAddressIsNotUsed(t *testing.T) {
+	const ready = ifaces.Up | ifaces.Running | ifaces.Broadcast
+	all := []ifaces.Interface{
+		{Name: "eth0", Flags: ready, Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("10.0.0.5/24")}}},
+		{Name: "eth1", Flags: ready, Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("8.8.8.8/24")}}},
+	}
+	for _, c := range []struct {
+		set  bool
+		g    *guard
+		used bool
+	}{{false, nil, false}, {true, nil, true}, {false, newGuard(secretsOf(t, 1)), true}} {
+		cfg := testConfig(t, 9000)
+		cfg.ListenSet, cfg.Listen = c.set, netip.MustParseAddrPort("0.0.0.0:9000")
+		b := &beacon{n: &node{cfg: cfg, guard: c.g}}
+		got := b.choose(all)
+		if !got[0].Usable || got[1].Usable != c.used {
+			t.Errorf("--listen given %v, keyed %v: %+v", c.set, c.g != nil, got)
+		}
+		if served := onLink(got, netip.MustParseAddr("8.8.8.9")); served != c.used {
+			t.Errorf("--listen given %v, keyed %v: served %v", c.set, c.g != nil, served)
+		}
+	}
+}

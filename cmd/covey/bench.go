@@ -24,6 +24,7 @@ const (
 type benchVerb struct {
 	nodeFlag
 	outputFlag
+	password    string // to authenticate with; empty without a secret
 	Protocol    string `default:"both" enum:"resp,binary,both" placeholder:"NAME" help:"resp, binary or both (default ${default})."`
 	Test        string `short:"t" default:"mixed" enum:"get,set,mixed" placeholder:"NAME" help:"get, set, or mixed: nine gets to one set (default ${default})."`
 	Requests    int64  `short:"n" default:"100000" placeholder:"N" help:"Requests of all connections together (default ${default})."`
@@ -75,6 +76,13 @@ func (v *benchVerb) Run(ctx context.Context, p *process) error {
 	if err := v.check(); err != nil {
 		return err
 	}
+	all, err := v.read(p)
+	if err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		v.password = all[0].Password()
+	}
 	protocols := []generator.Protocol{generator.Protocol(v.Protocol)}
 	if v.Protocol == "both" {
 		protocols = []generator.Protocol{generator.RESP, generator.Binary}
@@ -112,7 +120,7 @@ func (v *benchVerb) Run(ctx context.Context, p *process) error {
 
 func (v *benchVerb) plan(protocol generator.Protocol) *generator.Plan {
 	return &generator.Plan{
-		Addr: v.Addr, Protocol: protocol, Mix: generator.Mix(v.Test),
+		Password: v.password, Addr: v.Addr, Protocol: protocol, Mix: generator.Mix(v.Test),
 		Connections: v.Connections, Pipeline: v.Pipeline, Requests: v.Requests,
 		ValueBytes: int(min(v.Data, generator.MaxValueBytes+1)), Keyspace: v.Keyspace, Threads: v.Threads, Seed: v.Seed,
 	}

@@ -29,6 +29,7 @@ type grammar struct {
 	Info    infoVerb    `cmd:"" help:"Show figures of one node."`
 	Verify  verifyVerb  `cmd:"" help:"Check that all members hold the same."`
 	Bench   benchVerb   `cmd:"" help:"Measure how fast a node answers."`
+	Secret  secretVerb  `cmd:"" help:"Make a secret for the nodes, or the password of one for clients."`
 	Doctor  doctorVerb  `cmd:"" help:"Tell what on this machine keeps a node from working well."`
 	Version versionVerb `cmd:"" help:"Print the versions of the program, of Go and of the protocol."`
 }

@@ -62,6 +62,13 @@ func figures(r *codec.InfoReport, person bool) *table {
 	t.add("dropped_by_floor", strconv.FormatUint(r.DroppedByFloor, 10))
 	t.add("evictions", strconv.FormatUint(r.Evictions, 10))
 	t.add("connections", strconv.Itoa(r.Connections))
-	t.add("security", strconv.Itoa(r.Security))
+	security := "open"
+	if r.Security != 0 {
+		security = "keyed"
+	}
+	t.add("security", security)
+	if r.OtherSecrets > 0 {
+		t.add("other_secrets", strconv.FormatUint(r.OtherSecrets, 10))
+	}
 	return t
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"covey/client"
+	"covey/seal"
 )
 
 const (
@@ -23,6 +24,7 @@ const (
 // nodeFlag is the flag of every verb that asks a node.
 type nodeFlag struct {
 	Addr string `short:"a" default:"127.0.0.1:9000" placeholder:"HOST:PORT" help:"The node to ask (default ${default})."`
+	secretFlag
 }
 
 // outputFlag is the flag of every verb that prints.
@@ -38,9 +40,9 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 	if err := n.check(); err != nil {
 		return err
 	}
-	c, err := client.Dial(ctx, n.Addr)
+	c, err := n.dial(ctx, p)
 	if err != nil {
-		return n.explain(err)
+		return err
 	}
 	defer c.Close()
 	// Dialing again is of no use: a node keeps the connections of clients while it loads.
@@ -56,6 +58,27 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 		case <-time.After(loadingPause):
 		}
 	}
+}
+
+// dial connects to the node. Where two secrets count, as while one replaces the other, it may be that the node knows only the second.
+func (n *nodeFlag) dial(ctx context.Context, p *process) (*client.Client, error) {
+	all, err := n.read(p)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Dial(ctx, n.Addr, passwords(all)...)
+	if len(all) > 1 && errors.Is(err, client.ErrDenied) {
+		c, err = client.Dial(ctx, n.Addr, passwords(all[1:])...)
+	}
+	return c, n.explain(err)
+}
+
+// passwords are the options of a client that uses the first of the secrets, if there is one.
+func passwords(all seal.Secrets) []client.Option {
+	if len(all) == 0 {
+		return nil
+	}
+	return []client.Option{client.WithPassword(all[0].Password())}
 }
 
 // check refuses an address that cannot be one.
@@ -85,6 +108,8 @@ func (n *nodeFlag) explain(err error) error {
 		return nil
 	case errors.Is(err, client.ErrUnreachable):
 		return n.unreachable(err)
+	case errors.Is(err, client.ErrDenied) && errors.As(err, &refused):
+		return failf(exitFailed, "the node at %s answers: %s; a secret is given with --secret-file FILE or $%s", n.Addr, refused.Text, secretVariable)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failf(exitUnreachable, "what listens at %s took the request and did not answer within %v; see `covey doctor` there, or ask another node with --addr", n.Addr, answerPatience)
 	case errors.Is(err, client.ErrProtocol):

@@ -26,18 +26,18 @@ const (
 )
 
 type runVerb struct {
-	Listen        string        `placeholder:"ADDR:PORT" help:"TCP address for peers and clients; the default is 0.0.0.0:9000, or the next free port."`
-	DiscoveryPort uint16        `default:"9000" placeholder:"PORT" help:"UDP port on which nodes find each other (default ${default})."`
-	Interfaces    string        `placeholder:"PATTERN" help:"Cards to use: names and globs, ! leaves one out, as in eth0,!docker0."`
-	Peer          peers         `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
-	Cluster       string        `default:"default" placeholder:"NAME" help:"Only nodes of the same cluster link up (default ${default})."`
-	SecretFile    string        `placeholder:"FILE" help:"Not there yet: links are open to hosts of the same network."`
-	MaxMemory     *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
-	Horizon       time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
-	Loops         int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for each processor."`
-	HTTP          string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz and /readyz are served, or off; the default is 127.0.0.1:9080."`
-	LogLevel      slog.Level    `default:"info" placeholder:"LEVEL" help:"The least that is logged: debug, info, warn or error (default ${default})."`
-	LogFormat     string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
+	Listen        string `placeholder:"ADDR:PORT" help:"TCP address for peers and clients; the default is 0.0.0.0:9000, or the next free port."`
+	DiscoveryPort uint16 `default:"9000" placeholder:"PORT" help:"UDP port on which nodes find each other (default ${default})."`
+	Interfaces    string `placeholder:"PATTERN" help:"Cards to use: names and globs, ! leaves one out, as in eth0,!docker0."`
+	Peer          peers  `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
+	Cluster       string `default:"default" placeholder:"NAME" help:"Only nodes of the same cluster link up (default ${default})."`
+	secretFlag
+	MaxMemory *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
+	Horizon   time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
+	Loops     int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for each processor."`
+	HTTP      string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz and /readyz are served, or off; the default is 127.0.0.1:9080."`
+	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"The least that is logged: debug, info, warn or error (default ${default})."`
+	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
 
 // Help is the second part of `covey run --help`.
@@ -51,19 +51,21 @@ Examples:
     covey run --listen 10.0.0.5:9000       on one card only
     covey run --cluster blue               apart from other nodes on the network
     covey run --peer 10.1.0.7:9000         a node in another network, by address
+    covey run --secret-file covey.secret   only nodes and clients that know a secret (covey secret new)
 
 Then, from any machine of the network: covey set greeting hello; covey get greeting; redis-cli -p 9000 get greeting.`
 }
 
 // Run blocks until the node is told to end.
 func (v *runVerb) Run(ctx context.Context, p *process) error {
-	if v.SecretFile != "" {
-		return failf(exitUsage, "--secret-file is not there yet: links can only be open to hosts of the same network; leave it out")
-	}
 	cfg, err := v.config(p)
 	if err != nil {
 		return failf(exitUsage, "%v", err)
 	}
+	if cfg.Secrets, err = v.read(p); err != nil {
+		return err
+	}
+	cfg.NewSecrets = v.follow(ctx, cfg.Logger)
 	if _, chosen := p.LookupEnv("GOGC"); !chosen {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -40,6 +40,7 @@ type Plan struct {
 	Keyspace    int64 // how many different keys
 	Threads     int   // 0: half of the processors
 	Seed        uint64
+	Password    string // to authenticate each connection with; empty: none is asked for
 }
 
 // Check returns a sentence about the first thing that is out of bounds.

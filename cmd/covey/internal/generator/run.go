@@ -71,6 +71,9 @@ func dial(ctx context.Context, p *Plan) ([]net.Conn, error) {
 				if conns[i], errs[i] = dialer.DialContext(ctx, "tcp", p.Addr); errs[i] != nil {
 					return
 				}
+				if errs[i] = enter(conns[i], p); errs[i] != nil {
+					return
+				}
 			}
 		})
 	}
