@@ -117,6 +117,9 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 	if l.held.Load() {
 		return root{}
 	}
+	if n.late(now, l, h.Head) {
+		n.lateUntil = now + int64(LatePause)
+	}
 	return n.mayRepair(now, l, h)
 }
 

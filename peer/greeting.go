@@ -264,6 +264,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 		cur, ok = n.ring.seek(math.MaxUint64) // who has nothing of it copies what is here, or compares: that has each key once
 	}
 	l.acked.Store(min(applied, n.ring.Head()))
+	l.drain.begin(g.Head, l.in.stream.applied.Load(), l.acked.Load())
 	if !ok {
 		n.send(now, l, func(b []byte) []byte {
 			cur, b = n.gap(now, b)

@@ -73,3 +73,30 @@ func (n *Node) Lag(now int64) (most time.Duration) {
 	}
 	return most
 }
+
+// drain is what a link carries late, as of the last heartbeats of the other. It is guarded by Node.mu.
+type drain struct {
+	heads          [lateBeats]uint64 // of the other's stream, as told; the oldest first
+	applied, acked uint64            // of either stream, at the last heartbeat
+}
+
+// begin is called when the link is chosen.
+func (d *drain) begin(head, applied, acked uint64) {
+	d.applied, d.acked = applied, acked
+	for i := range d.heads {
+		d.heads[i] = head
+	}
+}
+
+// late reports, at a heartbeat, whether records are coming on a link, of either of the two streams, that were there 2 s ago. As
+// long as they come, roots of closed epochs differ by them, on all links, for others get them at another time; a repair would
+// bring them once more.
+func (n *Node) late(now int64, l *Link, head uint64) bool {
+	d, old := &l.drain, l.drain.heads[0]
+	applied, acked := l.member.stream.applied.Load(), l.acked.Load()
+	in := applied < old && applied > d.applied
+	out := acked > d.acked && n.lag.age(now, acked, n.ring.Head()) > lateBeats*HeartbeatInterval
+	copy(d.heads[:], d.heads[1:])
+	d.heads[lateBeats-1], d.applied, d.acked = head, applied, acked
+	return in || out
+}

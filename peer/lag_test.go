@@ -65,3 +65,50 @@ func TestThePeerThatIsFurthestBehindMakesTheLag(t *testing.T) {
 		}
 	}
 }
+
+// Roots differ by what comes late, so nothing is repaired while it comes; a stream that stands still is no reason to wait.
+func TestR18_WhatIsComingLateIsNotRepairedMeanwhile(t *testing.T) {
+	b := newBench(t)
+	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
+	c := b.wire(x, y, 1)
+	b.settle()
+	l, theirs := c.sides[0].link, y.ring.Stream()
+	if l.member.stream.id != theirs {
+		t.Fatal("the link is not of these two")
+	}
+	late := func(applied, head uint64) bool {
+		l.member.stream.applied.Store(applied)
+		b.now += int64(HeartbeatInterval)
+		return x.late(b.now, l, head)
+	}
+	l.drain.begin(100, 10, 0) // 100 were there when it was linked
+	for i, s := range []struct {
+		applied, head uint64
+		late          bool
+	}{
+		{20, 100, true}, {60, 120, true}, {60, 120, false}, {99, 120, true}, {100, 150, false}, // what was there 2 s ago is here
+		{119, 300, true}, {130, 300, false}, {200, 300, false}, {300, 300, false},
+	} {
+		if got := late(s.applied, s.head); got != s.late {
+			t.Errorf("step %d, %+v: %v", i, s, got)
+		}
+	}
+	x.lag.note(b.now, x.ring.Head())
+	for i := range 20 {
+		b.set(x, "k", string(rune('a'+i)))
+	}
+	x.lag.note(b.now, x.ring.Head())
+	for i, s := range []struct {
+		acked uint64
+		after time.Duration
+		late  bool
+	}{
+		{5, time.Second, false}, {10, 2 * time.Second, true}, {10, 0, false}, {15, 0, true}, {20, 0, false},
+	} {
+		l.acked.Store(s.acked)
+		b.now += int64(s.after)
+		if got := x.late(b.now, l, 300); got != s.late {
+			t.Errorf("acknowledged, step %d, %+v: %v", i, s, got)
+		}
+	}
+}

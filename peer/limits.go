@@ -41,6 +41,7 @@ const (
 
 	ScrubShards = 16 // lock shards that one Scrub is gathered from at most
 
+	lateBeats      = 4         // heartbeats after which a record that has not come is late, if the stream goes on: 2 s (R18)
 	scrubBits      = 32        // bits of the key hash that a Scrub names, and an answer to it lists
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
 	workOverhead   = 64        // bytes that a piece of a repair counts beside its own
@@ -84,6 +85,7 @@ const (
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal
 	RepairPause       = time.Second             // that the one who follows leaves to the one who leads
+	LatePause         = time.Second             // after records came that were late, before roots that differ make anybody compare
 	RepairPatience    = 5 * time.Second         // without a frame of a comparison, after which it is given up
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)
 	DeadAfter         = 3 * time.Second         // of silence

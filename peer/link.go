@@ -60,6 +60,7 @@ type Link struct {
 	bitmaps    linkPartial
 	debt       debt
 	tooEarly   ahead
+	drain      drain
 	repairAt   int64  // when the next repair may begin
 	heldAt     int64  // since when it is held, or this node has stepped while it was
 	told       uint32 // number of the other's last step; its loop writes it

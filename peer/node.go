@@ -74,20 +74,21 @@ type Node struct {
 	lastTick    int64
 	out         Outbox
 
-	beacon   beacon
-	dialing  dialing
-	join     join
-	beat     beat
-	verdict  verdict
-	partial  partial
-	doubts   doubts
-	steps    steps
-	lag      lag
-	offers   uint64           // counts offers
-	scratch  []handover       // scratch
-	offsets  []int64          // scratch
-	peers    []codec.PeerAddr // scratch
-	greeting codec.Greeting   // scratch
+	beacon    beacon
+	dialing   dialing
+	join      join
+	beat      beat
+	verdict   verdict
+	partial   partial
+	doubts    doubts
+	steps     steps
+	lag       lag
+	offers    uint64           // counts offers
+	lateUntil int64            // until then nothing is repaired: records came that were late (R18)
+	scratch   []handover       // scratch
+	offsets   []int64          // scratch
+	peers     []codec.PeerAddr // scratch
+	greeting  codec.Greeting   // scratch
 }
 
 // NewNode makes a node that knows nobody. It is silent until Start.

@@ -81,7 +81,8 @@ func (r *repair) clear() {
 
 // mayRepair returns what the peer of l has told of the epoch in which a repair of the two is to begin; epoch 0: none is. Two
 // that stay different although all was exchanged that could be ask each other less and less often. Of who is ahead in time,
-// by two epochs at most, the newest epoch is never closed here: then it is the newest that both have told of.
+// by two epochs at most, the newest epoch is never closed here: then it is the newest that both have told of. While records
+// come late, here or probably there, nothing is repaired.
 func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
 	m, epoch := l.member, h.Epoch
 	if epoch > store.ClosedEpoch(n.clock.Cluster(now)) {
@@ -94,7 +95,7 @@ func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
 		l.repairWait = 0
 		return root{}
 	}
-	if !n.differed(m, epoch-1) || m.id < n.id || now < l.repairAt {
+	if !n.differed(m, epoch-1) || m.id < n.id || now < max(l.repairAt, n.lateUntil) {
 		return root{}
 	}
 	under := 0

@@ -212,6 +212,11 @@ func TestConvergenceOfTwoSidesOfASplit(t *testing.T) {
 		c.hosts[0].net.Heal()
 		took, held := c.equal(c.hosts, begin)
 		figures[0].Add(took)
+		for _, h := range c.hosts {
+			if r, ok := h.Report("info"); ok {
+				c.t.Logf("%s: a repair brought %.0f records", h.Name, h.Number(r, "repaired_keys"))
+			}
+		}
 		c.t.Logf("the last of the links was there %v after the split", c.linkedAfter(begin).Round(time.Millisecond))
 		c.survive(c.writers)
 		c.judge("a split", c.hosts, took, held)
