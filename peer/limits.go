@@ -20,7 +20,7 @@ const (
 	AnswerSlice = 32 << 10  // bytes of answers that one flush of a link builds: 100 us
 	PullLimit   = 32 << 10  // bytes of records that one Pull asks for: 200 us to merge
 	StreamFrom  = 256 << 10 // bytes of a stream that are sent from its beginning to who has nothing of it; it pulls what is more
-	PullCredit  = 16        // Pulls that a node has outstanding at one donor
+	PullCredit  = 8         // Pulls that a node has outstanding at one donor
 	FetchCredit = 4         // Fetches outstanding at one peer
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
