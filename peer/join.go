@@ -12,6 +12,7 @@ type join struct {
 	cardUp  bool          // R22's second was begun again for the first card
 	covered shards        // pulled from ready donors since loading began
 	asked   [256]uint16   // links that a shard is being pulled on
+	whole   bool          // it has compared what was held, not an epoch
 	floor   codec.Version // to be raised when the node is unlocked
 	// Leaves that were partial with all donors, and those that are so with a peer of which all was compared; the same.
 	inherited, completed *partials

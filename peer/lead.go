@@ -18,6 +18,8 @@ type descent struct {
 	id          uint32 // of the comparison
 	epoch       uint64 // of the round
 	low         uint64 // the lowest of all rounds
+	whole       bool   // of all that is held, as it is
+	debts       uint64 // Link.debts when it began
 	from, until int    // leaves of the round, of allLeaves
 	listed      int    // bytes of listings of the round, about
 	split       bool   // the other has answered a listing with listings: what it lacks is asked for after it has answered
@@ -45,6 +47,7 @@ func (n *Node) require(now int64, l *Link, stamp uint64) {
 		return
 	}
 	l.debt.owed, l.debt.patient = true, false
+	l.debts.Add(1)
 	if store.TooFarAhead(stamp, n.clock.Cluster(now)) {
 		stamp = 0 // of a time that was stepped back from (R7)
 	}
@@ -54,6 +57,7 @@ func (n *Node) require(now int64, l *Link, stamp uint64) {
 // stepDebt has a debt be of the time that is now, after a step of either side (R7).
 func (n *Node) stepDebt(now int64, l *Link) {
 	if l.debt.owed {
+		l.debts.Add(1)
 		l.debt = debt{owed: true, epoch: n.latest(now, l.member)}
 	}
 }
@@ -100,35 +104,44 @@ func (n *Node) closedWith(now int64, m *member) uint64 {
 }
 
 // beginOwed leads a comparison that is owed: of the epoch that settles it, or sooner if nothing was written since the newest
-// that is closed.
+// that is closed. A node that loads does not wait for an epoch: it compares all that is held, and sees what is on its way as a
+// difference.
 func (l *Link) beginOwed(now int64) {
+	n := l.node
 	due := l.due.Swap(0)
 	epoch := due >> 1
-	if due == 0 || due&1 == 0 && store.EpochOf(store.StampTime(l.node.store.Newest())) > epoch {
+	if due == 0 {
 		return
 	}
-	if l.begin(now, epoch) {
-		l.node.counters.comparisons.Add(1)
+	whole := due&1 == 0 && store.EpochOf(store.StampTime(n.store.Newest())) > epoch
+	if whole && n.State() != codec.StateLoading {
+		return
+	}
+	if l.begin(now, epoch, whole) {
+		n.counters.comparisons.Add(1)
 	}
 }
 
 // repairRoot leads a comparison because the other's root of an epoch differs, unless they are equal by now.
 func (l *Link) repairRoot(now int64, theirs root) {
 	n := l.node
-	if own, ok := n.store.Root(theirs.epoch, n.clock.Cluster(now)); ok && (theirs.left != 0 || own != theirs.sum) && l.begin(now, theirs.epoch) {
+	if own, ok := n.store.Root(theirs.epoch, n.clock.Cluster(now)); ok && (theirs.left != 0 || own != theirs.sum) && l.begin(now, theirs.epoch, false) {
 		n.counters.repairs.Add(1)
 	}
 }
 
-// begin leads a comparison, unless one is under way on this link.
-func (l *Link) begin(now int64, epoch uint64) bool {
+// begin leads a comparison of a closed epoch, or of all that is held, unless one is under way on this link.
+func (l *Link) begin(now int64, epoch uint64, whole bool) bool {
 	r := &l.out.repair
 	if l.leads.Load() && now-r.moved < int64(RepairPatience) || now < r.follows || len(r.work) > 0 {
 		return false
 	}
-	r.descent = descent{id: r.id + 1, low: epoch, moved: now}
+	r.descent = descent{id: r.id + 1, low: epoch, moved: now, whole: whole, debts: l.debts.Load()}
 	l.out.listed, l.out.lacked = nil, false
 	l.leads.Store(true)
+	if whole {
+		epoch = store.Everything
+	}
 	return l.round(now, epoch)
 }
 
@@ -222,7 +235,7 @@ func (l *Link) compared(now int64, body []byte) error {
 		l.answered(now, &m)
 	default:
 		r.follows = 0
-		l.node.settleDebt(now, l, m.Epoch, m.Newest)
+		l.node.settleDebt(now, l, m.Epoch, m.Newest, false)
 	}
 	return nil
 }
@@ -246,13 +259,13 @@ func (l *Link) answered(now int64, m *codec.Compared) {
 	default:
 		l.leads.Store(false)
 		l.queue(work{form: codec.ComparedEnd, epoch: r.low})
-		n.settleDebt(now, l, r.low, m.Newest)
+		n.settleDebt(now, l, r.low, m.Newest, r.whole && r.debts == l.debts.Load())
 	}
 }
 
-// settleDebt notes that all was compared as of the end of an epoch, with a peer that held nothing above a stamp. On the loop
-// of l.
-func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
+// settleDebt notes that all was compared as of the end of an epoch, with a peer that held nothing above a stamp; or whole: all
+// that it held since it is owed. On the loop of l.
+func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64, whole bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
@@ -262,6 +275,9 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64) {
 	}
 	switch {
 	case !l.debt.owed || l.member == nil:
+	case whole:
+		n.join.whole = true
+		n.paid(now, l)
 	case epoch >= l.debt.epoch || store.EpochOf(store.StampTime(newest)) <= epoch:
 		n.paid(now, l)
 	default:

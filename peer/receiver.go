@@ -77,6 +77,7 @@ func (l *Link) batch(now int64, body []byte) error {
 		return err
 	}
 	known, err := l.node.present(m.Step, m.Records)
+	known = known && !l.held.Load()
 	if err == nil && known {
 		err = l.merge(now, m.Records, m.Count, false, 0)
 	}
@@ -144,6 +145,7 @@ func (l *Link) records(now int64, body []byte) error {
 	}
 	n := l.node
 	known, err := n.present(m.Step, m.Records, &m.Flush, &m.Floor)
+	known = known && !l.held.Load()
 	if err == nil && known {
 		n.takeFlush(now, m.Flush)
 		err = l.merge(now, m.Records, m.Count, m.ID == 0, m.Next)

@@ -88,7 +88,7 @@ func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
 	if epoch > store.ClosedEpoch(n.clock.Cluster(now)) {
 		epoch = m.roots.newest(epoch)
 	}
-	if n.weak&WithoutRepair != 0 || n.State() != codec.StateReady || h.State != codec.StateReady || epoch == 0 {
+	if n.weak&WithoutRepair != 0 || n.State() != codec.StateReady || h.State != codec.StateReady || epoch <= n.store.Withheld() {
 		return root{}
 	}
 	if !n.differed(m, epoch) {
@@ -198,7 +198,7 @@ func (l *Link) descend(now int64, body []byte) error {
 	if m.Level == codec.DigestsLeaves {
 		return l.partsHeard(&m)
 	}
-	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok {
+	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok && m.Epoch != store.Everything {
 		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
 		return nil
 	}

@@ -108,7 +108,21 @@ func (n *Node) load(now int64) {
 		}
 		n.takeFloors()
 		n.inherit()
+		n.withhold(now)
 		n.setReadiness(codec.StateReady)
+	}
+}
+
+// withhold has no root told of the epochs that ended before the node was ready, if it was not one of them that was compared: of
+// a key that was written while it was copied only the last version came. Those that end from now on are whole.
+func (n *Node) withhold(now int64) {
+	if !n.join.whole {
+		return
+	}
+	for _, m := range n.members {
+		if m.link != nil {
+			n.store.Withhold(n.latest(now, m) - 1)
+		}
 	}
 }
 

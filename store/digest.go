@@ -10,6 +10,10 @@ import (
 // EpochOf returns the epoch that a time in cluster ms lies in.
 func EpochOf(now uint64) uint64 { return now >> epochBits }
 
+// Everything stands for the epoch of what is held at this moment, however young it is. Leaves and Parts know of it, and no root
+// does: two that are written to are never equal at one moment.
+const Everything = 1 << 40
+
 // sums keeps the additive fingerprint of a shard as of the end of each of the last epochsKept epochs (R18), and of
 // those to come that a stamp from a clock ahead may name. What it stores is not the sums but what each epoch added to
 // them, so that a change costs one addition however many epochs it shows in.
@@ -164,16 +168,26 @@ func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
 	return root, ok
 }
 
+// Withhold has epochs up to one have no root: what was overwritten before it came here is in none of them.
+func (s *Store) Withhold(epoch uint64) {
+	if v := &s.env.stepped; epoch > v.Load() {
+		v.Store(epoch)
+	}
+}
+
+// Withheld returns the newest epoch that has no root, by Withhold or a step back, 0 if all have one.
+func (s *Store) Withheld() uint64 { return s.env.stepped.Load() }
+
 // LeafCount returns how many leaves a digest shard has: 256, or a smaller power of two where the budget is under 64 MiB.
 // The sums of two stores compare after those of the finer one are added up, neighbours first.
 func (s *Store) LeafCount() int { return 1 << s.env.leafBits / MaxShards }
 
 // Leaves appends the fingerprints of the leaves of a digest shard (0 to 255) as of the end of an epoch to dst, LeafCount of
-// them. ok is false for an epoch that Root does not know either. They are those of Root: summed over all shards, with the
+// them, or of Everything. ok is false for any other epoch that Root does not know. They are those of Root: summed over all shards, with the
 // print of the flush register, they give it.
 func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, ok bool) {
 	n := s.LeafCount()
-	if shard < 0 || shard >= MaxShards || n == 0 || !s.closed(epoch, now) {
+	if shard < 0 || shard >= MaxShards || n == 0 || epoch != Everything && !s.closed(epoch, now) {
 		return dst, false
 	}
 	defer s.settleBudget(now)
@@ -203,7 +217,7 @@ func (s *Store) closed(epoch, now uint64) bool {
 func (sh *shard) close(epoch, now uint64) bool {
 	sh.catchUp(now)
 	sh.slide(now)
-	for end := (epoch + 1) << epochBits; sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
+	for end := min((epoch+1)<<epochBits, now); sh.expireDue(end, now, sweepSlice) >= sweepSlice; {
 		// Each round a slice, under the lock: sweeps have left little.
 	}
 	return epoch+1 >= sh.sums.oldest

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -307,5 +308,72 @@ func TestR19_PartsCountWhatCountedAtTheEndOfAnEpoch(t *testing.T) {
 		if total != 3050 {
 			t.Errorf("%d entries", total)
 		}
+	}
+}
+
+// TestR21_EverythingIsWhatIsHeldNow: two stores that hold the same compare equal at once, whatever came before it and however
+// young it is, by their leaves and by the parts of them.
+func TestR21_EverythingIsWhatIsHeldNow(t *testing.T) {
+	const keys = 300
+	a, b := newStore(t, Options{Node: 1, Shards: 4}), newStore(t, Options{Node: 2, Shards: 16})
+	now := epoch0
+	write := func(i int, value string, o SetOptions) {
+		set(t, a, now, fmt.Sprint("key ", i), value, o)
+	}
+	for i := range keys {
+		write(i, "before", SetOptions{})
+	}
+	now += 5000
+	for i := range keys / 2 {
+		write(i, "after", SetOptions{ExpireAt: (now + 1000*uint64(i)) * uint64(i%2)})
+	}
+	for _, r := range records(a, now) {
+		merge(b, now, r)
+	}
+	if _, ok := a.Root(Everything, now); ok {
+		t.Error("there is a root of what is written to")
+	}
+	for range 3 {
+		for shard := range MaxShards {
+			ours, _ := a.Leaves(nil, shard, Everything, now)
+			theirs, ok := b.Leaves(nil, shard, Everything, now)
+			if !ok || !slices.Equal(ours, theirs) {
+				t.Fatalf("shard %d at %d: %x and %x, %v", shard, now, ours, theirs, ok)
+			}
+			sum := uint64(0)
+			for _, s := range ours {
+				sum += s
+			}
+			var parts [PartsWidth]uint64
+			a.Parts(&parts, uint64(shard)<<56, 8, Everything, now)
+			for _, s := range parts {
+				sum -= s
+			}
+			if sum != 0 {
+				t.Errorf("shard %d at %d: the parts do not add up to the leaves", shard, now)
+			}
+		}
+		now += 20_000 // some have expired, swept or not
+		b.Sweep(now, 10)
+	}
+}
+
+// TestR21_WithheldEpochsHaveNoRoot until one that ended later is closed.
+func TestR21_WithheldEpochsHaveNoRoot(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	set(t, s, epoch0, "key", "value", SetOptions{})
+	now := epoch0 + 20_000
+	closed := ClosedEpoch(now)
+	s.Withhold(closed)
+	s.Withhold(closed - 5) // less than is withheld already
+	if epoch, root := s.Digest(now); epoch != 0 || root != 0 || s.Withheld() != closed {
+		t.Errorf("epoch %d has root %x, withheld up to %d", epoch, root, s.Withheld())
+	}
+	if _, ok := s.Leaves(nil, 0, closed, now); ok {
+		t.Error("the leaves of a withheld epoch are told")
+	}
+	now += 1 << epochBits
+	if epoch, root := s.Digest(now); epoch != closed+1 || root == 0 {
+		t.Errorf("epoch %d has root %x, want %d", epoch, root, closed+1)
 	}
 }

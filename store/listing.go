@@ -105,7 +105,11 @@ func (s *Store) Parts(sums *[PartsWidth]uint64, prefix uint64, bits uint, epoch,
 			}
 			entries++
 			at := e.expiry()
-			if e.flags&(Deleted|bare) == 0 && e.epoch() <= epoch && (at == 0 || EpochOf(at) > epoch) {
+			ended := at != 0 && EpochOf(at) <= epoch
+			if epoch == Everything {
+				ended = at != 0 && at <= now
+			}
+			if e.flags&(Deleted|bare) == 0 && e.epoch() <= epoch && !ended {
 				sums[e.hash<<bits>>(64-4)] += e.fingerprint()
 			}
 			return true

@@ -34,7 +34,7 @@ type env struct {
 	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
 	weak        Weakness      // 0 but in tests
-	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them
+	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them, or Withhold
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
