@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"covey/codec"
@@ -53,7 +54,7 @@ func (h *Host) Report(codec.Topic, []byte) ([]byte, error) {
 // Do carries out a command of a client, now or, when it has to wait, later. A node that is down or asleep does not answer.
 func (h *Host) Do(args ...string) {
 	h.desk.clients++
-	h.do(&command.Client{ID: h.desk.clients}, args, h.life, clientTries)
+	h.do(&command.Client{ID: h.desk.clients, From: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, args, h.life, clientTries)
 }
 
 func (h *Host) do(client *command.Client, args []string, life, tries int) {
