@@ -120,7 +120,7 @@ func (n *Node) withhold(now int64) {
 		return
 	}
 	for _, m := range n.members {
-		if m.link != nil {
+		if m.link != nil && n.inTime(m.link) {
 			n.store.Withhold(n.latest(now, m) - 1)
 		}
 	}
