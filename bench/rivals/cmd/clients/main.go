@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"covey/bench/rivals/internal/apart"
+	"covey/bench/rivals/internal/measured"
 	"covey/bench/rivals/internal/report"
 	"covey/bench/rivals/internal/server"
 )
@@ -114,100 +115,88 @@ func run(s settings, out string) (err error) {
 		"100,000", s.runs, s.window)
 	r.Text("client's, a request. covey and rueidis put requests of all goroutines on the connections there are; go-redis takes a connection from")
 	r.Text("a pool for each; go-redis-auto is its AutoPipeline, experimental, which has a number of connections of its own.\n")
-	if err := errors.Join(json.NewEncoder(lines).Encode(map[string]any{"date": time.Now().Format(time.RFC3339), "commit": report.Commit(),
-		"machine": report.Machine(), "runs": s.runs}), measure(ctx, s, r, node, json.NewEncoder(lines))); err != nil {
+	if err := errors.Join(json.NewEncoder(lines).Encode(measured.Head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(),
+		Machine: report.Machine(), Runs: s.runs, Command: report.Command()}), measure(ctx, s, r, node, json.NewEncoder(lines))); err != nil {
 		return err
 	}
 	return r.End()
 }
 
-// row is one measurement, as it stands in the file of lines.
-type row struct {
-	Case   string `json:"case"`
-	Client string `json:"client"`
-	Run    int    `json:"run"`
-	figures
-	Node float64 `json:"node_us"` // processor time of the node, a request
-}
-
 func measure(ctx context.Context, s settings, r *report.Report, node *server.Server, lines *json.Encoder) error {
-	var ratios, medians [][]string
+	var rows measured.Rows
 	for _, c := range shapes {
 		if !s.only.MatchString(c.String()) {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, c)
-		rows := map[string][]row{}
 		for run := range s.runs {
 			for i := range s.names {
 				name := s.names[(i+run)%len(s.names)]
-				one := row{Case: c.String(), Client: name, Run: run + 1}
-				task, err := json.Marshal(job{Client: name, Addr: node.Addr, Shape: [2]int{c.goroutines, c.connections}, Sets: c.sets, For: s.window})
+				one, err := once(ctx, node, name, c, s.window)
 				if err != nil {
-					return err
-				}
-				before, err := report.Processor(node.Pid())
-				if err != nil {
-					return err
-				}
-				if err := apart.RunContext(ctx, string(task), &one.figures); err != nil {
 					return fmt.Errorf("%s, %s: %w", c, name, err)
 				}
-				after, err := report.Processor(node.Pid())
-				if err != nil {
-					return err
-				}
-				one.Node = (after - before).Seconds() * 1e6 / float64(one.Requests)
-				rows[name] = append(rows[name], one)
+				one.Run = run + 1
+				rows = append(rows, one)
 				if err := lines.Encode(one); err != nil {
 					return err
 				}
 			}
 		}
-		for _, name := range s.names {
-			if name != s.names[0] {
-				ratios = append(ratios, []string{c.String() + ", " + name, ratio(rows[s.names[0]], rows[name], func(f *row) float64 { return f.PerSecond }),
-					ratio(rows[s.names[0]], rows[name], func(f *row) float64 { return f.CPU })})
-			}
-			medians = append(medians, medianLine(c.String()+", "+name, rows[name]))
-		}
 	}
-	if len(s.names) > 1 {
-		r.Table([]string{s.names[0] + " ->", "requests/s", "CPU"}, ratios)
-	}
-	r.Table([]string{"medians", "requests/s", "CPU us", "allocations", "bytes", "p50 us", "p99 us", "node us"}, medians)
+	show(r, rows, s.names)
 	return nil
 }
 
-func ratio(a, b []row, of func(*row) float64) string {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = of(&a[i]) / max(of(&b[i]), 1e-9)
+// once measures one client.
+func once(ctx context.Context, node *server.Server, name string, c shape, window time.Duration) (measured.Row, error) {
+	task, err := json.Marshal(job{Client: name, Addr: node.Addr, Shape: [2]int{c.goroutines, c.connections}, Sets: c.sets, For: window})
+	if err != nil {
+		return measured.Row{}, err
 	}
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(out), slices.Min(out), slices.Max(out))
+	before, err := report.Processor(node.Pid())
+	if err != nil {
+		return measured.Row{}, err
+	}
+	var f figures
+	if err := apart.RunContext(ctx, string(task), &f); err != nil {
+		return measured.Row{}, err
+	}
+	after, err := report.Processor(node.Pid())
+	return measured.Row{Table: "clients", Case: c.String(), Server: name, Requests: f.Requests, PerSecond: f.PerSecond, P50: f.P50, P99: f.P99,
+		CPU: f.CPU, Allocations: f.Allocations, Bytes: f.Bytes, Node: (after - before).Seconds() * 1e6 / float64(f.Requests)}, err
 }
 
-func medianLine(name string, rows []row) []string {
+// show prints how the first client stands to the others, and medians.
+func show(r *report.Report, rows measured.Rows, names []string) {
+	var ratios, medians [][]string
+	for _, c := range rows.Cases() {
+		mine := rows.Of("clients", c, names[0])
+		for _, name := range names {
+			theirs := rows.Of("clients", c, name)
+			if name != names[0] {
+				ratios = append(ratios, []string{c + ", " + name, mine.RatioText(theirs, measured.PerSecond), mine.RatioText(theirs, measured.CPU)})
+			}
+			medians = append(medians, medianLine(c+", "+name, theirs))
+		}
+	}
+	if len(names) > 1 {
+		r.Table([]string{names[0] + " ->", "requests/s", "CPU"}, ratios)
+	}
+	r.Table([]string{"medians", "requests/s", "CPU us", "allocations", "bytes", "p50 us", "p99 us", "node us"}, medians)
+}
+
+func medianLine(name string, rows measured.Rows) []string {
 	line := []string{name}
 	for _, column := range []struct {
 		format string
-		of     func(*row) float64
+		of     func(*measured.Row) float64
 	}{
-		{"%.0f", func(f *row) float64 { return f.PerSecond }}, {"%.2f", func(f *row) float64 { return f.CPU }},
-		{"%.2f", func(f *row) float64 { return f.Allocations }}, {"%.0f", func(f *row) float64 { return f.Bytes }},
-		{"%.0f", func(f *row) float64 { return f.P50 }}, {"%.0f", func(f *row) float64 { return f.P99 }}, {"%.2f", func(f *row) float64 { return f.Node }},
+		{"%.0f", measured.PerSecond}, {"%.2f", measured.CPU}, {"%.2f", func(r *measured.Row) float64 { return r.Allocations }},
+		{"%.0f", func(r *measured.Row) float64 { return r.Bytes }}, {"%.0f", measured.P50}, {"%.0f", measured.P99},
+		{"%.2f", func(r *measured.Row) float64 { return r.Node }},
 	} {
-		var values []float64
-		for i := range rows {
-			values = append(values, column.of(&rows[i]))
-		}
-		line = append(line, fmt.Sprintf(column.format, median(values)))
+		line = append(line, fmt.Sprintf(column.format, rows.Median(column.of)))
 	}
 	return line
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -39,11 +39,12 @@ func (b *bench) benchmarkRun(s *server.Server, c kind, n int) (row, error) {
 	if r.RSS, _, err = report.RSS(s.Pid()); err != nil {
 		return row{}, err
 	}
-	return r, r.readBenchmark(string(printed))
+	err = readBenchmark(&r, string(printed))
+	return r, err
 }
 
 // readBenchmark reads what redis-benchmark printed.
-func (r *row) readBenchmark(text string) (err error) {
+func readBenchmark(r *row, text string) (err error) {
 	_, text, _ = strings.Cut(text, "Latency by percentile distribution:")
 	distribution, rest, _ := strings.Cut(text, "Cumulative distribution of latencies:")
 	m := throughput.FindStringSubmatch(rest)

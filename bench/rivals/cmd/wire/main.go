@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"covey/bench/rivals/internal/load"
+	"covey/bench/rivals/internal/measured"
 	"covey/bench/rivals/internal/report"
 	"covey/bench/rivals/internal/server"
 )
@@ -52,7 +53,7 @@ type bench struct {
 	others  float64
 
 	filled map[*server.Server]int // bytes of the values that are there
-	rows   []row
+	rows   measured.Rows
 	raw    *os.File // where rows go as JSON
 	r      *report.Report
 }

@@ -9,35 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"covey/bench/rivals/internal/measured"
 	"covey/bench/rivals/internal/report"
 )
 
-// row is one measurement, as it stands in the file of lines.
-type row struct {
-	Table     string  `json:"table"`
-	Case      string  `json:"case"`
-	Server    string  `json:"server"`
-	Run       int     `json:"run"`
-	Requests  int64   `json:"requests"`
-	PerSecond float64 `json:"per_second"`
-	P50       float64 `json:"p50_us"`
-	P99       float64 `json:"p99_us"`
-	P999      float64 `json:"p999_us"`
-	CPU       float64 `json:"cpu_s_per_million"`
-	Generator float64 `json:"generator_s_per_million"`
-	RSS       int64   `json:"rss"`
-	Misses    int64   `json:"misses"`
-	Others    float64 `json:"others_percent"` // of the processors' time, that went to what is not measured
-}
-
-// head is the first line of that file.
-type head struct {
-	Date     string   `json:"date"`
-	Commit   string   `json:"commit"`
-	Machine  string   `json:"machine"`
-	Versions []string `json:"versions"`
-	Runs     int      `json:"runs"`
-}
+// row is one measurement.
+type row = measured.Row
 
 // rawPath is where the lines go: beside the Markdown.
 func rawPath(out, folder string) string {
@@ -48,8 +25,8 @@ func rawPath(out, folder string) string {
 }
 
 func (b *bench) writeHead(versions []string) error {
-	return json.NewEncoder(b.raw).Encode(head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(), Machine: report.Machine(),
-		Versions: versions, Runs: b.runs})
+	return json.NewEncoder(b.raw).Encode(measured.Head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(), Machine: report.Machine(),
+		Versions: versions, Runs: b.runs, Command: report.Command()})
 }
 
 func (b *bench) add(r row) error {
@@ -76,32 +53,16 @@ type figure struct {
 }
 
 var (
-	byThroughput = figure{"requests/s", func(r *row) float64 { return r.PerSecond }, func(g goal) (float64, bool) { return g.throughput, true }}
-	byCPU        = figure{"CPU", func(r *row) float64 { return r.CPU }, func(g goal) (float64, bool) { return g.cpu, false }}
-	byP50        = figure{"p50", func(r *row) float64 { return r.P50 }, func(g goal) (float64, bool) { return g.p50, false }}
-	byP99        = figure{"p99", func(r *row) float64 { return r.P99 }, func(g goal) (float64, bool) { return g.p99, false }}
-	byP999       = figure{"p99.9", func(r *row) float64 { return r.P999 }, func(g goal) (float64, bool) { return g.p999, false }}
+	byThroughput = figure{"requests/s", measured.PerSecond, func(g goal) (float64, bool) { return g.throughput, true }}
+	byCPU        = figure{"CPU", measured.CPU, func(g goal) (float64, bool) { return g.cpu, false }}
+	byP50        = figure{"p50", measured.P50, func(g goal) (float64, bool) { return g.p50, false }}
+	byP99        = figure{"p99", measured.P99, func(g goal) (float64, bool) { return g.p99, false }}
+	byP999       = figure{"p99.9", measured.P999, func(g goal) (float64, bool) { return g.p999, false }}
 )
-
-// of is the rows of a case of a server, by run.
-func (b *bench) of(tableName, caseName, server string) []row {
-	var out []row
-	for _, r := range b.rows {
-		if r.Table == tableName && r.Case == caseName && r.Server == server {
-			out = append(out, r)
-		}
-	}
-	return out
-}
 
 // print writes the tables of a question: ratios of the first server to the others, and medians.
 func (b *bench) print(tableName string, servers []string, figures []figure, goals func(caseName, other string) goal) {
-	var cases []string
-	for _, r := range b.rows {
-		if r.Table == tableName && !slices.Contains(cases, r.Case) {
-			cases = append(cases, r.Case)
-		}
-	}
+	cases := b.rows.Table(tableName).Cases()
 	first := servers[0]
 	titles := []string{first + " ->"}
 	for _, f := range figures {
@@ -112,14 +73,15 @@ func (b *bench) print(tableName string, servers []string, figures []figure, goal
 		for _, other := range servers[1:] {
 			line := []string{c + ", " + other}
 			for _, f := range figures {
-				text, m := ratio(b.of(tableName, c, first), b.of(tableName, c, other), f.of)
+				mine, theirs := b.rows.Of(tableName, c, first), b.rows.Of(tableName, c, other)
+				m, _, _, _ := mine.Ratio(theirs, f.of)
 				limit, least := f.limit(goals(c, other))
-				line = append(line, text, verdict(m, limit, least))
+				line = append(line, mine.RatioText(theirs, f.of), verdict(m, limit, least))
 			}
 			ratios = append(ratios, line)
 		}
 		for _, s := range servers {
-			medians = append(medians, medianLine(c, s, b.of(tableName, c, s)))
+			medians = append(medians, medianLine(c, s, b.rows.Of(tableName, c, s)))
 		}
 	}
 	if len(servers) > 1 {
@@ -127,13 +89,11 @@ func (b *bench) print(tableName string, servers []string, figures []figure, goal
 	}
 	b.r.Table([]string{"medians", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU s/M", "generator s/M", "RSS MiB", "misses"}, medians)
 	var others []float64
-	for _, r := range b.rows {
-		if r.Table == tableName {
-			others = append(others, r.Others)
-		}
+	for _, r := range b.rows.Table(tableName) {
+		others = append(others, r.Others)
 	}
 	if len(others) > 0 {
-		b.r.Text("Beside these measurements others had %.1f %% of the processors (median; %.1f %% at most).\n", median(others), slices.Max(others))
+		b.r.Text("Beside these measurements others had %.1f %% of the processors (median; %.1f %% at most).\n", measured.Median(others), slices.Max(others))
 	}
 }
 
@@ -152,28 +112,8 @@ func verdict(m, limit float64, least bool) string {
 	return fmt.Sprintf("<= %.2f **missed**", limit)
 }
 
-// ratio is that of one figure, run by run: the text, and the median.
-func ratio(a, b []row, of func(*row) float64) (string, float64) {
-	n := min(len(a), len(b))
-	if n == 0 {
-		return "-", 0
-	}
-	out := make([]float64, n)
-	for i := range n {
-		out[i] = of(&a[i]) / max(of(&b[i]), 1e-9)
-	}
-	m := median(out)
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", m, slices.Min(out), slices.Max(out)), m
-}
-
-func medianLine(caseName, server string, rows []row) []string {
-	of := func(f func(*row) float64) float64 {
-		values := make([]float64, len(rows))
-		for i := range rows {
-			values[i] = f(&rows[i])
-		}
-		return median(values)
-	}
+func medianLine(caseName, server string, rows measured.Rows) []string {
+	of := rows.Median
 	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
 	some := func(v float64, format string) string {
 		if v == 0 {
@@ -184,15 +124,6 @@ func medianLine(caseName, server string, rows []row) []string {
 	return []string{caseName + ", " + server, grouped(int64(of(byThroughput.of))), whole(of(byP50.of)), whole(of(byP99.of)), whole(of(byP999.of)),
 		some(of(byCPU.of), "%.3f"), some(of(func(r *row) float64 { return r.Generator }), "%.3f"),
 		some(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) }), "%.0f"), whole(of(func(r *row) float64 { return float64(r.Misses) }))}
-}
-
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // grouped writes 1234567 as 1,234,567.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"covey/bench/rivals/internal/load"
+	"covey/bench/rivals/internal/measured"
 )
 
 const (
@@ -242,8 +243,9 @@ func (b *bench) besideAlone(tableName string, servers, cases []string) {
 	var lines [][]string
 	for _, c := range cases {
 		for _, s := range servers {
-			text, m := ratio(b.of(tableName, c, s), b.of(tableName, smallAlone, s), byP99.of)
-			lines = append(lines, []string{c + ", " + s, text, verdict(m, 2, false)})
+			beside, alone := b.rows.Of(tableName, c, s), b.rows.Of(tableName, smallAlone, s)
+			m, _, _, _ := beside.Ratio(alone, measured.P99)
+			lines = append(lines, []string{c + ", " + s, beside.RatioText(alone, measured.P99), verdict(m, 2, false)})
 		}
 	}
 	b.r.Table([]string{"p99 to that alone", "ratio", "goal"}, lines)
@@ -315,7 +317,7 @@ func (b *bench) manyTable() error {
 	b.print("many", namesOf(targets), []figure{byThroughput, byCPU, byP999}, noGoal)
 	var lines [][]string
 	for _, s := range namesOf(targets) {
-		with, without := b.of("many", beside, s), b.of("many", alone, s)
+		with, without := b.rows.Of("many", beside, s), b.rows.Of("many", alone, s)
 		if len(with) == 0 || len(without) == 0 {
 			continue
 		}

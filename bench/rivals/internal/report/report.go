@@ -52,7 +52,7 @@ func Begin(path, title string, modules []string) *Report {
 	r.Text("# %s\n", title)
 	r.Text("- date: %s", r.start.Format("2006-01-02 15:04 MST"))
 	r.Text("- commit: %s", Commit())
-	r.Text("- command: `%s`", command())
+	r.Text("- command: `%s`", Command())
 	r.Text("- machine: %s", Machine())
 	r.Text("- versions: %s", versions(modules))
 	r.Text("- load before: %s", loadText(load, err))
@@ -155,8 +155,8 @@ func Commit() string {
 	return head
 }
 
-// command is how the program was called, without the folder that it lies in.
-func command() string {
+// Command is how the program was called, without the folder that it lies in.
+func Command() string {
 	name := os.Args[0]
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	return strings.Join(append([]string{"go run ./cmd/" + name}, os.Args[1:]...), " ")

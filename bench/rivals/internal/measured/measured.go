@@ -1,0 +1,158 @@
+// Package measured is the lines of JSON that comparisons write beside their Markdown: a head, then one line for each measurement.
+// They are what graphs and the page of figures are made of.
+package measured
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// Head is the first line.
+type Head struct {
+	Date     string   `json:"date"`
+	Commit   string   `json:"commit"`
+	Machine  string   `json:"machine"`
+	Versions []string `json:"versions"`
+	Runs     int      `json:"runs"`
+	Command  string   `json:"command"`
+}
+
+// Row is one measurement of a server, or of a client.
+type Row struct {
+	Table       string  `json:"table"`
+	Case        string  `json:"case"`
+	Server      string  `json:"server"`
+	Run         int     `json:"run"`
+	Requests    int64   `json:"requests"`
+	PerSecond   float64 `json:"per_second"`
+	P50         float64 `json:"p50_us"`
+	P99         float64 `json:"p99_us"`
+	P999        float64 `json:"p999_us,omitempty"`
+	CPU         float64 `json:"cpu_s_per_million"` // processor seconds of what is measured, for a million requests
+	Generator   float64 `json:"generator_s_per_million,omitempty"`
+	RSS         int64   `json:"rss,omitempty"`
+	Misses      int64   `json:"misses,omitempty"`
+	Others      float64 `json:"others_percent"`        // of the processors' time, that went to what is not measured
+	Allocations float64 `json:"allocations,omitempty"` // of a client, a request
+	Bytes       float64 `json:"bytes,omitempty"`
+	Node        float64 `json:"node_s_per_million,omitempty"` // processor seconds of the node that a client speaks to
+}
+
+// The figures of a row, by which rows are compared.
+func PerSecond(r *Row) float64 { return r.PerSecond }
+func CPU(r *Row) float64       { return r.CPU }
+func P50(r *Row) float64       { return r.P50 }
+func P99(r *Row) float64       { return r.P99 }
+func P999(r *Row) float64      { return r.P999 }
+
+// Rows are those of a file, or of one table, case or server of it, in the order of measurement.
+type Rows []Row
+
+// Read reads a file.
+func Read(path string) (Head, Rows, error) {
+	var head Head
+	file, err := os.Open(path)
+	if err != nil {
+		return head, nil, err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Machine == "" {
+		return head, nil, fmt.Errorf("%s does not begin with a head", path)
+	}
+	var rows Rows
+	for lines.Scan() {
+		var r Row
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return head, nil, fmt.Errorf("%s: %w: %q", path, err, lines.Text())
+		}
+		rows = append(rows, r)
+	}
+	return head, rows, lines.Err()
+}
+
+// Of is the rows of a case of a server.
+func (rows Rows) Of(tableName, caseName, server string) Rows {
+	return rows.where(func(r *Row) bool { return r.Table == tableName && r.Case == caseName && r.Server == server })
+}
+
+// Table is the rows of a table.
+func (rows Rows) Table(name string) Rows {
+	return rows.where(func(r *Row) bool { return r.Table == name })
+}
+
+func (rows Rows) where(is func(*Row) bool) (out Rows) {
+	for i := range rows {
+		if is(&rows[i]) {
+			out = append(out, rows[i])
+		}
+	}
+	return out
+}
+
+// Tables are the names of the tables, in the order of their appearance.
+func (rows Rows) Tables() []string { return rows.names(func(r *Row) string { return r.Table }) }
+
+// Cases are the names of the cases, in the order of their appearance.
+func (rows Rows) Cases() []string { return rows.names(func(r *Row) string { return r.Case }) }
+
+// Servers are the names of the servers, in the order of their appearance.
+func (rows Rows) Servers() []string { return rows.names(func(r *Row) string { return r.Server }) }
+
+func (rows Rows) names(of func(*Row) string) (out []string) {
+	for i := range rows {
+		if name := of(&rows[i]); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Median is that of a figure; 0 of nothing.
+func (rows Rows) Median(of func(*Row) float64) float64 {
+	values := make([]float64, len(rows))
+	for i := range rows {
+		values[i] = of(&rows[i])
+	}
+	return Median(values)
+}
+
+// Ratio is how a figure of rows stands to that of others, run by run: the median of the ratios, the least and the most. ok is
+// false when there is none.
+func (rows Rows) Ratio(others Rows, of func(*Row) float64) (m, least, most float64, ok bool) {
+	n := min(len(rows), len(others))
+	if n == 0 {
+		return 0, 0, 0, false
+	}
+	out := make([]float64, n)
+	for i := range n {
+		other := of(&others[i])
+		if other == 0 {
+			return 0, 0, 0, false
+		}
+		out[i] = of(&rows[i]) / other
+	}
+	return Median(out), slices.Min(out), slices.Max(out), true
+}
+
+// RatioText is Ratio as it stands in tables.
+func (rows Rows) RatioText(others Rows, of func(*Row) float64) string {
+	m, least, most, ok := rows.Ratio(others, of)
+	if !ok {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", m, least, most)
+}
+
+// Median is the middle of values, or between the two in the middle.
+func Median(values []float64) float64 {
+	n := len(values)
+	if n == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
