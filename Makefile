@@ -5,7 +5,8 @@ ARGS =
 FUZZTIME = 1m
 SEEDS = 2000
 PLANS = 10000
-BENCHTIME = 1s
+BENCHTIME = 100ms
+BENCH =
 SOAK = 10m
 WIRE =
 SEED = 0
@@ -80,8 +81,8 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 		done; \
 	done
 
-bench: ## go test -bench of codec, store and one node; BENCHTIME=1s
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
+bench: ## every go test -bench, six times, with benchstat's tables (15 min); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
+	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
 compare: build ## a node beside redis-server and memcached on the wire, every table (25 min, wants a quiet machine); WIRE="-only lean" for less
 	cd bench/rivals && $(GO) run ./cmd/wire -others 10 -o ../results/$(TODAY)-wire.md $(WIRE)

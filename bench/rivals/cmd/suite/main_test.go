@@ -1,0 +1,14 @@
+package main
+
+import "testing"
+
+func TestOnlyFiguresAreKept(t *testing.T) {
+	const printed = "goos: linux\npkg: covey/bench\nBenchmarkA-2   \t     100\t  5.0 ns/op\nPASS\nok  \tcovey/bench\t1.2s\n?   \tcovey/x\t[no test files]\nBenchmarkB\n"
+	got, err := figures(printed)
+	if want := "goos: linux\npkg: covey/bench\nBenchmarkA-2   \t     100\t  5.0 ns/op\n"; err != nil || got != want {
+		t.Errorf("kept %q, %v", got, err)
+	}
+	if _, err := figures("PASS\n"); err == nil {
+		t.Error("nothing was measured, and no error")
+	}
+}
