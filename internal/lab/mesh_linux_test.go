@@ -125,10 +125,11 @@ func goClient(t *testing.T, h *Host) *client.Client {
 	return c
 }
 
-// redisClient is a go-redis client of the node on the host that never tries anything twice, closed with the test.
-func redisClient(t *testing.T, h *Host) *redis.Client {
+// redisClient is a go-redis client of the node on the host that never tries anything twice, closed with the test. It
+// authenticates where there is a password.
+func redisClient(t *testing.T, h *Host, password ...string) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:9000", Dialer: h.Dial, MaxRetries: -1, DialTimeout: dialLimit})
+	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:9000", Dialer: h.Dial, MaxRetries: -1, DialTimeout: dialLimit, Password: strings.Join(password, "")})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -144,9 +145,9 @@ type traffic struct {
 }
 
 // startTraffic begins writing and reading; finish ends it.
-func startTraffic(t *testing.T, h *Host) *traffic {
+func startTraffic(t *testing.T, h *Host, password ...string) *traffic {
 	t.Helper()
-	c := redisClient(t, h)
+	c := redisClient(t, h, password...)
 	ctx, cancel := context.WithCancel(context.Background())
 	tr := &traffic{stop: cancel, ended: make(chan struct{})}
 	t.Cleanup(cancel)
