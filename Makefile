@@ -67,7 +67,7 @@ sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
 linear: ## commands of one node under concurrent clients, each history checked, for 2 minutes
 	$(GO) test -count=1 -timeout 10m ./loop -run CommandsOfOneNode -linear-time=1m -v
 
-join: ## how fast a node copies a million keys, beside a plain copy of the same bytes (root; wants a quiet machine)
+join: ## how fast a node copies a million keys, beside a plain copy, over fast cables and over 1 Gbit/s (root, tc; quiet; 3 min)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
 
 soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
