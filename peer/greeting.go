@@ -239,12 +239,14 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	again := m.stream != nil && m.stream.id != g.Stream
 	if again {
 		m.roots, m.linked, m.linkedAt = told{}, nil, 0 // of its life before
+		m.stream.over = true
 	}
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
 	m.seen, m.leaves = now, false
 	healed := m.state == Dead && !again
+	n.judgeStarts(m.id, false)
 	if again {
 		n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: Alive, Reason: "was started again"})
 		m.state, m.since = Alive, now

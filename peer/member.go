@@ -249,9 +249,14 @@ func (n *Node) name(now int64, s *stream, node, incarnation uint64) {
 }
 
 // judgeStarts looks which streams of a node are over: those of all its starts but the youngest; what has come of them is passed
-// on until they are forgotten (R10, R12). What was over stays so, unless a stream has proved to be another node's.
+// on until they are forgotten (R10, R12). One with a link is not, whatever its incarnation: a clock that was set back between two starts
+// has the later one look older. What was over stays so, unless a stream has proved to be another node's.
 func (n *Node) judgeStarts(node uint64, anew bool) {
 	youngest := uint64(0)
+	var linked *stream
+	if m := n.known(node); m != nil && m.link != nil {
+		linked = m.stream
+	}
 	for _, s := range n.streams {
 		if s.member == node {
 			youngest = max(youngest, s.incarnation)
@@ -259,7 +264,7 @@ func (n *Node) judgeStarts(node uint64, anew bool) {
 	}
 	for _, s := range n.streams {
 		if s.member == node && node != 0 {
-			s.over = s.over && !anew || s.incarnation < youngest || node == n.id
+			s.over = s != linked && (s.over && !anew || s.incarnation < youngest || node == n.id)
 		}
 	}
 }

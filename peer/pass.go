@@ -211,10 +211,10 @@ func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
 	s.used = now
 	origin := n.known(s.member)
 	direct := origin != nil && origin.stream == s && origin.link != nil && now-origin.link.touched.Load() < int64(VouchAge)
+	sub := l.in.subscribe(s, n.streams)
 	n.mu.Unlock()
 	n.counters.offers.Add(1)
-	sub := l.in.subscribe(s)
-	if sub == nil || direct || s.applied.Load() >= m.Head {
+	if direct || s.applied.Load() >= m.Head {
 		return nil
 	}
 	if !sub.gapped {

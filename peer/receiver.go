@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"slices"
+
 	"covey/codec"
 	"covey/store"
 )
@@ -32,15 +34,20 @@ type subscription struct {
 	asked  bool   // it has, and no batch has followed yet
 }
 
-// subscribe returns the subscription to a stream that is passed on, and makes it; nil when there are too many.
-func (r *receiver) subscribe(s *stream) *subscription {
+// subscribe returns the subscription to a stream that is passed on, one of those that the node knows, and makes it. When there are
+// too many, those to streams go that were forgotten since; of as many as the node knows one must have been.
+func (r *receiver) subscribe(s *stream, known []*stream) *subscription {
 	for i := range r.others {
 		if r.others[i].stream == s {
 			return &r.others[i]
 		}
 	}
 	if len(r.others) >= MaxStreams {
-		return nil
+		kept := make(map[*stream]bool, len(known))
+		for _, k := range known {
+			kept[k] = true
+		}
+		r.others = slices.DeleteFunc(r.others, func(o subscription) bool { return !kept[o.stream] })
 	}
 	r.others = append(r.others, subscription{stream: s})
 	return &r.others[len(r.others)-1]

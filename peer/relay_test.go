@@ -141,3 +141,22 @@ func TestR12_OffersAreAnsweredAsTheyShould(t *testing.T) {
 		t.Fatalf("applied %d after all was compared", x.Applied(99))
 	}
 }
+
+// TestR12_ALinkThatLivesLongTakesStreamsOfNewStarts: it has been offered as many as a node knows, and those are forgotten.
+func TestR12_ALinkThatLivesLongTakesStreamsOfNewStarts(t *testing.T) {
+	var r receiver
+	r.stream = &stream{id: 1}
+	var known []*stream
+	for i := range uint64(2*MaxStreams + 10) {
+		s := &stream{id: 100 + i}
+		if known = append(known, s); len(known) > MaxStreams {
+			known = known[1:]
+		}
+		if sub := r.subscribe(s, known); sub.stream != s || len(r.others) > MaxStreams {
+			t.Fatalf("stream %d: %d subscriptions", i, len(r.others))
+		}
+		if r.subscribed(known[0].id) == nil {
+			t.Fatalf("stream %d: the oldest that is known is not subscribed to any more", i)
+		}
+	}
+}

@@ -130,6 +130,36 @@ func TestR12_NothingIsPassedOnWhereAllAreLinkedWithAll(t *testing.T) {
 	}
 }
 
+// TestR26_AStartWithAClockThatWasSetBackIsNotOver: its incarnation is below that of the start before. It is no start that is over, of
+// which all is passed on to all.
+func TestR26_AStartWithAClockThatWasSetBackIsNotOver(t *testing.T) {
+	w := mesh(t, 9, 3)
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	a := w.Hosts[0]
+	for i := range 100 {
+		a.set(fmt.Sprint("before", i), "1")
+	}
+	w.Run(time.Second)
+	a.Crash()
+	a.skew -= hour
+	w.Run(time.Second)
+	a.Start()
+	within(t, w, 20*time.Second, "ready again", func() bool { return w.linked() && w.ready() })
+	w.Run(20 * time.Second) // what is to be passed on of the start before was
+	passed := w.counted().Relayed
+	for i := range 100 {
+		a.set(fmt.Sprint("after", i), "1")
+		w.Run(5 * time.Millisecond)
+	}
+	w.Run(5 * time.Second)
+	if n := w.counted().Relayed - passed; n != 0 || !w.all("after99", "1") {
+		t.Fatalf("%d records were passed on, of a node that all are linked with", n)
+	}
+	if wrong := w.Check(); len(wrong) > 0 {
+		t.Fatalf("%q", wrong)
+	}
+}
+
 func TestR12_AMemberThatIsVouchedForGetsItsRecordsByAnotherWay(t *testing.T) {
 	for seed := range uint64(10) {
 		w := mesh(t, seed, 3)
