@@ -23,6 +23,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if len(buf) < c.need {
 		return l.stillShort(c, buf)
 	}
+	l.turns++
 	l.out = l.out[:0]
 	used, act := l.runAll(c, buf)
 	l.turn.Forget()

@@ -53,6 +53,9 @@ type conn struct {
 	need int
 	rest bool // in holds whole frames of a peer: the loop has had its slice of them
 
+	flushed int64  // when records were last written to a link, ns
+	turns   uint64 // those of the loop's clients at the last look
+
 	// reply is a large reply, or a large frame for a peer, of which the bytes from paid on are not with the engine yet; empty
 	// when there is none. Nothing else is written meanwhile, and a client waits.
 	reply []byte

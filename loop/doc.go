@@ -11,7 +11,7 @@
 //     frame of a client, or RESP (client.go). What is not whole yet waits in conn.in (conn.go).
 //  4. A client turn: parse up to 32 commands, begin the waits for the memory of their keys, run them
 //     in order; the same for those behind them. Replies and updates are gathered; then the ring, then
-//     the replies in one write, then a doorbell for every link that was idle. In this order: store
+//     the replies in one write, then every link that was at rest is flushed, or rung for. In this order: store
 //     before ring before reply, so WAIT sees its own writes.
 //  5. A peer turn: every frame goes to peer.Link; what it owes in return is flushed once.
 //  6. OnTick runs on a goroutine of its own: peer.Node.Tick, expiry, announces, cards. It never

@@ -22,6 +22,10 @@ type eventLoop struct {
 	n    *node
 	gnet gnet.EventLoop
 
+	now   int64   // when the turn began, ns
+	due   []*conn // links to flush at its end
+	turns uint64  // of clients
+
 	turn  command.Turn
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
@@ -77,6 +81,7 @@ func (l *eventLoop) enter() (outside bool) {
 
 func (l *eventLoop) exit(outside bool) {
 	if outside {
+		l.flushDue()
 		l.inTurn = false
 		l.turning.Unlock()
 	}
@@ -101,6 +106,7 @@ func (n *node) still(f func()) {
 func (l *eventLoop) begin() int64 {
 	l.turned(true)
 	now := l.n.clock.now()
+	l.now = now
 	l.turn.Now = l.n.cluster.Cluster(now)
 	l.stage.SetQuiet(!l.n.ring.Live())
 	return now
@@ -115,7 +121,7 @@ func (l *eventLoop) commit(c *conn) {
 	c.client.LastSeq = l.n.ring.Append(&l.stage)
 	c.client.Dirty = false
 	l.stage.Reset()
-	l.n.notifyLinks()
+	l.notifyLinks()
 }
 
 // count adds the turn's events to the node's counters: once a turn, not once a command.

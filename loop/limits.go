@@ -75,6 +75,9 @@ const (
 	// maxFlush is what one flush of a link writes before other connections get their turn, in bytes.
 	maxFlush = 256 << 10
 
+	// restTime is how long a link was not written to, for a turn to write to it by itself.
+	restTime = 2 * time.Millisecond
+
 	// firstByteTimeout closes a connection that never says anything.
 	firstByteTimeout = 5 * time.Second
 

@@ -189,12 +189,17 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	if !l.carry(c, l.out, true) {
 		return
 	}
+	if !closing && c.link.Flows() && l.holds(c, now) {
+		l.bell.ring(c)
+		return
+	}
 	for written := 0; written < maxFlush && len(c.reply) == 0; {
 		frames, built, ok := c.link.Data(now, l.out)
 		if !ok {
 			break
 		}
 		alive := l.carry(c, frames, built)
+		c.flushed = now
 		c.link.Sent(len(frames))
 		if !alive {
 			return
@@ -243,9 +248,34 @@ func (l *eventLoop) finish(c *conn, now int64) {
 	l.park(c)
 }
 
-// notifyLinks tells every link that the ring has grown.
-func (n *node) notifyLinks() {
-	for _, link := range n.mind.Links() {
-		link.Notify()
+// notifyLinks tells every link that the ring has grown. One of this loop that has been at rest is flushed at the end of the
+// turn, the others when their bell is answered: by then more clients have written.
+func (l *eventLoop) notifyLinks() {
+	for _, link := range l.n.mind.Links() {
+		if !link.Due(l.now) {
+			continue
+		}
+		if c := link.User().(*conn); c.l == l && l.now-c.flushed > int64(restTime) {
+			l.due = append(l.due, c)
+		} else {
+			c.l.bell.ring(c)
+		}
 	}
+}
+
+// flushDue flushes the links that the turn has written for.
+func (l *eventLoop) flushDue() {
+	for i, c := range l.due {
+		l.due[i] = nil
+		l.attend(c, l.now)
+	}
+	l.due = l.due[:0]
+}
+
+// holds reports whether the records for a link are to wait for more: it was written to within peer.Pace, and clients have had
+// turns since the last look.
+func (l *eventLoop) holds(c *conn, now int64) bool {
+	busy := l.turns != c.turns
+	c.turns = l.turns
+	return busy && now-c.flushed < int64(peer.Pace)
 }

@@ -94,7 +94,7 @@ func ticker(n *Node, now func() int64, stop <-chan struct{}) {
 		o.Reset()
 		n.Drain(&o)
 		for _, l := range o.Pending {
-			l.Notify()
+			l.doorbell(l)
 		}
 		_, _, _, _ = n.Members(nil), n.Verify(), n.Counters(), n.Acked(1)
 	}
@@ -111,7 +111,7 @@ func writer(n *Node, now func() int64, who, count int) {
 		stage.Add((*codec.Record)(&res.Record))
 		n.ring.Append(stage)
 		for _, l := range n.Links() {
-			l.Notify()
+			l.Notify(now())
 		}
 	}
 }

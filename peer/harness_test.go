@@ -365,7 +365,7 @@ func (b *bench) append(n *bnode, recs ...store.Record) {
 	}
 	n.ring.Append(&st)
 	for _, l := range n.Links() {
-		l.Notify()
+		l.Notify(b.now)
 	}
 }
 

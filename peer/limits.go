@@ -75,6 +75,7 @@ const (
 	HandshakeGap     = time.Second          // at least, between two handshakes
 
 	HeartbeatInterval = 500 * time.Millisecond
+	Pace              = 200 * time.Microsecond  // since the last flush of records that are not acknowledged, before the next
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
 	StepDelay         = time.Second             // that a link with another group is given before one proposes to step: they are still linking

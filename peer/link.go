@@ -25,6 +25,7 @@ type Link struct {
 	// Touched by anyone.
 	scheduled atomic.Bool                // the doorbell rang, the flush has not begun
 	stalled   atomic.Bool                // the window is full: only an Ack lets data flow again
+	paced     atomic.Int64               // ns: who has records for it before then leaves them to the next Ack; 0: nothing is on its way
 	muted     atomic.Bool                // said Bye: no more data
 	waiting   atomic.Bool                // control is not empty
 	held      atomic.Bool                // the other is of another time: no records, no digests (R7); set with Node.mu
@@ -206,9 +207,21 @@ func (l *Link) More() bool {
 	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayRepair() || l.out.mayFlow(l)
 }
 
-// Notify tells the link that the ring has grown. Safe for concurrent use.
-func (l *Link) Notify() {
-	if !l.stalled.Load() && l.scheduled.CompareAndSwap(false, true) {
+// Due tells the link that the ring has grown, and reports whether a flush is to begin for it: the caller sees to that.
+// Of a link that was written to within Pace and has not acknowledged it, the Ack begins the next flush: at rest a record
+// leaves at once, and under load all that came while one flush was on its way is the next. Safe for concurrent use.
+func (l *Link) Due(now int64) bool {
+	return !l.stalled.Load() && now >= l.paced.Load() && l.scheduled.CompareAndSwap(false, true)
+}
+
+// Flows reports whether Data would give something.
+func (l *Link) Flows() bool {
+	return l.in.stream != nil && !l.muted.Load() && !l.held.Load() && l.out.mayFlow(l)
+}
+
+// Notify is Due, and has the doorbell rung. Safe for concurrent use.
+func (l *Link) Notify(now int64) {
+	if l.Due(now) {
 		l.doorbell(l)
 	}
 }

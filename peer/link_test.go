@@ -147,7 +147,7 @@ func TestLargeValuesGoAsTheStoreHasThemThen(t *testing.T) {
 	b.set(x, "small", "s")
 	x.store = without(b, x.store, "gone")
 	b.cutAll(false)
-	x.Links()[0].Notify()
+	x.Links()[0].Notify(b.now)
 	b.settle()
 	for key, want := range map[string]string{"one": large, "twice": large + "2", "gone": "(none)", "small": "s"} {
 		if got := b.get(y, key); got != want {
@@ -238,6 +238,7 @@ func TestAtMostAWindowIsOnItsWay(t *testing.T) {
 	value := string(make([]byte, 60_000))
 	for i := range 200 {
 		b.set(x, fmt.Sprint("k", i), value) // 12 MB
+		b.now += int64(Pace)
 	}
 	l := c.sides[0].link
 	if out := l.out.sent - l.out.taken; out > Window || out < Window-2*chunkBytes {
@@ -386,7 +387,7 @@ func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
 		st.Add((*codec.Record)(&res.Record))
 		x.ring.Append(st)
 		for _, l := range x.Links() {
-			l.Notify()
+			l.Notify(b.now)
 		}
 		wire = move(t, b.now, from, to, wire)
 		back = move(t, b.now, to, from, back)

@@ -173,7 +173,7 @@ func (n *Node) relayGap(now int64, l *Link, s *stream) uint64 {
 
 // advance notes that a batch was merged, and passes it on to those who need it. It reports false when records before it
 // are missing. Where no stream is passed on it costs one look.
-func (n *Node) advance(s *stream, m *codec.Batch) bool {
+func (n *Node) advance(now int64, s *stream, m *codec.Batch) bool {
 	if s.relayed.Load() == 0 {
 		ok, moved := s.advance(m.First, m.First+uint64(m.Count)-1)
 		if !moved || s.relayed.Load() == 0 {
@@ -186,7 +186,7 @@ func (n *Node) advance(s *stream, m *codec.Batch) bool {
 	n.counters.relayed.Add(uint64(m.Count))
 	for _, l := range n.Links() {
 		if l.passes.Load() != nil {
-			l.Notify()
+			l.Notify(now)
 		}
 	}
 	return true

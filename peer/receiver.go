@@ -108,7 +108,7 @@ func (l *Link) batch(now int64, body []byte) error {
 	switch {
 	case sub.gapped && m.First <= sub.gapTo+1:
 		sub.gapTo = max(sub.gapTo, last)
-	case !sub.gapped && l.node.advance(sub.stream, &m):
+	case !sub.gapped && l.node.advance(now, sub.stream, &m):
 		sub.asked = false
 	case sub != &r.own && !sub.gapped:
 		if !sub.asked {

@@ -19,6 +19,7 @@ type sender struct {
 	frame []byte // the frames to write: of the piece's chunk, or gap
 	built int    // bytes of the frame made of the piece, if that did not fit the window; 0: none was made
 	batch bool   // what Data gave is a Batch
+	gave  int64  // when, ns
 	gap   []byte // room for the frame of a Gap
 
 	seen    *[]handover // what passing was made of
@@ -66,7 +67,7 @@ func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 		l.stalled.Store(true) // until the next Ack
 		return nil, false, false
 	}
-	s.batch = codec.Kind(frames[1]) == codec.KindBatch
+	s.batch, s.gave = codec.Kind(frames[1]) == codec.KindBatch, now
 	return frames, built, true
 }
 
@@ -106,6 +107,7 @@ func (l *Link) Sent(n int) {
 	s := &l.out
 	if s.batch {
 		s.sent += uint64(n)
+		l.paced.Store(s.gave + int64(Pace)) // and then the ring is looked at again
 	}
 	s.piece.unpin()
 	s.frame, s.built, s.batch = nil, 0, false
@@ -123,6 +125,9 @@ func (l *Link) ack(now int64, body []byte) error {
 	}
 	s.taken = m.Received
 	l.stalled.Store(false)
+	if s.sent == s.taken {
+		l.paced.Store(0)
+	}
 	switch {
 	case m.Stream != l.node.ring.stream:
 		l.resume(now, m.Stream, m.Applied)

@@ -121,7 +121,7 @@ func (h *Host) append() {
 	h.Ring.Append(&h.stage)
 	h.stage.Reset()
 	for _, l := range h.Node.Links() {
-		l.Notify()
+		l.Notify(h.mono())
 	}
 }
 
