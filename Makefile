@@ -108,7 +108,10 @@ compare-churn: build ## memory under churn of mixed sizes, store and node (20 mi
 compare-growth: ## the longest Set on the way to ten million entries (6 min)
 	cd bench/rivals && $(GO) run ./cmd/growth -o ../results/$(TODAY)-growth.md
 
+compare-keyed: ## replication with a secret beside replication without, by the size of values (3 min, wants a quiet machine)
+	$(GO) test -count=1 -timeout 20m -v ./loop -run ReplicationWithASecretBesideWithout -keyed-time=2s -keyed-rounds=7
+
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients compare-store compare-hitratio compare-memory compare-churn compare-growth clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed clean

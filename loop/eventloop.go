@@ -184,19 +184,28 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	}
 }
 
-// sweep closes connections that never spoke, or stopped in the middle of a command.
+// sweep closes connections that never spoke, or stopped in the middle of something, and links whose secret is out of date.
 func (l *eventLoop) sweep(now int64) {
 	for c := range l.conns {
-		silent := now - c.lastByte
-		switch {
-		case c.protocol == protocolUnknown && silent > int64(firstByteTimeout),
-			c.protocol == protocolProving && silent > int64(firstByteTimeout),
-			c.unproved() && now-c.client.Created > int64(authTimeout),
-			len(c.in) > 0 && !c.waiting && silent > int64(frameTimeout):
+		if c.overdue(now) {
 			l.n.counters.idleClosed.Add(1)
 			c.close()
-		default:
-			l.expired(c, now)
+			continue
 		}
+		l.expired(c, now)
 	}
+}
+
+// overdue reports whether a connection has been waited for long enough: for its first byte, the first record of its session, its
+// password, or the rest of a command, a frame or a record.
+func (c *conn) overdue(now int64) bool {
+	silent := now - c.lastByte
+	begun := len(c.in) > 0 || c.session != nil && c.session.In.Pending() > 0
+	switch {
+	case c.protocol == protocolUnknown, c.protocol == protocolProving:
+		return silent > int64(firstByteTimeout)
+	case c.unproved() && now-c.client.Created > int64(authTimeout):
+		return true
+	}
+	return begun && !c.waiting && silent > int64(frameTimeout)
 }

@@ -424,3 +424,48 @@ func TestABrokenRecordCostsItsLink(t *testing.T) {
 	}
 	eventually(t, "the link gone and counted", func() bool { return a.n.mind.Linked() == 0 && a.n.counters.badInput.Load() > before })
 }
+
+func TestWhoIsWaitedForHasItsTime(t *testing.T) {
+	secret := secretsOf(t, 1)
+	open, keyed := &eventLoop{n: &node{}}, &eventLoop{n: &node{guard: newGuard(secret)}}
+	d, hello, _ := seal.Dial(secret[0], rand.NewChaCha8([32]byte{1}))
+	half, answer, _ := seal.Accept(secret, hello, rand.NewChaCha8([32]byte{2}))
+	other, _ := d.Finish(answer)
+	sealed, _ := other.Out.Append(nil, []byte("greeting"))
+	if _, err := half.In.Append(nil, sealed[:5]); err != nil {
+		t.Fatal(err)
+	}
+	at := func(since time.Duration) int64 { return int64(time.Hour + since) }
+	begun := int64(time.Hour)
+	known, proved := &conn{l: keyed, protocol: protocolRESP, lastByte: begun}, &conn{l: keyed, protocol: protocolPeer, lastByte: begun}
+	known.client.Known = true
+	for name, c := range map[string]struct {
+		c     *conn
+		limit time.Duration // 0: it may rest
+	}{
+		"never spoke":                    {&conn{l: open, lastByte: begun}, firstByteTimeout},
+		"handshake without a record":     {&conn{l: keyed, protocol: protocolProving, lastByte: begun}, firstByteTimeout},
+		"half a command":                 {&conn{l: open, protocol: protocolRESP, lastByte: begun, in: []byte("GET")}, frameTimeout},
+		"half a record":                  {&conn{l: keyed, protocol: protocolPeer, lastByte: begun, session: half}, frameTimeout},
+		"a client that rests":            {&conn{l: open, protocol: protocolRESP, lastByte: begun}, 0},
+		"a command that waits":           {&conn{l: open, protocol: protocolRESP, lastByte: begun, in: []byte("GET"), waiting: true}, 0},
+		"a client that has passed rests": {known, 0},
+		"a link":                         {proved, 0},
+	} {
+		c.c.client.Created = begun
+		if c.limit == 0 {
+			if c.c.overdue(at(time.Hour)) {
+				t.Errorf("%s: closed", name)
+			}
+			continue
+		}
+		if c.c.overdue(at(c.limit)) || !c.c.overdue(at(c.limit+1)) {
+			t.Errorf("%s: not closed after %v exactly", name, c.limit)
+		}
+	}
+	stranger := &conn{l: keyed, protocol: protocolBinary, lastByte: begun + int64(authTimeout)} // busy, and without a password
+	stranger.client.Created = begun
+	if stranger.overdue(at(authTimeout)) || !stranger.overdue(at(authTimeout+1)) {
+		t.Error("a client without a password is not closed in time")
+	}
+}

@@ -1,0 +1,128 @@
+package loop
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	keyedTime   = flag.Duration("keyed-time", 200*time.Millisecond, "for how long one round of TestReplicationWithASecretBesideWithout writes")
+	keyedSize   = flag.Int("keyed-size", 0, "bytes of a value; 0 for a row for each of several")
+	keyedRounds = flag.Int("keyed-rounds", 1, "rounds of each kind, one of them open and the next keyed")
+)
+
+// written is what a pair of nodes did in one round.
+type written struct {
+	bytes   int           // of values that the other node has acknowledged
+	took    time.Duration // by the clock
+	process time.Duration // processor time of the whole process: both nodes and the clients
+}
+
+// TestReplicationWithASecretBesideWithout has clients write to one node of a pair as fast as the other acknowledges, a pair with
+// a secret and one without by turns, and prints the table of both. Every batch ends with a WAIT, so nothing counts that has not
+// arrived.
+func TestReplicationWithASecretBesideWithout(t *testing.T) {
+	pairOf := func(secret ...byte) *testNode {
+		discovery := freePort(t)
+		start := func() *testNode {
+			cfg := testConfig(t, discovery)
+			cfg.Loops, cfg.Secrets = 1, nil
+			if len(secret) > 0 {
+				cfg.Secrets = secretsOf(t, secret...)
+			}
+			return startNode(t, cfg)
+		}
+		a, b := start(), start()
+		eventually(t, "a pair linked", linked(1, a, b))
+		return a
+	}
+	open, keyed := pairOf(), pairOf(1)
+	t.Logf("%9s %14s %14s %7s %16s %16s %7s", "value", "open", "keyed", "ratio", "open", "keyed", "ratio")
+	sizes := []int{100, 1 << 10, 16 << 10, 60 << 10, 1 << 20}
+	if *keyedSize > 0 {
+		sizes = []int{*keyedSize}
+	}
+	for _, size := range sizes {
+		var plain, sealed []written
+		for range *keyedRounds {
+			plain = append(plain, writeFor(t, open, "", size))
+			sealed = append(sealed, writeFor(t, keyed, secretText(t, 1), size))
+		}
+		speed := func(w written) float64 { return float64(w.bytes) / w.took.Seconds() / 1e6 }
+		effort := func(w written) float64 { return w.process.Seconds() * 1e9 / float64(w.bytes) }
+		so, sk, eo, ek := median(plain, speed), median(sealed, speed), median(plain, effort), median(sealed, effort)
+		t.Logf("%9d %9.1f MB/s %9.1f MB/s %7.2f %8.2f CPU s/GB %8.2f CPU s/GB %7.2f", size, so, sk, sk/so, eo, ek, eo/ek)
+		if so == 0 || sk == 0 {
+			t.Errorf("nothing arrived of values of %d bytes", size)
+		}
+	}
+}
+
+func median(all []written, of func(written) float64) float64 {
+	var v []float64
+	for _, w := range all {
+		v = append(v, of(w))
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// writeFor has two clients write values of a size, in batches of half a mebibyte, each of which the peer has to acknowledge.
+func writeFor(t *testing.T, n *testNode, secret string, size int) written {
+	t.Helper()
+	count := max(1, min(2000, 512<<10/size))
+	value := bytes.Repeat([]byte("v"), size)
+	var w written
+	var mu sync.Mutex
+	var writers sync.WaitGroup
+	before, began := processTime(), time.Now()
+	for c := range 2 {
+		conn := dialRaw(t, n.addr)
+		if secret != "" && conn.do("AUTH", secret) != "+OK" {
+			t.Fatal("the secret is not taken")
+		}
+		var batch []byte
+		for i := range count {
+			batch = append(batch, respCommand("SET", fmt.Sprintf("key-%d-%d-%d", c, size, i), string(value))...)
+		}
+		batch = append(batch, respCommand("WAIT", "1", "10000")...)
+		want := append(bytes.Repeat([]byte("+OK\r\n"), count), ":1\r\n"...)
+		writers.Go(func() {
+			got := make([]byte, len(want))
+			sum := 0
+			for sum == 0 || time.Since(began) < *keyedTime {
+				if _, err := conn.Write(batch); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := io.ReadFull(conn.r, got); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("replies end with %q, %v", got[max(0, len(got)-20):], err)
+					return
+				}
+				sum += count * size
+			}
+			mu.Lock()
+			w.bytes += sum
+			mu.Unlock()
+		})
+	}
+	writers.Wait()
+	w.took, w.process = time.Since(began), processTime()-before
+	return w
+}
+
+// processTime is the processor time of this process so far.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
