@@ -29,7 +29,7 @@ type Config struct {
 	NewSecrets    <-chan seal.Secrets // others that are to count from then on; nil: there never are any
 	MaxMemory     int64               // bytes for everything that is stored
 	Horizon       time.Duration       // how long deletions are remembered
-	Loops         int                 // event loops; 0: one for each CPU
+	Loops         int                 // event loops; 0: DefaultLoops
 	HTTP          string              // address of /healthz and /readyz, or "off"
 	HTTPSet       bool                // the user named it: taken is an error
 	Version       string              // shown in reports
@@ -59,16 +59,13 @@ func (c *Config) check() (ifaces.Pattern, error) {
 	case c.Horizon < minHorizon:
 		return pattern, wrong("--horizon %s: give at least %s", c.Horizon, minHorizon)
 	case c.Loops < 0 || c.Loops > maxLoops:
-		return pattern, wrong("--loops %d: give a number from 0 (one for each CPU) to %d", c.Loops, maxLoops)
+		return pattern, wrong("--loops %d: give a number from 0 (one for every two CPUs) to %d", c.Loops, maxLoops)
 	case len(c.Peers) > maxStaticPeers:
 		return pattern, wrong("--peer: at most %d of them", maxStaticPeers)
 	}
 	return pattern, nil
 }
 
-func (c *Config) loops() int {
-	if c.Loops > 0 {
-		return c.Loops
-	}
-	return runtime.GOMAXPROCS(0)
-}
+// DefaultLoops is one for every two processors that the process may use: the programs that use the cache, most often on the same
+// machine, have the others. What it was chosen by is in bench/results/2026-11-26-wire-profile.md.
+func DefaultLoops() int { return max(1, runtime.GOMAXPROCS(0)/2) }

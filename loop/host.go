@@ -41,7 +41,7 @@ func (n *node) Facts() command.Facts {
 	c := &n.counters
 	return command.Facts{
 		ID: n.mind.ID(), Release: n.cfg.Version, Cluster: n.cfg.Cluster, Port: n.cfg.Listen.Port(),
-		PID: os.Getpid(), Loops: n.cfg.loops(), Now: n.clock.now(), Uptime: int64(n.uptime().Seconds()),
+		PID: os.Getpid(), Loops: n.cfg.Loops, Now: n.clock.now(), Uptime: int64(n.uptime().Seconds()),
 		Connections: int(c.connections.Load()), MaxConnections: n.share.conns,
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Commands: c.commands.Load(),
 		Tally:     command.Tally{Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.errors.Load()},

@@ -25,6 +25,9 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Loops == 0 {
+		cfg.Loops = DefaultLoops()
+	}
 	static, err := resolve(ctx, cfg.Peers)
 	if ctx.Err() != nil {
 		return nil // told to end before it began
@@ -75,7 +78,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 		running: make(chan struct{}), failed: make(chan error, 1),
 	}
 	var err error
-	if n.share, err = shareDescriptors(descriptorLimit(), cfg.loops()); err != nil {
+	if n.share, err = shareDescriptors(descriptorLimit(), cfg.Loops); err != nil {
 		return nil, err
 	}
 	n.static = make(map[netip.AddrPort]*atomic.Bool, len(static))
@@ -161,7 +164,7 @@ func (n *node) rotate() error {
 	udp := netip.AddrPortFrom(netip.IPv4Unspecified(), n.cfg.DiscoveryPort)
 	return gnet.Rotate(&handler{n: n},
 		[]string{"udp4://" + udp.String(), "tcp4://" + n.cfg.Listen.String()},
-		gnet.WithNumEventLoop(n.cfg.loops()),
+		gnet.WithNumEventLoop(n.cfg.Loops),
 		gnet.WithTicker(true),
 		gnet.WithReuseAddr(true),
 		gnet.WithReusePort(true),
