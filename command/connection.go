@@ -100,7 +100,7 @@ func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		}
 	}
 	if t.shut(c) {
-		return codec.AppendError(out, errHelloAuth), c.turnBack()
+		return codec.AppendError(out, errHelloAuth), Done
 	}
 	if o.name != nil {
 		c.Name = string(o.name)

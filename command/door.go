@@ -36,10 +36,10 @@ const (
 // shut reports whether a client has still to pass.
 func (t *Turn) shut(c *Client) bool { return t.Door != nil && !c.Known }
 
-// turnBack answers a client that has still to pass and sends something else. Whoever goes on and on is closed: what it does not
-// read must not pile up.
-func (c *Client) turnBack() Verdict {
-	if c.turned++; c.turned >= maxTurned {
+// patience counts what a client sends that has still to pass. Whoever goes on and on is closed: replies that it does not read
+// must not pile up.
+func (c *Client) patience() Verdict {
+	if c.tried++; c.tried >= maxTried {
 		return Close
 	}
 	return Done

@@ -102,11 +102,13 @@ func TestWrongPasswordsAreCounted(t *testing.T) {
 }
 
 func TestWhoGoesOnWithoutThePasswordIsClosed(t *testing.T) {
-	f := keyed(t)
-	for i := range maxTurned {
-		_, v := f.list("GET", "k")
-		if (v == Close) != (i == maxTurned-1) {
-			t.Fatalf("command %d: %v", i, v)
+	for _, words := range [][]string{{"GET", "k"}, {"HELLO"}, {"HELLO", "9"}, {"AUTH"}, {"AUTH", "a", "b", "c"}} {
+		f := keyed(t)
+		for i := range maxTried {
+			got, v := f.list(words...)
+			if (v == Close) != (i == maxTried-1) || got[0] != '-' {
+				t.Fatalf("%v: command %d: %q, %v", words, i, got, v)
+			}
 		}
 	}
 }

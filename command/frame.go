@@ -27,7 +27,7 @@ func (t *Turn) answer(c *Client, h codec.Header, body []byte, out []byte) ([]byt
 
 func (t *Turn) frame(c *Client, h codec.Header, body []byte, out []byte) ([]byte, Verdict) {
 	if t.shut(c) && h.Kind != codec.KindAuth {
-		return respond(out, h, codec.StatusDenied, sentenceNoAuth), c.turnBack()
+		return respond(out, h, codec.StatusDenied, sentenceNoAuth), c.patience()
 	}
 	switch h.Kind {
 	case codec.KindGetValue:

@@ -35,10 +35,10 @@ const (
 	// maxAimed is how many of their keys are looked for ahead; an MGET may have many. As many arguments end a gathering.
 	maxAimed = 128
 
-	// maxWrong is how many wrong passwords a connection may send before it is closed, and maxTurned how many commands before it
-	// has sent the right one.
-	maxWrong  = 3
-	maxTurned = 100
+	// maxWrong is how many wrong passwords a connection may send before it is closed, and maxTried how many commands of any kind
+	// before it has sent the right one.
+	maxWrong = 3
+	maxTried = 100
 
 	// keptScratch is the most scratch memory a Turn keeps between commands, in bytes.
 	keptScratch = 1 << 20

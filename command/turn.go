@@ -52,8 +52,8 @@ type Client struct {
 	Created int64      // when it was accepted, in ns of the clock of Facts.Now
 
 	// Known: it has authenticated. Of no meaning where there is no Door.
-	Known         bool
-	wrong, turned uint8 // wrong passwords, and commands before the right one
+	Known        bool
+	wrong, tried uint8 // wrong passwords, and commands before the right one
 
 	Name, LibName, LibVer string // as the client names itself
 
@@ -117,8 +117,10 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 }
 
 func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
-	if t.shut(c) && !opens(args[0]) {
-		return codec.AppendError(out, errNoAuth), c.turnBack()
+	if t.shut(c) {
+		if v := c.patience(); v == Close || !opens(args[0]) {
+			return codec.AppendError(out, errNoAuth), v
+		}
 	}
 	if cmd == nil {
 		return unknownCommand(out, args), Done

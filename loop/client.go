@@ -113,7 +113,7 @@ func (c *conn) pileUp() gnet.Action {
 func (c *conn) bounded() gnet.Action {
 	live := len(c.in) - c.from
 	crowd := live > keepBuffer && c.l.n.piled.Load() > max(minWaitingTotal, c.l.n.cfg.MaxMemory/waitingShare)
-	if crowd || live > maxWaitingInput+max(c.need, codec.MaxFrame) {
+	if crowd || live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && live > readBuffer {
 		c.l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}

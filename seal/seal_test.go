@@ -2,7 +2,9 @@ package seal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -97,6 +99,18 @@ func TestWhatIsNoSecretIsRefused(t *testing.T) {
 func looseEnd(c byte) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return string(letters[strings.IndexByte(letters, c)+1])
+}
+
+func TestASecretIsNotPrinted(t *testing.T) {
+	all := secrets(t, 1)
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		if got := fmt.Sprintf(format, struct{ Secrets Secrets }{all}); strings.Contains(got, "0x") || strings.Count(got, "[secret]") != 1 {
+			t.Errorf("%s prints %s", format, got)
+		}
+	}
+	if b, err := json.Marshal(all); err != nil || string(b) != "[{}]" {
+		t.Errorf("JSON has %s, %v", b, err)
+	}
 }
 
 func TestEachPurposeHasItsKey(t *testing.T) {

@@ -82,6 +82,9 @@ func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	if got := with(text, "info"); got.status != exitDone || !strings.Contains(got.stdout, "keyed") {
 		t.Errorf("covey info: %+v", got)
 	}
+	if got := call(t, "doctor", "--listen", addr); !strings.Contains(got.stdout, "node (with a secret) answers at "+addr) {
+		t.Errorf("covey doctor: %+v", got)
+	}
 	for _, protocol := range []string{"resp", "binary"} {
 		if got := with(text, "bench", "-n", "1000", "-c", "3", "-r", "50", "--protocol", protocol); got.status != exitDone {
 			t.Errorf("covey bench by %s: %+v", protocol, got)
