@@ -93,6 +93,9 @@ compare-quick: build ## the same, three short runs of each (8 min)
 compare-clients: build ## the Go client beside go-redis and rueidis on one node (4 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/clients -o ../results/$(TODAY)-clients.md
 
+graphs: ## the pictures and tables of docs/PERFORMANCE.md, from the newest results of compare and compare-clients
+	cd bench/rivals && $(GO) run ./cmd/graphs
+
 compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/compare -o ../results/$(TODAY)-store.md
 
@@ -114,4 +117,4 @@ compare-keyed: ## replication with a secret beside replication without, by the s
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed clean

@@ -93,6 +93,8 @@ func measure(ctx context.Context, s settings) (string, error) {
 	return figures(printed.String())
 }
 
+const leastFields = 4 // of a line: name, count, a figure and its unit
+
 // figures keeps the lines that benchstat reads.
 func figures(printed string) (string, error) {
 	var out strings.Builder
@@ -103,7 +105,7 @@ func figures(printed string) (string, error) {
 		case "goos:", "goarch:", "pkg:", "cpu:":
 			out.WriteString(line)
 		default:
-			if strings.HasPrefix(line, "Benchmark") && strings.Contains(line, "ns/op") {
+			if strings.HasPrefix(line, "Benchmark") && len(strings.Fields(line)) >= leastFields {
 				found = true
 				out.WriteString(line)
 			}

@@ -207,13 +207,13 @@ func (b *bench) head() error {
 			return fmt.Errorf("%s does not run (make build makes covey): %w", name, err)
 		}
 		first, _, _ := strings.Cut(string(text), "\n")
-		versions = append(versions, name+": "+strings.TrimSpace(first))
 		shown, _, err := b.fleet.Command(name, "PORT")
 		if err != nil {
 			return err
 		}
+		versions = append(versions, fmt.Sprintf("%s: %s: `%s`", name, strings.TrimSpace(first),
+			strings.ReplaceAll(strings.Join(quoted(shown.Args), " "), b.fleet.Folder, "FOLDER")))
 		b.r.Text("- %s", versions[len(versions)-1])
-		b.r.Text("  `%s`", strings.ReplaceAll(strings.Join(quoted(shown.Args), " "), b.fleet.Folder, "FOLDER"))
 	}
 	b.r.Text("\n%d runs, %v each after %v; servers, generator and whatever else runs share the machine's processors, and nothing is pinned.", b.runs, b.window, b.warm)
 	b.r.Text("CPU is the servers' processor time in seconds per million requests; by -> stands how covey is to the other: median of the")

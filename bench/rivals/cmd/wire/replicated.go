@@ -78,7 +78,10 @@ func (m *mesh) settle(ctx context.Context, value string) error {
 			if err == nil && reply == want {
 				break
 			}
-			if time.Now().After(deadline) || ctx.Err() != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if time.Now().After(deadline) {
 				return fmt.Errorf("%s: a key did not come to another within %v", m.name, replicationPatience)
 			}
 			time.Sleep(2 * time.Millisecond)
