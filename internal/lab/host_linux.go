@@ -119,10 +119,10 @@ func (h *Host) Listen(address string) net.Listener {
 }
 
 // CableDown pulls the cable out of the switch: the host's card loses its carrier and nothing passes.
-func (h *Host) CableDown() { h.net.t.Helper(); h.mustSwitch("link set " + h.port + " down") }
+func (h *Host) CableDown() { h.net.t.Helper(); h.net.must(h.net.driver.cable(h.port, false)) }
 
 // CableUp plugs the cable in again.
-func (h *Host) CableUp() { h.net.t.Helper(); h.mustSwitch("link set " + h.port + " up") }
+func (h *Host) CableUp() { h.net.t.Helper(); h.net.must(h.net.driver.cable(h.port, true)) }
 
 // CardDown takes the host's interface down, as an administrator would.
 func (h *Host) CardDown() { h.net.t.Helper(); h.mustIP("link set eth0 down") }
@@ -219,5 +219,3 @@ func (h *Host) mustIP(lines ...string) {
 		h.net.t.Fatal(err)
 	}
 }
-
-func (h *Host) mustSwitch(lines ...string) { h.net.t.Helper(); h.net.mustSwitch(lines...) }

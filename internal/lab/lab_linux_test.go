@@ -57,9 +57,21 @@ func echoes(from, to *Host, limit time.Duration) bool {
 	return err == nil && string(b[:n]) == "hello"
 }
 
+// drivers make a network each, on which the same is true as long as no fault is asked for.
+var drivers = map[string]func(testing.TB) *Network{
+	"fast":  New,
+	"chaos": func(t testing.TB) *Network { return NewChaos(t, 1) },
+}
+
 func TestHostsReachEachOtherAndOnlyEachOther(t *testing.T) {
+	for name, network := range drivers {
+		t.Run(name, func(t *testing.T) { reachEachOther(t, network) })
+	}
+}
+
+func reachEachOther(t *testing.T, network func(testing.TB) *Network) {
 	before := ownCards(t)
-	one, other := New(t), New(t)
+	one, other := network(t), network(t)
 	a, b := one.Host(), one.HostWithoutRoute()
 	foreign := other.Host()
 	for _, h := range []*Host{a, b, foreign} {
@@ -88,7 +100,14 @@ func TestHostsReachEachOtherAndOnlyEachOther(t *testing.T) {
 }
 
 func TestACutCableCarriesNothingUntilItIsBack(t *testing.T) {
-	a, b := pair(t)
+	for name, network := range drivers {
+		t.Run(name, func(t *testing.T) { carryNothing(t, network) })
+	}
+}
+
+func carryNothing(t *testing.T, network func(testing.TB) *Network) {
+	hosts := network(t).Hosts(2)
+	a, b := hosts[0], hosts[1]
 	serveEcho(b)
 	for _, cut := range []struct {
 		what     string
@@ -122,7 +141,12 @@ func TestRulesOfAHostFilterUntilTheyAreRemoved(t *testing.T) {
 }
 
 func TestABroadcastReachesTheOtherHosts(t *testing.T) {
-	n := New(t)
+	for name, network := range drivers {
+		t.Run(name, func(t *testing.T) { reachByBroadcast(t, network(t)) })
+	}
+}
+
+func reachByBroadcast(t *testing.T, n *Network) {
 	hosts := n.Hosts(3)
 	var hears []net.PacketConn
 	for _, h := range hosts[1:] {
@@ -162,13 +186,15 @@ func TestLinksCountsConnectionsBetweenHostsOnly(t *testing.T) {
 func TestNothingIsLeftWhenATestEnds(t *testing.T) {
 	Need(t, basics...)
 	var spaces []string
-	t.Run("a lab", func(t *testing.T) {
-		n := New(t)
-		serveEcho(n.Hosts(2)[0])
-		spaces = n.spaces
-	})
-	if len(spaces) != 3 {
-		t.Fatalf("made %v, want a switch and two hosts", spaces)
+	for name, network := range drivers {
+		t.Run(name, func(t *testing.T) {
+			n := network(t)
+			serveEcho(n.Hosts(2)[0])
+			spaces = append(spaces, n.spaces...)
+		})
+	}
+	if len(spaces) != 5 {
+		t.Fatalf("made %v, want a switch that is a bridge and two hosts each", spaces)
 	}
 	names, err := namespaceNames()
 	if err != nil {

@@ -22,6 +22,12 @@ const (
 	endLimit = 5 * time.Second
 	// limitBurst and limitQueue are what a cable that carries a rate lets through at once, and queues, in bytes.
 	limitBurst, limitQueue = "128kb", "1mb"
+	// maxFrame bounds a frame on a TAP device, in bytes: the MTU is 1500, and a tag has its room.
+	maxFrame = 1600
+	// maxFlying bounds the frames that a switch of NewChaos holds; more are lost, as on any switch whose queue is full.
+	maxFlying = 8192
+	// maxStations bounds the addresses that it learns.
+	maxStations = 1024
 	// clockTicks is the unit of processor times in /proc, a second's part (USER_HZ).
 	clockTicks = 100
 	// pollPause is the pause between two looks at a condition.

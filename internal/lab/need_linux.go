@@ -9,6 +9,9 @@ import (
 // Root is the requirement of Need that the test runs as root; any other is the name of a program.
 const Root = "root"
 
+// Tun is the requirement of Need that the test may make TAP devices.
+const Tun = "tun"
+
 // basics are what every network of a lab needs.
 var basics = []string{Root, "ip", "ss"}
 
@@ -30,6 +33,12 @@ func missing(requirements []string) string {
 		if what == Root {
 			if os.Geteuid() != 0 {
 				return "network namespaces need root"
+			}
+			continue
+		}
+		if what == Tun {
+			if _, err := os.Stat(tunDevice); err != nil {
+				return "there is no " + tunDevice
 			}
 			continue
 		}

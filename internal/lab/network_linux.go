@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"testing"
 )
 
@@ -12,7 +11,8 @@ type Network struct {
 	t      testing.TB
 	name   string // begins the names of its namespaces
 	number byte   // third byte of its addresses
-	bridge string // the namespace of the switch
+	driver driver
+	chaos  *chaos // the driver, if it is that one
 	hosts  []*Host
 	extra  int      // second cards of hosts of other networks
 	spaces []string // every namespace made, for the cleanup
@@ -21,6 +21,31 @@ type Network struct {
 // New makes an empty LAN that is gone when the test ends. It calls Need for what every lab test needs.
 func New(t testing.TB) *Network {
 	t.Helper()
+	n := newNetwork(t)
+	space := n.name + "-switch"
+	n.addSpace(space)
+	driver, err := newFast(space, n.gateway().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.driver = driver
+	return n
+}
+
+// NewChaos makes an empty LAN whose switch does to frames what Faults says, by a seed: the same frames in the same order on
+// a way from one port to another meet the same fate. At first it does nothing to them.
+func NewChaos(t testing.TB, seed uint64) *Network {
+	t.Helper()
+	Need(t, Tun)
+	n := newNetwork(t)
+	n.chaos = newChaos(seed)
+	n.driver = n.chaos
+	return n
+}
+
+// newNetwork is a network without a switch.
+func newNetwork(t testing.TB) *Network {
+	t.Helper()
 	Need(t, basics...)
 	mine, err := self()
 	if err != nil {
@@ -28,18 +53,16 @@ func New(t testing.TB) *Network {
 	}
 	number := serial.Add(1)
 	n := &Network{t: t, name: fmt.Sprintf("%s-%d", mine, number), number: byte(number%250 + 1)}
-	n.bridge = n.name + "-switch"
 	t.Cleanup(n.remove)
-	n.addSpace(n.bridge)
-	if err := ipBatch(n.bridge,
-		"link add lan type bridge forward_delay 0 stp_state 0",
-		fmt.Sprintf("addr add %s/24 dev lan", n.gateway()),
-		"link set lan up",
-	); err != nil {
-		t.Fatal(err)
-	}
 	return n
 }
+
+// Faults says from now on what becomes of frames on the ways between all ports. The switch must be one of NewChaos.
+func (n *Network) Faults(f Faults) { n.chaos.faults(f) }
+
+// OneWay has no frame of one host's first card come to another's, or lets them pass again; the other way is as it was. The
+// switch must be one of NewChaos.
+func (n *Network) OneWay(from, to *Host, cut bool) { n.chaos.oneWay(from.port, to.port, cut) }
 
 // Hosts plugs in several hosts with a default route each.
 func (n *Network) Hosts(count int) []*Host {
@@ -70,9 +93,7 @@ func (n *Network) HostWithoutRoute() *Host {
 // hub for good: one that learns addresses would send each of the two what is for the other.
 func (n *Network) Clone(of *Host) *Host {
 	n.t.Helper()
-	if err := ipBatch(n.bridge, "link set lan type bridge ageing_time 0"); err != nil {
-		n.t.Fatal(err)
-	}
+	n.must(n.driver.hub())
 	h := n.plug()
 	h.MAC = of.MAC
 	h.mustIP("link set eth0 down", "link set eth0 address "+of.MAC)
@@ -103,12 +124,7 @@ func (n *Network) plug() *Host {
 	}
 	h.inside = inside
 	n.hosts = append(n.hosts, h)
-	if err := ipBatch(n.bridge,
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %s address %s", h.port, name, h.MAC),
-		fmt.Sprintf("link set %s master lan up", h.port),
-	); err != nil {
-		n.t.Fatal(err)
-	}
+	n.must(n.driver.plug(h.port, inside, "eth0", h.MAC))
 	h.mustIP("link set lo up", fmt.Sprintf("addr add %s/24 brd + dev eth0", h.Addr), "link set eth0 up")
 	h.waitCarrier("eth0")
 	return h
@@ -122,10 +138,10 @@ type Card struct {
 }
 
 // CableDown pulls the card's cable out of its switch; CableUp plugs it in again.
-func (c *Card) CableDown() { c.net.t.Helper(); c.net.mustSwitch("link set " + c.port + " down") }
+func (c *Card) CableDown() { c.net.t.Helper(); c.net.must(c.net.driver.cable(c.port, false)) }
 
 // CableUp plugs the cable in again.
-func (c *Card) CableUp() { c.net.t.Helper(); c.net.mustSwitch("link set " + c.port + " up") }
+func (c *Card) CableUp() { c.net.t.Helper(); c.net.must(c.net.driver.cable(c.port, true)) }
 
 // AddCard plugs a host of another network into this one too, by a second card.
 func (n *Network) AddCard(h *Host, card string) *Card {
@@ -136,12 +152,7 @@ func (n *Network) AddCard(h *Host, card string) *Card {
 	}
 	number := maxHosts + n.extra
 	port := fmt.Sprintf("port%d", number)
-	if err := ipBatch(n.bridge,
-		fmt.Sprintf("link add %s type veth peer name %s netns %s address 02:fc:00:01:%02x:%02x", port, card, h.inside.name, n.number, number),
-		fmt.Sprintf("link set %s master lan up", port),
-	); err != nil {
-		n.t.Fatal(err)
-	}
+	n.must(n.driver.plug(port, h.inside, card, fmt.Sprintf("02:fc:00:01:%02x:%02x", n.number, number)))
 	addr := netip.AddrFrom4([4]byte{10, 77, n.number, byte(number)})
 	h.mustIP(fmt.Sprintf("addr add %s/24 brd + dev %s", addr, card), "link set "+card+" up")
 	h.waitCarrier(card)
@@ -150,45 +161,31 @@ func (n *Network) AddCard(h *Host, card string) *Card {
 
 // Split moves the cables of the hosts to a second switch, as when the cable between two switches is cut: every card keeps
 // its carrier. Heal moves them back.
-func (n *Network) Split(away []*Host) {
-	n.t.Helper()
-	lines := []string{"link add far type bridge forward_delay 0 stp_state 0", "link set far up"}
-	for _, h := range away {
-		lines = append(lines, fmt.Sprintf("link set %s master far", h.port))
-	}
-	if err := ipBatch(n.bridge, lines...); err != nil {
-		n.t.Fatal(err)
-	}
-}
+func (n *Network) Split(away []*Host) { n.t.Helper(); n.must(n.driver.split(portsOf(away))) }
 
 // Heal ends a Split.
-func (n *Network) Heal() {
-	n.t.Helper()
-	var lines []string
-	for _, h := range n.hosts {
-		lines = append(lines, fmt.Sprintf("link set %s master lan", h.port))
+func (n *Network) Heal() { n.t.Helper(); n.must(n.driver.heal(portsOf(n.hosts))) }
+
+// portsOf are those of the first cards of hosts.
+func portsOf(hosts []*Host) []string {
+	var all []string
+	for _, h := range hosts {
+		all = append(all, h.port)
 	}
-	if err := ipBatch(n.bridge, append(lines, "link del far")...); err != nil {
-		n.t.Fatal(err)
-	}
+	return all
 }
 
 // Limit has every cable carry no more than a rate, "1gbit", each way, for good. It needs tc.
 func (n *Network) Limit(rate string) {
 	n.t.Helper()
 	for _, h := range n.hosts {
-		for _, card := range [][2]string{{n.bridge, h.port}, {h.inside.name, "eth0"}} {
-			out, err := exec.Command("tc", "-n", card[0], "qdisc", "replace", "dev", card[1], "root", "tbf", "rate", rate, "burst", limitBurst, "limit", limitQueue).CombinedOutput()
-			if err != nil {
-				n.t.Fatalf("tc: %v: %s", err, out)
-			}
-		}
+		n.must(n.driver.limit(h.port, h.inside, "eth0", rate))
 	}
 }
 
-func (n *Network) mustSwitch(lines ...string) {
+func (n *Network) must(err error) {
 	n.t.Helper()
-	if err := ipBatch(n.bridge, lines...); err != nil {
+	if err != nil {
 		n.t.Fatal(err)
 	}
 }
@@ -208,6 +205,9 @@ func (n *Network) remove() {
 		for _, node := range h.nodes {
 			node.end()
 		}
+	}
+	if n.driver != nil {
+		n.driver.remove()
 	}
 	for _, h := range n.hosts {
 		h.inside.close()
