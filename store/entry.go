@@ -48,6 +48,12 @@ func (e *entry) readable(now uint64) bool {
 	return at == 0 || at > now
 }
 
+// stands tells whether the entry is the ghost of one that could be read at now: others have it.
+func (e *entry) stands(now uint64) bool {
+	at := e.expiry()
+	return e.ghost && e.flags&gone == 0 && (at == 0 || at > now)
+}
+
 // epoch is the first epoch in which the entry is what it is (R18).
 func (e *entry) epoch() uint64 { return max(e.v.epoch(), e.e.epoch()) }
 

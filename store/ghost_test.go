@@ -190,3 +190,55 @@ func TestR18_AnEntryThatIsEvictedAfterItsExpiryCountedUntilThat(t *testing.T) {
 	}
 	check(t, s)
 }
+
+// TestR17_ADelOfAnEvictedKeyCountsIt: its ghost tells that others have it, and until when.
+func TestR17_ADelOfAnEvictedKeyCountsIt(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 1 << 20})
+	const keys = 2200
+	now := epoch0
+	value := string(make([]byte, 500))
+	for i := range keys {
+		set(t, s, now, fmt.Sprint("k", i), value, SetOptions{ExpireAt: now + uint64(1+i%2)*60_000})
+	}
+	gone, expired := 0, 0
+	for i := range keys {
+		k := fmt.Append(nil, "k", i)
+		h := s.Hash(k)
+		if _, _, ok := s.Get(nil, k, h, now); ok || !s.ghostOf(k, h) {
+			continue
+		}
+		if i%20 < 2 { // these are for later, when those with an even number are past
+			continue
+		}
+		if gone++; gone > 50 {
+			break
+		}
+		if _, existed, written := s.Delete(k, h, now, false); !existed || !written {
+			t.Fatalf("%s was evicted: existed %v, written %v", k, existed, written)
+		}
+		if _, existed, written := s.Delete(k, h, now, false); existed || written {
+			t.Fatalf("%s is deleted: existed %v, written %v", k, existed, written)
+		}
+	}
+	for i := range keys {
+		k := fmt.Append(nil, "k", i)
+		h := s.Hash(k)
+		if i%20 >= 2 || !s.ghostOf(k, h) {
+			continue
+		}
+		expired++
+		if _, existed, _ := s.Delete(k, h, now+90_000, false); existed != (i%2 == 1) {
+			t.Fatalf("%s, which expires after %d minutes, existed after one and a half: %v", k, 1+i%2, existed)
+		}
+	}
+	if gone < 20 || expired < 20 {
+		t.Fatalf("%d and %d ghosts", gone, expired)
+	}
+}
+
+// ghostOf reports whether a key's ghost is here.
+func (s *Store) ghostOf(key []byte, hash uint64) bool {
+	sh := s.shardOf(hash)
+	var e entry
+	return sh.find(&e, key, hash) && e.ghost
+}

@@ -72,7 +72,8 @@ func (e *entry) keep(r *Record) {
 }
 
 // Delete leaves a tombstone (R13). Of a key that is not there it writes nothing, unless it is not certain to be absent or
-// blind is set: for a node that cannot be sure that no other has it (R3, R17). The Record, for sending, is meant when written.
+// blind is set: for a node that cannot be sure that no other has it (R3, R17). Of a key that was evicted the ghost tells that it
+// existed. The Record, for sending, is meant when written.
 func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
 	_, r, existed, written, _ = s.remove(nil, false, key, hash, now, blind)
 	return r, existed, written
@@ -91,7 +92,8 @@ func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blin
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
-	existed = sh.findLive(&e, key, hash, KindString, now) && e.readable(now)
+	live := sh.findLive(&e, key, hash, KindString, now)
+	existed = live && (e.readable(now) || !take && e.stands(now))
 	if !existed && !blind {
 		if !sh.certain(&e) {
 			err = ErrUnsure
