@@ -111,8 +111,9 @@ compare-churn: build ## memory under churn of mixed sizes, store and node (20 mi
 compare-growth: ## the longest Set on the way to ten million entries (6 min)
 	cd bench/rivals && $(GO) run ./cmd/growth -o ../results/$(TODAY)-growth.md
 
-compare-keyed: ## replication with a secret beside replication without, by the size of values (3 min, wants a quiet machine)
-	$(GO) test -count=1 -timeout 20m -v ./loop -run ReplicationWithASecretBesideWithout -keyed-time=2s -keyed-rounds=7
+compare-keyed: ## replication with a secret beside without: on loopback, and over 1 Gbit/s (root) (2 min, wants a quiet machine)
+	$(GO) test -count=1 -timeout 20m -v ./loop -run ReplicationWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
+	$(GO) test -count=1 -timeout 20m -v ./internal/lab -run OverACableWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
 
 clean: ## remove bin/
 	rm -rf bin

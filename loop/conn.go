@@ -86,8 +86,8 @@ func (c *conn) source() ([]byte, error) {
 }
 
 // grow makes room for n more bytes. A small buffer at most doubles with what really came, whatever length the sender
-// claims, and does not outgrow a claim by more than one step. A large one is a slab as long as the claim: what did not
-// come has no memory, and what came is never moved.
+// claims, and does not outgrow a claim by more than one step. A large one is a slab as long as the claim, from the first
+// slabFrom bytes of it on: what did not come has no memory, and what came is never moved.
 func (c *conn) grow(n int) {
 	if len(c.in)+n <= cap(c.in) {
 		return
@@ -96,8 +96,8 @@ func (c *conn) grow(n int) {
 	size := max(want, 2*(cap(c.in)-c.from), minGrow)
 	var in []byte
 	switch {
-	case size > keepBuffer:
-		in = newSlab(max(c.need, size))
+	case size > keepBuffer, c.need > keepBuffer && want >= slabFrom:
+		in = newSlab(max(c.need+2*readBuffer, size)) // the read that ends it brings what is behind it
 	case c.need >= want:
 		in = make([]byte, 0, min(size, c.need))
 	default:

@@ -69,6 +69,9 @@ const (
 	// minGrow is the smallest step by which an assembly buffer grows, in bytes.
 	minGrow = 16 << 10
 
+	// slabFrom is how much of a large command or frame must have come before it gets the addresses of all that it claims, in bytes.
+	slabFrom = 32 << 10
+
 	// keepBuffer is the capacity above which a buffer is a slab, and given back when it is idle, in bytes.
 	keepBuffer = 256 << 10
 
