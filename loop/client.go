@@ -63,16 +63,32 @@ func (l *eventLoop) deliver(c *conn) bool {
 	return true
 }
 
-// handOver makes what is in the loop's slab, from a byte on, the large reply of a connection, and takes another slab. false:
-// the connection is gone.
+// handOver writes what is in the loop's slab, from a byte on, as a large reply of a connection. What the engine does not queue
+// is the connection's from then on, with the slab, and the loop takes another; else the slab stays, whose memory need not be
+// got anew, unless it is more than keepSlab. false: the connection is gone.
 func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
-	c.reply, c.paid = out, from
-	if cap(out) > cap(l.slab) { // it outgrew the slab
+	for from < len(out) && c.g.OutboundBuffered() < maxOwed {
+		n := min(owedStep, len(out)-from)
+		if !c.write(out[from : from+n]) {
+			l.out = l.slab
+			return false
+		}
+		from += n
+	}
+	rest := from < len(out)
+	if rest {
+		c.reply, c.paid = out, from
+		c.weigh()
+	}
+	if outgrew := cap(out) > cap(l.slab); outgrew || !rest && len(out) > keepSlab {
 		freeSlab(l.slab)
+	} else if !rest {
+		l.out = l.slab
+		return true
 	}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
-	return c.pay()
+	return true
 }
 
 // pay hands the engine of a large reply what it is to queue, and gives the slab back after the last byte. false: the

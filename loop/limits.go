@@ -41,6 +41,9 @@ const (
 	// and one reply with the longest value on top of it.
 	largeReply = maxTurnReply + codec.MaxFrame
 
+	// keepSlab is how much of its slab a loop may have written for one reply and keep, in bytes: so much memory stays its own.
+	keepSlab = 2 << 20
+
 	// maxOwed is how many unsent bytes of a large reply the engine gets at a time; the rest waits in its slab. The loop
 	// looks again at every tickBusy, so this and the socket's own buffer bound the speed of one client: 800 MB/s.
 	maxOwed = 4 << 20
