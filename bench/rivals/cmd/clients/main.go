@@ -58,6 +58,9 @@ var shapes = []shape{
 	{false, 1, 1}, {true, 1, 1}, {false, 64, 1}, {true, 64, 1}, {false, 64, 4}, {true, 64, 4}, {false, 1000, 4}, {true, 1000, 4},
 }
 
+// rivals are the modules that covey's client is compared with.
+var rivals = []string{"github.com/redis/go-redis/v9", "github.com/redis/rueidis"}
+
 func main() {
 	apart.Child(work)
 	runtime.LockOSThread() // the node is ended by the kernel when this thread is gone (server.Fleet)
@@ -110,13 +113,13 @@ func run(s settings, out string) (err error) {
 		return err
 	}
 	defer lines.Close()
-	r := report.Begin(out, "Clients for Go on one node", []string{"github.com/redis/go-redis/v9", "github.com/redis/rueidis"})
+	r := report.Begin(out, "Clients for Go on one node", rivals)
 	r.Text("Every goroutine sends one request at a time, values of %d bytes, uniform keys of %s; %d runs of %v. CPU and allocations are the", valueBytes,
 		"100,000", s.runs, s.window)
 	r.Text("client's, a request. covey and rueidis put requests of all goroutines on the connections there are; go-redis takes a connection from")
 	r.Text("a pool for each; go-redis-auto is its AutoPipeline, experimental, which has a number of connections of its own.\n")
 	if err := errors.Join(json.NewEncoder(lines).Encode(measured.Head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(),
-		Machine: report.Machine(), Runs: s.runs, Command: report.Command()}), measure(ctx, s, r, node, json.NewEncoder(lines))); err != nil {
+		Machine: report.Machine(), Versions: []string{report.Versions(rivals)}, Runs: s.runs, Command: report.Command()}), measure(ctx, s, r, node, json.NewEncoder(lines))); err != nil {
 		return err
 	}
 	return r.End()

@@ -54,7 +54,7 @@ func Begin(path, title string, modules []string) *Report {
 	r.Text("- commit: %s", Commit())
 	r.Text("- command: `%s`", Command())
 	r.Text("- machine: %s", Machine())
-	r.Text("- versions: %s", versions(modules))
+	r.Text("- versions: %s", Versions(modules))
 	r.Text("- load before: %s", loadText(load, err))
 	r.Text("")
 	return r
@@ -168,8 +168,8 @@ func Machine() string {
 		runtime.GOOS, runtime.GOARCH, kernel(), hugePages(), runtime.GOMAXPROCS(0))
 }
 
-// versions are those built into this program.
-func versions(modules []string) string {
+// Versions are those built into this program.
+func Versions(modules []string) string {
 	out := []string{runtime.Version()}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
