@@ -13,7 +13,7 @@ SEED = 0
 TODAY = $(shell date +%F)
 
 # Packages in which goroutines meet: their tests run under the race detector too.
-RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./loop/... ./peer/... ./store/...
+RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./loop/... ./peer/... ./seal/... ./store/...
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s%s\n", $$1, $$2 }' Makefile
