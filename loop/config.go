@@ -24,6 +24,7 @@ type Config struct {
 	DiscoveryPort uint16              // UDP port of announces, shared by all nodes of a machine
 	Interfaces    string              // pattern of cards, see ifaces.ParsePattern
 	Peers         []string            // host:port to dial where broadcasts do not pass
+	StateDir      string              // folder in which the addresses of members are kept for the next start; "": none
 	Cluster       string              // only nodes of the same cluster link up
 	Secrets       seal.Secrets        // of the mesh; none: it is open to hosts of the node's own networks
 	NewSecrets    <-chan seal.Secrets // others that are to count from then on; nil: there never are any

@@ -85,7 +85,7 @@ func (n *node) dial(d peer.Dial) {
 // logDial says once of an address that the user gave that it cannot be reached; of others, which
 // are hints, only who debugs wants to know.
 func (n *node) logDial(addr netip.AddrPort, err error) {
-	if said, given := n.static[addr]; given && !said.Swap(true) {
+	if n.names.complain(addr) {
 		n.log.Warn("--peer cannot be reached, it is tried on", "addr", addr.String(), "reason", err.Error())
 		return
 	}

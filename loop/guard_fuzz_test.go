@@ -49,7 +49,7 @@ func FuzzStrangersOfAKeyedNode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	n, err := newNode(f.Context(), cfg, pattern, nil)
+	n, err := newNode(f.Context(), cfg, pattern, new(peerNames), new(past))
 	if err != nil {
 		f.Fatal(err)
 	}

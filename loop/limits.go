@@ -156,6 +156,26 @@ const (
 	// maxRefusal is how much of the sentence with which another node turns this one away is logged, in bytes.
 	maxRefusal = 300
 
+	// maxNameAddrs is how many addresses of one name of --peer are dialed: of a name with more, the first.
+	maxNameAddrs = 8
+
+	// nameTimeout bounds one look-up of a name, nameRest is the time between two while a node of the name is linked, and
+	// nameRetry while none is.
+	nameTimeout = 2 * time.Second
+	nameRest    = time.Minute
+	nameRetry   = 5 * time.Second
+
+	// maxPast is how many addresses the state folder remembers, maxPastFile how many bytes of its file are read,
+	// maxPastAge how long an address is remembered at which nobody was seen.
+	maxPast     = 128
+	maxPastFile = 64 << 10
+	maxPastAge  = 30 * 24 * time.Hour
+
+	// pastInterval is how often the state folder's file is brought up to date, if members have changed; pastRest how often if
+	// they have not: what was seen is as old as that at most.
+	pastInterval = 2 * time.Second
+	pastRest     = time.Hour
+
 	// readyPatience is how long a start may take before the node says what it is waiting for.
 	readyPatience = 1500 * time.Millisecond
 

@@ -90,9 +90,7 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	c.keep(buf, used)
 	if used > 0 && !c.spoke {
 		c.spoke = true
-		if said, given := l.n.static[c.link.Remote()]; given {
-			said.Store(false)
-		}
+		l.n.names.answered(c.link.Remote())
 	}
 	l.n.drain(now)
 	l.flush(c, now)

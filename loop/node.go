@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -32,13 +31,14 @@ type node struct {
 	engine   gnet.Engine // set in OnBoot, used after running is closed
 	counters counters
 
-	share     share                           // of the descriptors
-	static    map[netip.AddrPort]*atomic.Bool // --peer: whether it was said that it cannot be reached
-	dialSlots chan struct{}                   // one for each dial under way
-	leaving   atomic.Bool                     // clients are not served any more
-	piled     atomic.Int64                    // bytes that all connections' assembly buffers have
-	held      atomic.Int64                    // with what waits to be written of large replies and frames
-	warned    atomic.Int64                    // when the last breach was logged, ns
+	share     share         // of the descriptors
+	names     *peerNames    // --peer
+	past      *past         // addresses of members, for the next start
+	dialSlots chan struct{} // one for each dial under way
+	leaving   atomic.Bool   // clients are not served any more
+	piled     atomic.Int64  // bytes that all connections' assembly buffers have
+	held      atomic.Int64  // with what waits to be written of large replies and frames
+	warned    atomic.Int64  // when the last breach was logged, ns
 	clientIDs atomic.Uint64
 	waiting   atomic.Int64 // parked clients of all loops
 	loops     sync.Map     // gnet.EventLoop -> *eventLoop

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -28,12 +26,17 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Loops == 0 {
 		cfg.Loops = DefaultLoops()
 	}
-	static, err := resolve(ctx, cfg.Peers)
-	if ctx.Err() != nil {
-		return nil // told to end before it began
-	}
+	names, err := parsePeers(cfg.Peers)
 	if err != nil {
 		return err
+	}
+	past, err := openPast(cfg.StateDir, cfg.Cluster)
+	if err != nil {
+		return err
+	}
+	names.lookUp(ctx, cfg.Logger)
+	if ctx.Err() != nil {
+		return nil // told to end before it began
 	}
 	addr, release, err := claimFrom(cfg.Listen, cfg.ListenSet)
 	if err != nil {
@@ -43,7 +46,7 @@ func Run(ctx context.Context, cfg Config) error {
 	moved := addr != cfg.Listen
 	cfg.Listen = addr
 
-	n, err := newNode(ctx, cfg, pattern, static)
+	n, err := newNode(ctx, cfg, pattern, names, past)
 	if err != nil {
 		return err
 	}
@@ -72,18 +75,14 @@ func (l *eventLoop) turned(begins bool) {
 var testHook func(*node)
 
 // newNode builds the parts; nothing of it is on the network yet.
-func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []netip.AddrPort) (*node, error) {
+func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *peerNames, past *past) (*node, error) {
 	n := &node{
-		cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
+		names: names, past: past, cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
 		running: make(chan struct{}), failed: make(chan error, 1),
 	}
 	var err error
 	if n.share, err = shareDescriptors(descriptorLimit(), cfg.Loops); err != nil {
 		return nil, err
-	}
-	n.static = make(map[netip.AddrPort]*atomic.Bool, len(static))
-	for _, addr := range static {
-		n.static[addr] = new(atomic.Bool)
 	}
 	n.dialSlots = make(chan struct{}, n.share.dials)
 	if n.beacon, err = newBeacon(n, pattern); err != nil {
@@ -107,7 +106,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, static []n
 	n.mind = peer.NewNode(peer.Config{
 		ID: id, Incarnation: uint64(time.Now().UnixMilli())<<16 | random.Uint64()&0xffff, Stream: stream,
 		Cluster: cfg.Cluster, Port: cfg.Listen.Port(), Rand: random,
-		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: static, Horizon: cfg.Horizon, Still: n.still,
+		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: names.addrs(), Past: past.addrs(), Horizon: cfg.Horizon, Still: n.still,
 	})
 	return n, nil
 }
@@ -146,6 +145,10 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 	n.greetUser(moved, web)
 	n.mind.Start(n.clock.now())
 	go n.announceReady(watching)
+	go n.followNames(watching)
+	kept := make(chan struct{})
+	go func() { defer close(kept); n.keepPast(watching) }()
+	defer func() { endWatch(); <-kept }()
 
 	select {
 	case <-ctx.Done():
@@ -229,28 +232,4 @@ func (n *node) stop(stopped <-chan error) error {
 	case <-time.After(dialGrace): // gnet may never answer for a connection that it did not take
 	}
 	return err
-}
-
-// resolve turns --peer arguments into addresses; names are looked up once, at the start.
-func resolve(ctx context.Context, peers []string) ([]netip.AddrPort, error) {
-	var out []netip.AddrPort
-	for _, p := range peers {
-		host, port, err := net.SplitHostPort(p)
-		if err != nil {
-			host, port = p, "9000"
-		}
-		number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
-		if err != nil || number == 0 {
-			return nil, fmt.Errorf("%w: --peer %s: give host:port, such as 10.0.0.5:9000", ErrConfig, p)
-		}
-		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil || len(ips) == 0 {
-			return nil, fmt.Errorf("%w: --peer %s: no IPv4 address is known for that name", ErrConfig, p)
-		}
-		out = append(out, netip.AddrPortFrom(ips[0].Unmap(), uint16(number)))
-	}
-	return out, nil
 }

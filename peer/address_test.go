@@ -146,3 +146,36 @@ func TestAnAddressOnLoopbackInAGreetingIsOfTheSendersMachine(t *testing.T) {
 		t.Errorf("the addresses known are %v, want %v", x.dialing.byAddr, want)
 	}
 }
+
+func TestThePastIsTriedOnAndStaticPeersMayChange(t *testing.T) {
+	b := newBench(t)
+	once, named, later := netip.MustParseAddrPort("10.9.0.1:9000"), netip.MustParseAddrPort("10.9.0.2:9000"), netip.MustParseAddrPort("10.9.0.3:9000")
+	x := b.add("x", 0x10000, 0, 0, named)
+	x.pastTarget(once)
+	x.startTargets(b.now)
+	dials := map[netip.AddrPort]int{}
+	pass := func(d time.Duration) {
+		for end := b.now + int64(d); b.now < end; {
+			b.pass(TickInterval)
+			for _, d := range x.dials {
+				dials[d.Addr]++
+				x.Step(b.now, Event{Kind: EventDialFailed, Addr: d.Addr, Number: d.Number})
+			}
+			x.dials = nil
+		}
+	}
+	pass(10 * time.Minute)
+	if got := dials[once]; got < MaxTries+8 || got > MaxTries+22 {
+		t.Errorf("the address of the past was dialed %d times in ten minutes", got)
+	}
+	x.SetStatic(b.now, []netip.AddrPort{later})
+	clear(dials)
+	pass(time.Minute)
+	if dials[later] < 12 || dials[named] > 1 || x.dialing.byAddr[named] != nil {
+		t.Errorf("after the name has come to mean another address: %v", dials)
+	}
+	pass(time.Hour)
+	if x.dialing.byAddr[once] != nil || x.dialing.byAddr[later] == nil {
+		t.Errorf("after the horizon the addresses known are %v", x.dialing.byAddr)
+	}
+}

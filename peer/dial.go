@@ -12,6 +12,7 @@ type target struct {
 	addr     netip.AddrPort
 	id       uint64 // of the node there, as far as known; 0: unknown
 	static   bool   // --peer: never forgotten
+	past     bool   // of a member of an earlier start: tried on for the horizon
 	own      bool   // it is this node
 	number   uint32 // of the dial under way; 0: none
 	link     *Link  // the connection that came of it
@@ -35,6 +36,29 @@ func (n *Node) staticTarget(addr netip.AddrPort) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	if t := n.targetAt(0, addr); t != nil {
 		t.static = true
+	}
+}
+
+// SetStatic replaces the --peer addresses: a name has come to mean others. The order does not matter.
+func (n *Node) SetStatic(now int64, addrs []netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range n.dialing.order {
+		t.static = t.static && slices.Contains(addrs, t.addr)
+	}
+	for _, addr := range addrs {
+		known := n.dialing.byAddr[addr]
+		n.staticTarget(addr)
+		if t := n.dialing.byAddr[addr]; known == nil && t != nil {
+			t.heard, t.next = now, now
+		}
+	}
+}
+
+// pastTarget adds the address of a member of an earlier start of this machine's node.
+func (n *Node) pastTarget(addr netip.AddrPort) {
+	if t := n.targetAt(0, addr); t != nil {
+		t.past = true
 	}
 }
 
@@ -248,7 +272,7 @@ func (n *Node) dial(now int64) {
 		if m != nil && m.state == Left && !t.static && t.hinted <= m.since {
 			continue // until it announces itself again
 		}
-		if m == nil && !t.static && (t.own || t.failures >= MaxTries) {
+		if m == nil && !t.static && (t.own || t.failures >= MaxTries && !(t.past && now-t.heard < n.horizon)) {
 			n.dropTarget(t)
 			continue
 		}
@@ -339,8 +363,11 @@ func (n *Node) dialFailed(now int64, addr netip.AddrPort, number uint32) {
 func (n *Node) backOff(now int64, t *target) {
 	wait := int64(BackoffMin) << min(t.failures, 10)
 	wait = min(wait, int64(BackoffMax))
-	if t.own {
+	switch {
+	case t.own:
 		wait = int64(SelfRetry)
+	case t.past && !t.static && t.failures >= MaxTries:
+		wait = int64(PastRetry)
 	}
 	t.failures++
 	t.next = now + wait - n.rand.Int64N(wait/2)

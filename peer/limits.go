@@ -104,6 +104,7 @@ const (
 	DialCourtesy    = 100 * time.Millisecond  // that the higher id leaves to the lower one's dial
 	BackoffMin      = 100 * time.Millisecond
 	BackoffMax      = 5 * time.Second
+	PastRetry       = time.Minute // between dials of an address that was a member's before this start, and that MaxTries dials found nobody at
 	SelfRetry       = time.Minute // before a --peer address that was this node itself is dialed again
 
 	SeekTime        = time.Second      // R22: for others to be heard and greeted

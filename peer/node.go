@@ -33,6 +33,7 @@ type Config struct {
 	Ring                    *Ring // of the same Stream
 	Clock                   *Clock
 	Static                  []netip.AddrPort // --peer: dialed for ever
+	Past                    []netip.AddrPort // where members of an earlier start were: dialed for the horizon
 	Horizon                 time.Duration    // how long dead and left members are remembered; 0: DefaultHorizon
 	Still                   func(f func())   // runs f while no loop is in a turn; nil: Tick is called when none is
 }
@@ -112,6 +113,9 @@ func NewNode(cfg Config) *Node {
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)
 	for _, addr := range cfg.Static {
 		n.staticTarget(addr)
+	}
+	for _, addr := range cfg.Past {
+		n.pastTarget(addr)
 	}
 	return n
 }

@@ -31,6 +31,7 @@ type runVerb struct {
 	DiscoveryPort uint16 `default:"9000" placeholder:"PORT" help:"UDP port on which nodes find each other (default ${default})."`
 	Interfaces    string `placeholder:"PATTERN" help:"Cards to use: names and globs, ! leaves one out, as in eth0,!docker0."`
 	Peer          peers  `placeholder:"HOST:PORT" help:"A node to link with where broadcasts do not pass; may be repeated."`
+	StateDir      string `placeholder:"DIR" help:"Folder in which to remember where members are, for the next start; the default is $$STATE_DIRECTORY of systemd, or none."`
 	Cluster       string `default:"default" placeholder:"NAME" help:"Only nodes of the same cluster link up (default ${default})."`
 	secretFlag
 	MaxMemory *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
@@ -93,6 +94,7 @@ func (v *runVerb) config(p *process) (loop.Config, error) {
 		DiscoveryPort: v.DiscoveryPort,
 		Interfaces:    v.Interfaces,
 		Peers:         v.Peer,
+		StateDir:      v.stateDir(p),
 		Cluster:       v.Cluster,
 		Horizon:       v.Horizon,
 		Loops:         v.Loops,
@@ -116,6 +118,16 @@ func (v *runVerb) config(p *process) (loop.Config, error) {
 	var err error
 	cfg.Listen, err = parseListen(v.Listen)
 	return cfg, err
+}
+
+// stateDir is the folder that the user or else systemd names. systemd may name several, with colons between them.
+func (v *runVerb) stateDir(p *process) string {
+	if v.StateDir != "" {
+		return v.StateDir
+	}
+	dirs, _ := p.LookupEnv("STATE_DIRECTORY")
+	first, _, _ := strings.Cut(dirs, ":")
+	return first
 }
 
 // parseListen reads 0.0.0.0:9000, and :9000 for the same.

@@ -159,6 +159,20 @@ func (n *Network) AddCard(h *Host, card string) *Card {
 	return &Card{Addr: addr, net: n, port: port}
 }
 
+// Route puts a router between two networks: their gateways pass on what is for the other, and no broadcast. It is there for good.
+func (n *Network) Route(other *Network) {
+	n.t.Helper()
+	here, there := netip.AddrFrom4([4]byte{10, 78, n.number, 1}), netip.AddrFrom4([4]byte{10, 78, n.number, 2})
+	n.mustSwitch("link add router type veth peer name router netns "+other.bridge, fmt.Sprintf("addr add %s/30 dev router", here), "link set router up")
+	other.mustSwitch(fmt.Sprintf("addr add %s/30 dev router", there), "link set router up", fmt.Sprintf("route add 10.77.%d.0/24 via %s", n.number, here))
+	n.mustSwitch(fmt.Sprintf("route add 10.77.%d.0/24 via %s", other.number, there))
+	for _, space := range []string{n.bridge, other.bridge} {
+		if out, err := exec.Command("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv4.ip_forward=1").CombinedOutput(); err != nil {
+			n.t.Fatalf("sysctl: %v: %s", err, out)
+		}
+	}
+}
+
 // Split moves the cables of the hosts to a second switch, as when the cable between two switches is cut: every card keeps
 // its carrier. Heal moves them back.
 func (n *Network) Split(away []*Host) { n.t.Helper(); n.must(n.driver.split(portsOf(away))) }
