@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"testing"
 )
 
@@ -159,14 +160,16 @@ func (n *Network) AddCard(h *Host, card string) *Card {
 	return &Card{Addr: addr, net: n, port: port}
 }
 
-// Route puts a router between two networks: their gateways pass on what is for the other, and no broadcast. It is there for good.
+// Route puts a router between two networks of New: their gateways pass on what is for the other, and no broadcast. It is there
+// for good.
 func (n *Network) Route(other *Network) {
 	n.t.Helper()
 	here, there := netip.AddrFrom4([4]byte{10, 78, n.number, 1}), netip.AddrFrom4([4]byte{10, 78, n.number, 2})
-	n.mustSwitch("link add router type veth peer name router netns "+other.bridge, fmt.Sprintf("addr add %s/30 dev router", here), "link set router up")
-	other.mustSwitch(fmt.Sprintf("addr add %s/30 dev router", there), "link set router up", fmt.Sprintf("route add 10.77.%d.0/24 via %s", n.number, here))
-	n.mustSwitch(fmt.Sprintf("route add 10.77.%d.0/24 via %s", other.number, there))
-	for _, space := range []string{n.bridge, other.bridge} {
+	near, far := n.driver.(*fast).space, other.driver.(*fast).space
+	n.must(ipBatch(near, "link add router type veth peer name router netns "+far, fmt.Sprintf("addr add %s/30 dev router", here), "link set router up"))
+	n.must(ipBatch(far, fmt.Sprintf("addr add %s/30 dev router", there), "link set router up", fmt.Sprintf("route add 10.77.%d.0/24 via %s", n.number, here)))
+	n.must(ipBatch(near, fmt.Sprintf("route add 10.77.%d.0/24 via %s", other.number, there)))
+	for _, space := range []string{near, far} {
 		if out, err := exec.Command("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv4.ip_forward=1").CombinedOutput(); err != nil {
 			n.t.Fatalf("sysctl: %v: %s", err, out)
 		}
