@@ -85,7 +85,7 @@ bench: ## every go test -bench, six times, with benchstat's tables (15 min); BEN
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
 compare: build ## a node beside redis-server and memcached on the wire, every table (25 min, wants a quiet machine); WIRE="-only lean" for less
-	cd bench/rivals && $(GO) run ./cmd/wire -others 10 -o ../results/$(TODAY)-wire.md $(WIRE)
+	cd bench/rivals && $(GO) run ./cmd/wire -others 20 -o ../results/$(TODAY)-wire.md $(WIRE)
 
 compare-quick: build ## the same, three short runs of each (8 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
