@@ -115,7 +115,10 @@ compare-keyed: ## replication with a secret beside without: on loopback, and ove
 	$(GO) test -count=1 -timeout 20m -v ./loop -run ReplicationWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
 	$(GO) test -count=1 -timeout 20m -v ./internal/lab -run OverACableWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
 
+compare-detection: ## how soon a lost node is seen, and who is taken for lost, beside memberlist (root; 8 min, wants a quiet machine)
+	cd bench/rivals && $(GO) run ./cmd/detection -o ../results/$(TODAY)-detection.md
+
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean

@@ -17,6 +17,8 @@ type Network struct {
 	hosts  []*Host
 	extra  int      // second cards of hosts of other networks
 	spaces []string // every namespace made, for the cleanup
+
+	removed bool
 }
 
 // New makes an empty LAN that is gone when the test ends. It calls Need for what every lab test needs.
@@ -216,8 +218,22 @@ func (n *Network) addSpace(name string) {
 	n.spaces = append(n.spaces, name)
 }
 
-// remove ends the nodes and deletes the namespaces. A failed test first sees what its nodes said.
+// stop ends the network before its test does, which has no more use for it.
+func (n *Network) stop() {
+	for _, h := range n.hosts {
+		for _, node := range h.nodes {
+			node.awaited = true
+		}
+	}
+	n.remove()
+}
+
+// remove ends the nodes and deletes the namespaces, once. A failed test first sees what its nodes said.
 func (n *Network) remove() {
+	if n.removed {
+		return
+	}
+	n.removed = true
 	for _, h := range n.hosts {
 		for _, node := range h.nodes {
 			node.end()

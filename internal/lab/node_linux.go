@@ -25,7 +25,8 @@ type Node struct {
 
 	mu    sync.Mutex
 	lines []string
-	when  time.Time // of the end
+	came  []time.Time // of each line
+	when  time.Time   // of the end
 }
 
 // A Launch says how to start a node, where arguments alone do not.
@@ -33,6 +34,7 @@ type Launch struct {
 	Args []string
 	Env  []string // KEY=VALUE, added to the test's own
 	Wrap []string // a program and its arguments that run the binary: setpriv --bounding-set=-net_raw
+	Else string   // the path of another program, to be run instead of the binary
 }
 
 // Start runs `covey run` with the arguments on the host.
@@ -44,7 +46,11 @@ func (h *Host) Start(args ...string) *Node {
 // Launch runs the binary on the host; without arguments it is `covey` alone.
 func (h *Host) Launch(how Launch) *Node {
 	h.net.t.Helper()
-	words := append(append(append([]string{}, how.Wrap...), Binary(h.net.t)), how.Args...)
+	program := how.Else
+	if program == "" {
+		program = Binary(h.net.t)
+	}
+	words := append(append(append([]string{}, how.Wrap...), program), how.Args...)
 	n := &Node{Host: h, cmd: exec.Command(words[0], words[1:]...), ended: make(chan struct{})}
 	n.cmd.Env = append(cleanEnv(), how.Env...)
 	n.cmd.SysProcAttr = diesWithThread()
@@ -109,7 +115,7 @@ func (n *Node) note(line string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.lines) < maxLines {
-		n.lines = append(n.lines, line)
+		n.lines, n.came = append(n.lines, line), append(n.came, time.Now())
 	}
 }
 
@@ -129,6 +135,18 @@ func (n *Node) Count(words ...string) int {
 		}
 	}
 	return count
+}
+
+// Said is when the node first printed a line with all the words, after begin; ok is false when it has not.
+func (n *Node) Said(begin time.Time, words ...string) (when time.Time, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, line := range n.lines {
+		if n.came[i].After(begin) && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			return n.came[i], true
+		}
+	}
+	return time.Time{}, false
 }
 
 // PID is the process id of the node.
