@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -243,4 +244,38 @@ func TestAPublicAddressIsNotListenedOnUnasked(t *testing.T) {
 	file, _ := newSecret(t, h)
 	h.Start("--secret-file", file)
 	Poll(t, patience, "the node with a secret", func() bool { return h.Ready("--secret-file", file) })
+}
+
+// An address that guesses is not heard any more after ten wrong passwords, right or wrong; other addresses are.
+func TestAnAddressThatGuessesIsHeldOff(t *testing.T) {
+	hosts := New(t).Hosts(3)
+	file, text := newSecret(t, hosts[0])
+	hosts[0].Start("--secret-file", file)
+	Poll(t, patience, "the node to be ready", func() bool { return hosts[0].Ready("--secret-file", file) })
+	auth := func(from *Host, password string) string {
+		conn := dialFrom(t, from, hosts[0])
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		if _, err := fmt.Fprintf(conn, "AUTH %s\r\n", password); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line
+	}
+	for i := range 10 {
+		if got := auth(hosts[1], fmt.Sprint("guess", i)); !strings.HasPrefix(got, "-WRONGPASS invalid") {
+			t.Fatalf("guess %d is answered %q", i, got)
+		}
+	}
+	for _, password := range []string{"guess", text} {
+		if got := auth(hosts[1], password); !strings.HasPrefix(got, "-WRONGPASS too many") {
+			t.Errorf("after ten guesses: %q", got)
+		}
+	}
+	if got := auth(hosts[2], text); got != "+OK\r\n" {
+		t.Errorf("another address: %q", got)
+	}
 }
