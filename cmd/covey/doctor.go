@@ -37,14 +37,17 @@ type finding struct {
 
 type doctorVerb struct {
 	outputFlag
-	Listen        string `default:"0.0.0.0:9000" placeholder:"ADDR:PORT" help:"The TCP address that the node would listen on (default ${default})."`
-	DiscoveryPort uint16 `default:"9000" placeholder:"PORT" help:"The UDP port on which nodes find each other (default ${default})."`
-	Interfaces    string `placeholder:"PATTERN" help:"The cards that the node would be told to use."`
+	Listen        string        `default:"0.0.0.0:9000" placeholder:"ADDR:PORT" help:"The TCP address that the node would listen on (default ${default})."`
+	DiscoveryPort uint16        `default:"9000" placeholder:"PORT" help:"The UDP port on which nodes find each other (default ${default})."`
+	Interfaces    string        `placeholder:"PATTERN" help:"The cards that the node would be told to use."`
+	Cluster       string        `default:"default" placeholder:"NAME" help:"The cluster that the node would be of (default ${default})."`
+	Wait          time.Duration `default:"6500ms" placeholder:"TIME" help:"How long to listen for other nodes, which announce themselves every 5 s; 0 looks at this machine alone (default ${default})."`
+	secretFlag
 }
 
 // Help is the second part of `covey doctor --help`.
 func (*doctorVerb) Help() string {
-	return `Looks at the cards, the ports, the permissions and the limits of this machine, and says in one line each what it found and what to do. Exit status 1 means that there is a problem.
+	return `Looks at the cards, the ports, the permissions and the limits of this machine, announces itself, hears who is there and tries to connect, and says in one line each what it found and what to do. Exit status 1 means that there is a problem.
 
 Examples:
 
@@ -63,9 +66,21 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return failf(exitUsage, "--interfaces: %v", err)
 	}
-	findings := lookAtCards(pattern)
+	secrets, err := v.secretFlag.read(p)
+	if err != nil {
+		return err
+	}
+	cards, err := ifaces.List()
+	if err != nil {
+		return failf(exitFailed, "%v", err)
+	}
+	cards = ifaces.Choose(cards, pattern)
+	findings := judgeCards(cards)
 	findings = append(findings, lookAtTCP(ctx, listen), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
 		lookAtDescriptors(machine.Descriptors()), lookAtMemory(machine.ReadMemory()))
+	if v.Wait > 0 {
+		findings = append(findings, v.lookAtNetwork(ctx, listen, cards, secrets)...)
+	}
 	if err := v.print(p, findings); err != nil {
 		return err
 	}
@@ -88,15 +103,7 @@ func (v *doctorVerb) print(p *process, findings []finding) error {
 	return t.print(p.Stdout)
 }
 
-// lookAtCards gives the verdict on each card.
-func lookAtCards(pattern ifaces.Pattern) []finding {
-	all, err := ifaces.List()
-	if err != nil {
-		return []finding{{"cards", problem, err.Error()}}
-	}
-	return judgeCards(ifaces.Choose(all, pattern))
-}
-
+// judgeCards gives the verdict on each card.
 func judgeCards(cards []ifaces.Interface) []finding {
 	var findings []finding
 	usable := 0

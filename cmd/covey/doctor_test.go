@@ -100,7 +100,7 @@ func TestTheDoctorSaysWhatToDoAboutEachLimit(t *testing.T) {
 func TestDoctorPrintsALineForEachFinding(t *testing.T) {
 	f := startFake(t)
 	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
-	args := []string{"doctor", "--listen", f.addr, "--discovery-port", "0"}
+	args := []string{"doctor", "--listen", f.addr, "--wait", "0s", "--discovery-port", "0"}
 	text := call(t, args...)
 	if text.stderr != "" || text.status != exitDone && text.status != exitFailed {
 		t.Errorf("exit status %d, standard error %q", text.status, text.stderr)

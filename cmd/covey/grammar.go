@@ -30,7 +30,7 @@ type grammar struct {
 	Verify  verifyVerb  `cmd:"" help:"Check that all members hold the same."`
 	Bench   benchVerb   `cmd:"" help:"Measure how fast a node answers."`
 	Secret  secretVerb  `cmd:"" help:"Make a secret for the nodes, or the password of one for clients."`
-	Doctor  doctorVerb  `cmd:"" help:"Tell what on this machine keeps a node from working well."`
+	Doctor  doctorVerb  `cmd:"" help:"Tell why nodes do not see each other, and what to do about it."`
 	Version versionVerb `cmd:"" help:"Print the versions of the program, of Go and of the protocol."`
 }
 

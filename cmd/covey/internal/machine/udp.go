@@ -13,10 +13,15 @@ func InUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
 // TrySharedUDP opens a UDP port the way nodes of one machine share it, and closes it again.
 func TrySharedUDP(ctx context.Context, port uint16) error {
-	lc := net.ListenConfig{Control: shareAddress}
-	conn, err := lc.ListenPacket(ctx, "udp4", fmt.Sprintf("0.0.0.0:%d", port))
+	conn, err := ListenSharedUDP(ctx, port)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
+}
+
+// ListenSharedUDP opens a UDP port the way nodes of one machine share it.
+func ListenSharedUDP(ctx context.Context, port uint16) (net.PacketConn, error) {
+	lc := net.ListenConfig{Control: shareAddress}
+	return lc.ListenPacket(ctx, "udp4", fmt.Sprintf("0.0.0.0:%d", port))
 }
