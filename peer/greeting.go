@@ -284,6 +284,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 // sameID settles that another node has this node's id: the younger start takes another (R26).
 func (n *Node) sameID(now int64, l *Link) {
 	if g := &l.greeting; !younger(n.incarnation, n.stream, g.Incarnation, g.Stream) {
+		n.out.change(Change{ID: n.id, Addr: l.remote, Old: Self, New: Self, Reason: "another node has this id and is younger: it is to take a new one"})
 		n.close(now, l, codec.ReasonDuplicate)
 		return
 	}

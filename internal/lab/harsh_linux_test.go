@@ -89,33 +89,6 @@ func TestNodesThatHearEachOtherOnTwoCardsHaveOneLink(t *testing.T) {
 	}
 }
 
-func TestOfTwoNodesWithOneMACTheYoungerTakesAnotherName(t *testing.T) {
-	n := New(t)
-	old, other := n.Host(), n.Host()
-	clone := n.Clone(old)
-	hosts := []*Host{old, other, clone}
-	first := old.Start()
-	other.Start()
-	waitReady(t, hosts[:2])
-	second := clone.Start()
-	for _, h := range hosts {
-		Poll(t, patience, h.Name+" to list three alive nodes", func() bool { return len(alive(h)) == 3 })
-	}
-	if ids := alive(other); ids[old.ID(9000)] != old.Addr.String()+":9000" {
-		t.Errorf("the older node did not keep its name: %v", ids)
-	}
-	mustCovey(t, clone, "set", "from", "clone")
-	mustCovey(t, old, "set", "to", "clone")
-	for _, h := range hosts {
-		Poll(t, patience, "values of both on "+h.Name, func() bool {
-			return h.Covey("get", "from").Stdout == "clone\n" && h.Covey("get", "to").Stdout == "clone\n"
-		})
-	}
-	if !first.Running() || !second.Running() {
-		t.Error("a node ended")
-	}
-}
-
 // alive maps the ids of the members that the node shows as itself or alive to their addresses.
 func alive(h *Host) map[string]string {
 	h.net.t.Helper()
