@@ -58,6 +58,7 @@ type shard struct {
 	step   *Step // the step that waits (R7); nil: none
 
 	flush    Version // the store's flush register (R4)
+	flushWas Version // what it was before the step that waits (R7)
 	logs     [logCount]log
 	draining uint32 // the segment whose entries are moving
 	spare    loc    // the entry that is not to be evicted

@@ -107,7 +107,8 @@ func (s *Store) Step(st Step) {
 		sh := &s.shards[i]
 		sh.restamp(st.Old)
 		sh.clock = clock(st.Stamp(uint64(sh.clock)))
-		sh.flush = st.Version(sh.flush)
+		sh.flushWas, sh.flush = sh.flush, st.Version(sh.flush)
+		sh.clock.raise(sh.flush.Stamp + liftV + 1)
 		sh.step, sh.stale = &st, true
 	}
 }
@@ -169,7 +170,7 @@ func (sh *shard) restampEntry(at loc, st *Step, now uint64) {
 	}
 	b := sh.mem[at:][:e.size]
 	need := e.size - padding(b, e.flags, e.size)
-	st.versions(&e.v, &e.e, &e.base, e.flags&Keeps != 0, e.joins())
+	sh.restampVersions(&e, st)
 	if e.joins() && !e.bytesless() {
 		sh.restampOrigin(&e)
 	}
@@ -190,6 +191,44 @@ func (sh *shard) restampEntry(at loc, st *Step, now uint64) {
 		copy(sh.links(at), links[:])
 	case e.flags&gone == 0 && expiry != 0:
 		sh.schedule(at, expiry, now)
+	}
+}
+
+// How far above the flush's stamp the registers of what came right after it are put, where a step has made the stamps one:
+// E may have to lie between the two.
+const (
+	liftE = 1
+	liftV = 2
+)
+
+// restampVersions maps the versions of an entry. What was above the flush stays above it: a FLUSHALL and a SET of the same
+// moment may get one stamp, and the SET would be flushed wherever it came later. Whoever holds it puts it at the same
+// stamp; who was sent it mapped refuses it, and has it from a comparison.
+func (sh *shard) restampVersions(e *entry, st *Step) {
+	was, flush := sh.flushWas, st.Version(sh.flushWas)
+	order, counts, keeps := e.e.Compare(e.v), e.e.Compare(e.base) >= 0, e.flags&Keeps != 0 && !e.joins()
+	liftedV, liftedE := e.v.Compare(was) > 0, e.e.Compare(was) > 0
+	st.versions(&e.v, &e.e, &e.base, e.flags&Keeps != 0, e.joins())
+	liftedV, liftedE = liftedV && e.v.Compare(flush) <= 0, liftedE && e.e.Compare(flush) <= 0
+	if !liftedV && !liftedE {
+		return
+	}
+	if liftedV {
+		e.v.Stamp = flush.Stamp + liftV
+	}
+	if liftedE {
+		e.e.Stamp = flush.Stamp + liftE
+	}
+	switch {
+	case order == 0:
+		e.e = e.v
+	case order > 0 && e.e.Compare(e.v) <= 0:
+		e.e.Stamp = e.v.Stamp + 1
+	case order < 0 && e.e.Compare(e.v) >= 0:
+		e.e.Stamp = e.v.Stamp - 1
+	}
+	if keeps && !counts && e.e.Compare(e.base) >= 0 {
+		e.base.Stamp = e.e.Stamp + 1
 	}
 }
 

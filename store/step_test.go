@@ -229,6 +229,46 @@ func TestR7_AWriteAfterAStepBackIsAboveWhatWasHeld(t *testing.T) {
 	}
 }
 
+// FLUSHALL and SETs of one moment get one stamp where an hour becomes a second; what came behind the flush stays, with its time
+// to live, and goes to whoever knows the flush (plan 6491 of clocks).
+func TestR7_WhatCameRightAfterAFlushOutlivesAStepBack(t *testing.T) {
+	s, other := newStore(t, Options{Shards: 1, Node: 1}), newStore(t, Options{Shards: 1, Node: 2})
+	const hour, then = 3_600_000, epoch0 - 10
+	set(t, s, then, "flushed", "v", SetOptions{})
+	s.Flush(then)
+	k := set(t, s, then, "k", "v", SetOptions{})
+	set(t, s, then, "timed", "v", SetOptions{ExpireAt: epoch0 + 5000})
+	s.Expire([]byte("timed"), s.Hash([]byte("timed")), then, epoch0+9000, 0)
+	st := Step{Old: epoch0, New: epoch0 - hour}
+	if a := s.Flushed(); st.Stamp(a.Stamp) != st.Stamp(k.Stamp) {
+		t.Fatalf("the stamps %x and %x stay two: nothing is tested", a.Stamp, k.Stamp)
+	}
+	s.Step(st)
+	now := st.New
+	if _, ok := get(s, now, "flushed"); ok {
+		t.Error("what was flushed is back")
+	}
+	merge(other, now, Record{Flags: Flush, Stamp: s.Flushed().Stamp, Node: s.Flushed().Node})
+	for _, r := range records(s, now) {
+		merge(other, now, r)
+	}
+	for _, key := range []string{"k", "timed"} {
+		m, ok := lookup(s, now, key)
+		n, there := lookup(other, now, key)
+		if !ok || !there || m.Version() != n.Version() || m.Expiry() != n.Expiry() || m.ExpireAt != n.ExpireAt {
+			t.Errorf("%s: %+v %v, on the other node %+v %v", key, m, ok, n, there)
+		}
+	}
+	if m, _ := lookup(s, now, "timed"); m.ExpireAt != now+9000 || m.Expiry().Compare(m.Version()) <= 0 {
+		t.Errorf("the time to live is %d, of %v beside %v", m.ExpireAt-now, m.Expiry(), m.Version())
+	}
+	if r := set(t, s, now, "k", "w", SetOptions{}); r.Version().Compare(s.Flushed()) <= 0 {
+		t.Error("a write after the step is below the flush")
+	} else if o := merge(other, now, r); o != Applied {
+		t.Errorf("a write after the step is %v on the other node", o)
+	}
+}
+
 // A node that was an hour ahead steps back before it has stamped anything: what it merged expires in time, and its root is
 // that of a node that was never ahead.
 func TestR6_AStoreThatWasAheadCountsExpiriesInTimeAfterTheStepBack(t *testing.T) {
