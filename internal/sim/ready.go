@@ -20,6 +20,7 @@ type readier struct {
 // started notes what the ready nodes hold when h starts.
 func (b *ledger) started(h *Host) {
 	h.known, h.dropped, h.wasReady = make([]known, len(b.keys)), make([]bool, len(b.keys)), false
+	h.began = b.world.Now
 	h.before = h.before[:0]
 	for _, o := range b.world.running() {
 		if o != h && o.Node.State() == codec.StateReady && b.world.near(h, o) {
@@ -119,9 +120,12 @@ func (b *ledger) checkReadyTexts(h *Host) {
 	}
 }
 
-// wroteTo reports whether a client of h has written a key, be it to delete it, since h started.
+// wroteTo reports whether a key was written, be it to delete it, by a client of h since h started, or by one of a start that is
+// over: that may have told h alone before it ended (seed 1126).
 func (b *ledger) wroteTo(h *Host, i int) bool {
-	return slices.ContainsFunc(b.log, func(e entry) bool { return e.host == h && e.life == h.life && e.key == i })
+	return slices.ContainsFunc(b.log, func(e entry) bool {
+		return e.key == i && (e.host == h && e.life == h.life || e.life != e.host.life && e.at >= h.began)
+	})
 }
 
 func (b *ledger) read(h *Host, i int) ([]byte, store.Meta, bool) {
