@@ -70,6 +70,10 @@ linear: ## commands of one node under concurrent clients, each history checked, 
 join: ## how fast a node copies a million keys, beside a plain copy, over fast cables and over 1 Gbit/s (root, tc; quiet; 3 min)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
 
+lab-scale: ## 50 nodes on hosts of their own, and 300 in the simulator: full mesh, cost at rest, how soon a death is seen (root; 10 min)
+	$(GO) test -count=1 -timeout 10m -v ./internal/lab -run 'TestScale$$' -scale 50
+	$(GO) test -count=1 -timeout 20m -v ./internal/sim -run AMeshOfManyNodes -scale-nodes 300 | grep -v 'world.go'
+
 soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
 	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
 
@@ -121,4 +125,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run demo test check race invariants model lab lab-long sim linear lab-scale soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean

@@ -10,6 +10,7 @@ import (
 // beat is the sending of heartbeats.
 type beat struct {
 	due      atomic.Int64 // when the next is due; read without the lock
+	last     atomic.Int64 // when the last went
 	sequence uint32
 	linked   codec.Linked // scratch
 	frame    []byte       // scratch
@@ -18,12 +19,25 @@ type beat struct {
 // beatSoon has the next Tick send heartbeats: there is news.
 func (n *Node) beatSoon() { n.beat.due.Store(0) }
 
+// beatNow sends the heartbeats for which there is news, unless some went within TickInterval: the next Tick sends them then.
+// It locks the node.
+func (n *Node) beatNow(now int64) {
+	if n.beat.due.Load() != 0 || now-n.beat.last.Load() < int64(TickInterval) {
+		return
+	}
+	c := n.look(now)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.heartbeats(now, c)
+}
+
 // heartbeats sends one on every link, busy or not (R25).
 func (n *Node) heartbeats(now int64, c cut) {
 	if !c.due || n.leaving {
 		return
 	}
 	n.beat.due.Store(now + int64(HeartbeatInterval))
+	n.beat.last.Store(now)
 	n.ownRoot(c)
 	n.trimLogs(now, c.floor)
 	n.dropStreams(now)
@@ -104,6 +118,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		m.linked = append(m.linked, h.Linked.At(i))
 	}
 	m.linkedAt = now
+	n.judgeLost(now)
 	if old := m.readiness; old != h.State {
 		m.readiness = h.State
 		n.joinChanged(now, l, old)
@@ -278,8 +293,18 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	n.wake(now, m, reason)
 }
 
-// judge decides about a member without a link: alive as long as a peer says that it has one, else dead. Peers have
-// VouchWait to speak up after the loss.
+// judgeLost decides about all members whose link was lost: a peer has said whom it is linked with.
+func (n *Node) judgeLost(now int64) {
+	for _, m := range n.members {
+		if m.link == nil && m.lostAt != 0 && !n.leaving {
+			n.judge(now, m)
+		}
+	}
+}
+
+// judge decides about a member without a link: alive as long as a peer says that it has one, else dead. Peers that did say so
+// before the loss have VouchWait to say it again, or no more; who did not say so is not waited for, and a peer that has said
+// nothing yet is.
 func (n *Node) judge(now int64, m *member) {
 	if m.state == Dead || m.state == Left {
 		m.lostAt = 0
@@ -290,9 +315,11 @@ func (n *Node) judge(now int64, m *member) {
 		if p == m || p.link == nil || n.weak&WithoutVouching != 0 {
 			continue
 		}
-		if p.linkedAt <= m.lostAt {
+		lists := slices.Contains(p.linked, m.id)
+		switch {
+		case p.linkedAt == 0, lists && p.linkedAt <= m.lostAt:
 			all = false
-		} else if now-p.linkedAt < int64(VouchAge) && slices.Contains(p.linked, m.id) {
+		case lists && now-p.linkedAt < int64(VouchAge):
 			n.setState(now, m, Alive, "no link, but "+codec.FormatID(p.id)+" has one")
 			return
 		}

@@ -210,6 +210,8 @@ func (n *Node) Step(now int64, e Event) {
 	case EventOpened:
 		e.Link.touched.Store(now)
 		c = n.registers()
+	case EventClosed:
+		defer n.beatNow(now) // once the lock is free: others judge by whom this node is still linked with (R24)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,9 +193,4 @@ func (tr *traffic) finish(t *testing.T, what string) {
 	if tr.done == 0 {
 		t.Errorf("%s: the client got nothing done", what)
 	}
-}
-
-// without is the hosts but one.
-func without(hosts []*Host, out *Host) []*Host {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h *Host) bool { return h == out })
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"testing"
 )
 
@@ -200,6 +201,24 @@ func (n *Network) Limit(rate string) {
 	for _, h := range n.hosts {
 		n.must(n.driver.limit(h.port, h.inside, "eth0", rate))
 	}
+}
+
+// Introduce has every host know the others' MAC addresses for good: the kernel keeps 1,024 that were asked for, of all namespaces
+// together, which many hosts exceed as machines of their own would not.
+func (n *Network) Introduce() {
+	n.t.Helper()
+	for _, h := range n.hosts {
+		var lines []string
+		for _, other := range without(n.hosts, h) {
+			lines = append(lines, fmt.Sprintf("neigh replace %s lladdr %s dev eth0 nud permanent", other.Addr, other.MAC))
+		}
+		h.mustIP(lines...)
+	}
+}
+
+// without is the hosts but one.
+func without(hosts []*Host, out *Host) []*Host {
+	return slices.DeleteFunc(slices.Clone(hosts), func(h *Host) bool { return h == out })
 }
 
 func (n *Network) must(err error) {

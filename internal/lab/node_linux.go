@@ -130,11 +130,16 @@ func (n *Node) Lines() []string {
 func (n *Node) Count(words ...string) int {
 	count := 0
 	for _, line := range n.Lines() {
-		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+		if holds(line, words...) {
 			count++
 		}
 	}
 	return count
+}
+
+// holds says whether a line has all the words.
+func holds(line string, words ...string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
 }
 
 // Said is when the node first printed a line with all the words, after begin; ok is false when it has not.
@@ -142,7 +147,7 @@ func (n *Node) Said(begin time.Time, words ...string) (when time.Time, ok bool) 
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, line := range n.lines {
-		if n.came[i].After(begin) && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+		if n.came[i].After(begin) && holds(line, words...) {
 			return n.came[i], true
 		}
 	}

@@ -86,6 +86,7 @@ func (e *end) flush(closing bool) {
 
 // write sends bytes to the other side, in order, sometimes in two parts.
 func (e *end) write(b []byte) {
+	e.host.sent += uint64(len(b))
 	w := e.host.world
 	if len(b) > 1 && w.chance(0.3) {
 		at := 1 + w.Rand.IntN(len(b)-1)

@@ -45,6 +45,7 @@ type Host struct {
 	frail       store.Weakness
 	stream      uint64 // of all its starts; 0: each has its own
 	desk        desk
+	sent        uint64 // bytes that it has written to its connections
 
 	// Of this life, for the ledger.
 	known    []known
@@ -72,8 +73,8 @@ func (w *World) AddHost(skew int64, ringBytes int) *Host {
 	i := len(w.Hosts)
 	h := &Host{
 		world: w, index: i, name: hostName(i), skew: skew, ring: ringBytes, memory: 64 << 20,
-		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), port),
-		id:   codec.NodeID([6]byte{2, 0, 0, 0, 0, byte(i + 1)}, port),
+		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte((i + 1) >> 8), byte(i + 1)}), port),
+		id:   codec.NodeID([6]byte{2, 0, 0, 0, byte((i + 1) >> 8), byte(i + 1)}, port),
 	}
 	w.Hosts = append(w.Hosts, h)
 	return h
@@ -256,6 +257,9 @@ func (h *Host) carryOut() {
 			w.After(time.Duration(w.Rand.Int64N(int64(100*time.Microsecond))), func() { e.flush(true) })
 		}
 		for _, c := range o.Changes {
+			if w.changed != nil {
+				w.changed(h, c)
+			}
 			w.trace("%s: %s was %s, is %s: %s", h.name, codec.FormatID(c.ID), c.Old, c.New, c.Reason)
 		}
 	}

@@ -27,13 +27,14 @@ type World struct {
 	Faults Faults
 	Hosts  []*Host
 
-	agenda agenda
-	book   *ledger // nil: nobody keeps one
-	seen   Seen
-	cut    map[[2]int]bool
-	held   map[[2]int]int                   // how many faults hold up what goes from one host to another
-	apart  map[[2]int]bool                  // of hosts that never reach each other: the mesh is not full
-	Trace  func(format string, args ...any) // nil: silent
+	agenda  agenda
+	book    *ledger // nil: nobody keeps one
+	seen    Seen
+	changed func(h *Host, c peer.Change) // nil: nobody asks
+	cut     map[[2]int]bool
+	held    map[[2]int]int                   // how many faults hold up what goes from one host to another
+	apart   map[[2]int]bool                  // of hosts that never reach each other: the mesh is not full
+	Trace   func(format string, args ...any) // nil: silent
 }
 
 // NewWorld returns an empty world. The same seed and the same calls give the same run.
