@@ -156,7 +156,7 @@ func TestAMeshOfManyNodes(t *testing.T) {
 		return time.Duration(w.Now - begun)
 	}
 	silent := die("silence", 3500*time.Millisecond, func(gone *Host) { gone.Sleep(time.Hour) })
-	crashed := die("a crash", time.Second, (*Host).Crash)
+	crashed := die("a crash", 200*time.Millisecond, (*Host).Crash)
 	t.Logf("%d nodes: full mesh after %v; at rest a node sends %.0f bytes/s and takes %.2f ms of processor time a second; memory %d bytes a link at each end; dead by silence after %v, by a crash after %v",
 		n, meshed, bytes, cpu.Seconds()*1e3/float64(n)/rest.Seconds(), int(linked-alone)/(n*(n-1)), silent, crashed)
 }
