@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,8 @@ import (
 
 	"covey/codec"
 )
+
+var operations = flag.Int("operations", 32_000, "how many operations of each kind TestFromSocketToSocketNothingIsAllocated counts in")
 
 // heapAllocs is the count of heap objects allocated since the process started.
 func heapAllocs() uint64 {
@@ -38,13 +41,23 @@ func countAllocations(t *testing.T, secret ...byte) {
 	a, b := start(), start()
 	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
 
-	const keys, rounds = 64, 300
+	const keys, batches = 64, 5
+	rounds := *operations / keys / batches // of one batch
 	value := bytes.Repeat([]byte("v"), 64)
-	var sets, gets, setFrames, getFrames []byte
+	var sets, gets, setsAndDels, incrs, expires, mgets, setFrames, getFrames []byte
+	many := []string{"MGET"}
+	for i := range 16 {
+		many = append(many, fmt.Sprintf("key-%03d", i))
+	}
 	for i := range keys {
 		k := []byte(fmt.Sprintf("key-%03d", i))
 		sets = append(sets, respCommand("SET", string(k), string(value))...)
 		gets = append(gets, respCommand("GET", string(k))...)
+		setsAndDels = append(setsAndDels, respCommand("SET", "gone", string(value))...)
+		setsAndDels = append(setsAndDels, respCommand("DEL", "gone")...)
+		incrs = append(incrs, respCommand("INCRBY", "count", "0")...)
+		expires = append(expires, respCommand("EXPIRE", string(k), "1000")...)
+		mgets = append(mgets, respCommand(many...)...)
 		setFrames = codec.AppendSetValue(setFrames, uint32(i), codec.SetValue{Key: k, Value: value})
 		getFrames = codec.AppendGetValue(getFrames, uint32(i), codec.GetValue{Key: k})
 	}
@@ -58,6 +71,10 @@ func countAllocations(t *testing.T, secret ...byte) {
 	}{
 		{"RESP SET", sets, keys * len("+OK\r\n")},
 		{"RESP GET", gets, keys * (len("$64\r\n\r\n") + 64)},
+		{"RESP SET and DEL", setsAndDels, keys * len("+OK\r\n:1\r\n")},
+		{"RESP INCRBY", incrs, keys * len(":0\r\n")},
+		{"RESP EXPIRE", expires, keys * len(":1\r\n")},
+		{"RESP MGET of 16", mgets, keys * (len("*16\r\n") + 16*(len("$64\r\n\r\n")+64))},
 		{"binary SET", setFrames, responses(codec.StatusOK, nil)},
 		{"binary GET", getFrames, responses(codec.StatusOK, value)},
 	} {
@@ -84,12 +101,12 @@ func countAllocations(t *testing.T, secret ...byte) {
 			}
 			// The least of several batches: on a busy machine the ticker and the heartbeats allocate meanwhile.
 			per := 1.0
-			for range 5 {
+			for range batches {
 				before := heapAllocs()
-				for range rounds / 3 {
+				for range rounds {
 					round()
 				}
-				per = min(per, float64(heapAllocs()-before)/(keys*(rounds/3)))
+				per = min(per, float64(heapAllocs()-before)/float64(keys*rounds))
 			}
 			t.Logf("%.4f allocations an operation", per)
 			if per > 0.01 {
