@@ -56,7 +56,7 @@ func run(out string, runs int, lasts time.Duration) error {
 	r := report.Begin(out, "How soon a lost node is seen, and who is taken for lost", nil)
 	r.Text("Beside %s with its defaults for a LAN.", bytes.TrimSpace(version))
 	r.Text("Four nodes on four hosts. From the fault to the line of the last of the three others that says that the node is dead; seconds.")
-	r.Text("The last rows: 5 %% loss, 2 %% twice, 2 to 8 ms, and one of the nodes in turn is stopped for 200 ms every 5 s.\n")
+	r.Text("The rows called false: 5 %% loss, 2 %% twice, 2 to 8 ms, and one of the nodes in turn is stopped for 200 ms every 5 s.\n")
 	var printed bytes.Buffer
 	process := exec.CommandContext(ctx, "go", "test", "-count=1", "-v", "-timeout", "60m", "-parallel", "1", "./internal/lab", "-run", "TestDetection",
 		"-detect-rival", rival, "-detect-runs", fmt.Sprint(runs), "-detect-time", lasts.String())
