@@ -122,6 +122,7 @@ func TestAHundredRestartsLeaveOneEntry(t *testing.T) {
 func TestAMeshOfManyNodes(t *testing.T) {
 	n := *scaleNodes
 	w := mesh(t, 41, 0)
+	w.Trace = nil // there is too much of it
 	heap := heapBytes()
 	for range n {
 		w.AddHost(0, 64<<10).memory = 1 << 20
@@ -132,7 +133,9 @@ func TestAMeshOfManyNodes(t *testing.T) {
 	w.Run(20 * time.Millisecond)
 	alone := heapBytes() - heap
 	begun := w.Now
-	within(t, w, 10*time.Second, "linked", w.linked)
+	within(t, w, 10*time.Second, "linked", func() bool { // as World.linked, which is slow on so many
+		return !slices.ContainsFunc(w.Hosts, func(h *Host) bool { return h.Node == nil || len(h.Node.Links()) != n-1 })
+	})
 	meshed := time.Duration(w.Now - begun)
 	within(t, w, 20*time.Second, "ready", w.ready)
 	w.Run(5 * time.Second)
