@@ -172,10 +172,17 @@ func (n *Node) dialer(l *Link) uint64 {
 }
 
 // passOn lists addresses of members for a greeting to another: hints to dial. Who has more than fit starts at a random one.
+// Those come first who have greeted and are no members yet: of two that dial this node at the same time, each would be told
+// of nobody, and may hear of the other in no other way.
 func (n *Node) passOn(to uint64) []codec.PeerAddr {
 	n.peers = n.peers[:0]
+	for _, l := range n.links {
+		if l.phase == phaseKnown && !l.closing && l.greeting.Node != to && l.greeting.Node != n.id && len(n.peers) < codec.MaxGreetingPeers {
+			n.peers = append(n.peers, codec.PeerAddr{Node: l.greeting.Node, Addr: netip.AddrPortFrom(l.remote.Addr().Unmap(), l.greeting.Port)})
+		}
+	}
 	if len(n.members) == 0 {
-		return nil
+		return n.peers
 	}
 	begin := n.rand.IntN(len(n.members))
 	for i := range n.members {
