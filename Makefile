@@ -32,7 +32,7 @@ demo: build ## three nodes on this machine: set on one, read on the others, memb
 test: check race invariants ## vet, gofmt and every test, at most ten minutes on two cores
 	$(GO) test -timeout 3m $$($(GO) list ./... | grep -v '/internal/lab$$')
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	$(GO) test -count=1 -timeout 6m ./internal/lab
+	$(GO) test -count=1 -parallel 3 -timeout 7m ./internal/lab
 
 check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
@@ -56,7 +56,7 @@ model: ## the store beside plain models over SEEDS=2000 random histories each
 	$(GO) test -count=1 -timeout 60m ./store -run 'Model|R1R2R4' -seeds=$(SEEDS)
 
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
-	$(GO) test -count=1 -timeout 6m -v ./internal/lab
+	$(GO) test -count=1 -parallel 3 -timeout 7m -v ./internal/lab
 
 lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each (10 min)
 	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run TestConvergence -long
