@@ -68,5 +68,5 @@ func (c *Config) check() (ifaces.Pattern, error) {
 }
 
 // DefaultLoops is one for every two processors that the process may use: the programs that use the cache, most often on the same
-// machine, have the others. What it was chosen by is in bench/results/2026-11-26-wire-profile.md.
+// machine, have the others. What it was chosen by: docs/ARCHITECTURE.md.
 func DefaultLoops() int { return max(1, runtime.GOMAXPROCS(0)/2) }

@@ -110,6 +110,7 @@ func NewNode(cfg Config) *Node {
 	n.beacon.heard = make(map[start]uint64)
 	n.doubts = make(doubts)
 	n.partial.own = &partials{leaves: n.store.LeafCount()}
+	n.partial.last = n.partial.own
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)
 	for _, addr := range cfg.Static {
 		n.staticTarget(addr)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"math/bits"
+	"sync"
 
 	"covey/codec"
 )
@@ -110,20 +111,27 @@ func (n *Node) partialsOf() *partials {
 	return p.finish()
 }
 
-// partial is what this node tells of its own partial leaves. It belongs to the ticker; own is guarded by Node.mu.
+// partial is what this node tells of its own partial leaves. own is guarded by Node.mu, the rest by mu: the ticker looks, and
+// the loop that has lost a link. mu is locked before Node.mu.
 type partial struct {
-	own     *partials
-	changes uint64 // of the store, when own was read
-	at      int64  // when that was
+	own *partials
+
+	mu      sync.Mutex
+	last    *partials // what was read last
+	changes uint64    // of the store, when own was read
+	at      int64     // when that was
 }
 
 // lookPartial reads the partial leaves again when they have changed, seldom, and returns the roots without those that are
 // left out on some link, by their print. It asks the store, without the node's lock.
 func (n *Node) lookPartial(now int64, c *cut) {
-	own := n.partial.own
+	n.partial.mu.Lock()
+	defer n.partial.mu.Unlock()
+	own := n.partial.last
 	if changes := n.store.PartialChanges(); changes != n.partial.changes && (n.partial.at == 0 || now-n.partial.at >= int64(PartialInterval)) {
 		n.partial.changes, n.partial.at = changes, now
 		own = n.partialsOf()
+		n.partial.last = own
 	}
 	c.left = n.leaveOut(own)
 	if c.epoch == 0 || n.weak&WithPartial != 0 {

@@ -75,7 +75,7 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 		cfg.Loops = loop.DefaultLoops()
 	}
 	// A processor that no loop needs makes the scheduler start and stop a thread whenever a loop has nothing to do
-	// (bench/results/2026-11-26-wire-profile.md): a quarter more time for each request that comes alone.
+	// (docs/ARCHITECTURE.md, How many loops).
 	if _, chosen := p.LookupEnv("GOMAXPROCS"); !chosen && cfg.Loops > 0 {
 		runtime.GOMAXPROCS(cfg.Loops)
 	}
