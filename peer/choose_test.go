@@ -123,6 +123,9 @@ func race(t *testing.T, o *order, dials string, prepare func(b *bench)) {
 }
 
 func TestR23EveryOrderOfTwoDialsEndsWithTheSameLinkOnBothSides(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine plays tens of thousands of orders: the race detector has nothing to see and takes minutes")
+	}
 	for _, dials := range []string{"ab", "ba", "aa", "bb"} {
 		o, count := &order{}, 0
 		for more := true; more; more = o.advance() {
