@@ -10,6 +10,8 @@ BENCH =
 SOAK = 10m
 WIRE =
 SEED = 0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.6.1
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 TODAY = $(shell date +%F)
 
 # Packages in which goroutines meet: their tests run under the race detector too.
@@ -38,6 +40,11 @@ check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
 		echo "gofmt is needed on:" $$unformatted >&2; exit 1; fi
 	$(GO) vet ./...
+
+lint: ## staticcheck and govulncheck, at the versions named here; fetches both, and the list of known vulnerabilities
+	$(GO) run $(STATICCHECK) ./...
+	cd bench/rivals && $(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOVULNCHECK) ./...
 
 race: ## the tests of the packages in which goroutines meet, under the race detector
 	@if $(GO) test -race -run '^$$' ./internal/archtest >/dev/null 2>&1; then \
@@ -125,4 +132,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check race invariants model lab lab-long sim linear lab-scale soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean

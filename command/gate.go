@@ -2,14 +2,12 @@ package command
 
 import "covey/codec"
 
-// gate says in which state of the node a command is carried out.
+// gate says in which state of the node a command is carried out. The zero gate is open in every state.
 type gate uint8
 
 const (
-	// gateAlways: answered in every state.
-	gateAlways gate = iota
 	// gateReady: reads, and what reads in order to write (R17), need all the data.
-	gateReady
+	gateReady gate = iota + 1
 	// gateBlind: writes that read nothing are taken as soon as they can be stamped (R8).
 	gateBlind
 	// gateOwn: the command's options decide; its function asks.

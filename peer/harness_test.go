@@ -30,15 +30,14 @@ type bench struct {
 // bnode is one node on the table.
 type bnode struct {
 	*Node
-	name   string
-	addr   netip.AddrPort
-	static []netip.AddrPort
-	skew   int64
-	down   bool          // crashed: it does nothing any more
-	took   time.Duration // that handling frames has taken
-	gave   time.Duration // that making them has
-	dials  []Dial
-	forms  []codec.Form
+	name  string
+	addr  netip.AddrPort
+	skew  int64
+	down  bool          // crashed: it does nothing any more
+	took  time.Duration // that handling frames has taken
+	gave  time.Duration // that making them has
+	dials []Dial
+	forms []codec.Form
 }
 
 // bconn is a connection: number 0 of its sides is the dialer's.

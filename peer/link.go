@@ -56,7 +56,6 @@ type Link struct {
 	heard      codec.Reason
 	closeBy    int64 // after a Bye was heard
 	excuse     int64 // silence counts from here at the earliest: this node was asleep
-	beats      uint32
 	pulls      pulls
 	asking     asking
 	bitmaps    linkPartial

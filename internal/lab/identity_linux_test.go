@@ -87,7 +87,7 @@ func TestAMachineThatComesBackUnderAnotherAddressOrMACIsOneMember(t *testing.T) 
 	// After a restart it is a new one, and the old one is dead: never two at once.
 	last.Kill()
 	moves.MAC = "02:fc:00:77:77:77"
-	last = moves.Start()
+	moves.Start()
 	gone := strings.ReplaceAll(was, ":", "") + "-9000"
 	for _, h := range others {
 		Poll(t, patience, h.Name+" to list the new name and no longer the old", func() bool {

@@ -101,7 +101,7 @@ func TestAMemberOfThePastIsFoundAgainWhereNothingElseFindsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	n = withoutRaw(hosts[2], "--state-dir", dir)
+	withoutRaw(hosts[2], "--state-dir", dir)
 	waitReady(t, hosts[2:])
 	if states := hosts[2].States(); len(states) != 1 {
 		t.Errorf("out of garbage the node has found %v", states)

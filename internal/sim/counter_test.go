@@ -20,7 +20,6 @@ type tally struct {
 	number int64 // that it set
 	there  bool
 	sums   map[store.Version]int64
-	lost   int // increments that a SET or DEL has replaced which did not see them
 	counts map[store.Version]int
 }
 

@@ -170,7 +170,7 @@ func TestR17_AnAnswerThatDoesNotComeIsTRYAGAINAndNobodyToAskIsAbsence(t *testing
 	lost := small.lost(keys)
 	f := small.open(7)
 	w.Hosts[1].Sleep(2 * time.Second)
-	reply, took := f.do(t, fmt.Sprint("INCR none"))
+	reply, took := f.do(t, "INCR none")
 	if !strings.HasPrefix(reply, "-TRYAGAIN ") || took < peer.AskTimeout || took > peer.AskTimeout+100*time.Millisecond {
 		t.Errorf("a peer is silent: %q after %v", reply, took)
 	}

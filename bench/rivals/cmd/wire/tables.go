@@ -155,12 +155,10 @@ func (b *bench) offeredTable() error {
 			most = r.PerSecond
 		}
 	}
-	var names []string
 	for _, percent := range []int{50, 80} {
 		for _, c := range kinds([]int{64}, []int{1}, []int{0, 100}) {
 			rate := float64(percent) / 100 * most
 			name := fmt.Sprintf("%s 64 at %d %%, %s/s", c.verb(), percent, grouped(int64(rate)))
-			names = append(names, name)
 			err := b.inTurn("offered", name, targets, func(t target) (row, error) {
 				g := c.group(t, offeredClients)
 				g.Rate = rate
