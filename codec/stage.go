@@ -30,13 +30,19 @@ type Segment struct {
 
 // Add encodes r at the end of the stage. It keeps nothing of r.
 func (s *Stage) Add(r *Record) {
+	s.add(r, len(r.Value) > RefValue && r.Flags&recordNoValue == 0)
+}
+
+// AddRef is Add for the record of a value longer than RefValue that the caller has not at hand.
+func (s *Stage) AddRef(r *Record) { s.add(r, true) }
+
+func (s *Stage) add(r *Record, ref bool) {
 	s.count++
 	s.stamp = max(s.stamp, r.Stamp, r.ExpireStamp)
 	if s.quiet {
 		return
 	}
 	flags := r.Flags &^ RecordRef
-	ref := len(r.Value) > RefValue && flags&recordNoValue == 0
 	if ref {
 		flags |= RecordRef
 	}

@@ -162,19 +162,25 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 // set writes a value and stages the update. Where it depends on whether the key is there, and that is in doubt, it is not
 // admitted before the peers have said so.
 func (t *Turn) set(c *Client, out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult, admission) {
-	hash := t.hash(key)
-	out, res := t.Store.Set(out, key, value, hash, t.Now, o)
+	out, res := t.write(out, key, value, o)
 	if res.Err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {
 			return out, res, a
 		}
 		o.Sure = true
-		out, res = t.Store.Set(out, key, value, hash, t.Now, o)
+		out, res = t.write(out, key, value, o)
 	}
 	if res.Written {
-		t.update(c, &res.Record)
+		t.stage(c, &res.Record, t.Draft != nil)
 	}
 	return out, res, admitted
+}
+
+func (t *Turn) write(out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult) {
+	if t.Draft != nil {
+		return t.Store.SetDraft(out, t.Draft, t.Now, o)
+	}
+	return t.Store.Set(out, key, value, t.hash(key), t.Now, o)
 }
 
 func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {

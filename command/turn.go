@@ -82,6 +82,10 @@ type Turn struct {
 	Tally Tally
 	Door  Door // nil: the node has no secret
 
+	// Draft is the value of the SET or SetValue that is carried out next, which came as a stub (codec.Large); nil: it has its
+	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
+	Draft *store.Draft
+
 	guess int          // length of the last value replied
 	rec   codec.Record // of update
 	buf   []byte       // scratch of one command
@@ -147,9 +151,16 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 
 // update puts an update that the store returned into the stage. The record may alias the
 // command: nothing of it is kept.
-func (t *Turn) update(c *Client, r *store.Record) {
+func (t *Turn) update(c *Client, r *store.Record) { t.stage(c, r, false) }
+
+// stage is update, of a record whose value was a draft or was not.
+func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
 	t.rec = codec.Record(*r)
-	t.Stage.Add(&t.rec)
+	if drafted {
+		t.Stage.AddRef(&t.rec)
+	} else {
+		t.Stage.Add(&t.rec)
+	}
 	t.rec.Key, t.rec.Value = nil, nil
 	c.Dirty = true
 }

@@ -16,12 +16,18 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if c.waiting {
 		return c.pileUp()
 	}
+	if c.draft != nil && c.draft.Left() > 0 {
+		if act, whole := l.fill(c); !whole {
+			return act
+		}
+	}
 	buf, err := c.source()
 	if err != nil {
 		return gnet.Close
 	}
 	if len(buf) < c.need {
-		return l.stillShort(c, buf)
+		c.keep(buf, 0)
+		return c.bounded()
 	}
 	l.turns++
 	l.out = l.out[:0]
@@ -38,6 +44,11 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if c.unproved() && max(c.need, len(buf)-used) > maxUnproved {
 		l.n.counters.overloads.Add(1)
 		return gnet.Close
+	}
+	if c.need > codec.RefValue && c.draft == nil && !c.waiting {
+		if stub, none := l.expect(c, buf[used:]); !none {
+			buf = c.cut(buf, used+len(stub))
+		}
 	}
 	c.keep(buf, used)
 	return act
@@ -136,12 +147,6 @@ func (c *conn) bounded() gnet.Action {
 	return gnet.None
 }
 
-// stillShort keeps what came of a command whose length is known and not reached.
-func (l *eventLoop) stillShort(c *conn, buf []byte) gnet.Action {
-	c.keep(buf, 0)
-	return gnet.None
-}
-
 // runAll carries out the whole commands at the start of buf and says how many bytes they were.
 func (l *eventLoop) runAll(c *conn, buf []byte) (used int, act gnet.Action) {
 	c.need = 0
@@ -214,13 +219,15 @@ func (l *eventLoop) gather(c *conn, buf []byte) (n int, all bool, err error) {
 
 // next carries out the next command gathered, which took size bytes.
 func (l *eventLoop) next(c *conn) (size int, v command.Verdict) {
+	l.turn.Draft = c.draft // of the first, if of any
 	if c.protocol == protocolRESP {
 		l.out, size, v = l.turn.NextRESP(&c.client, l.out)
-		return size, v
+	} else if l.out, size, v = l.turn.NextFrame(&c.client, l.out); v == command.Close {
+		l.n.counters.badInput.Add(1) // a body that makes no sense, or one password too many
 	}
-	l.out, size, v = l.turn.NextFrame(&c.client, l.out)
-	if v == command.Close { // a body that makes no sense, or one password too many
-		l.n.counters.badInput.Add(1)
+	if c.draft != nil && v != command.Wait {
+		l.turn.Draft = nil
+		c.dropDraft()
 	}
 	return size, v
 }

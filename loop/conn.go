@@ -10,6 +10,7 @@ import (
 	"covey/command"
 	"covey/peer"
 	"covey/seal"
+	"covey/store"
 )
 
 // protocol is what a connection turned out to speak; its first frame decides, for good.
@@ -52,6 +53,8 @@ type conn struct {
 	from int
 	need int
 	rest bool // in holds whole frames of a peer: the loop has had its slice of them
+
+	draft *store.Draft // not nil: the value of the command of which in holds the stub
 
 	flushed int64  // when records were last written to a link, ns
 	turns   uint64 // those of the loop's clients at the last look
@@ -108,8 +111,9 @@ func (c *conn) grow(n int) {
 	c.in, c.from = in, 0
 }
 
-// release gives the assembly buffer back.
+// release gives the assembly buffer back, and what has come of a large value.
 func (c *conn) release() {
+	c.dropDraft()
 	freeSlab(c.in)
 	c.in, c.from = nil, 0
 	c.weigh()
@@ -128,6 +132,14 @@ func (c *conn) weigh() {
 	n.held.Add(held - c.held)
 	n.store.Charge(held - c.held)
 	c.piled, c.held = piled, held
+}
+
+// cut leaves the first n of the bytes that source returned, and forgets what is behind them.
+func (c *conn) cut(buf []byte, n int) []byte {
+	if len(c.in) > 0 {
+		c.in = c.in[:c.from+n]
+	}
+	return buf[:n]
 }
 
 // keep stores the unconsumed rest of what source returned and takes everything from gnet.

@@ -8,6 +8,7 @@ import (
 
 	"covey/codec"
 	"covey/command"
+	"covey/store"
 )
 
 // eventLoop is covey's side of one gnet event loop: all that its connections share. But for
@@ -31,6 +32,11 @@ type eventLoop struct {
 	ran   uint64 // commands carried out in this turn
 
 	behind codec.Header // of the binary message behind those gathered last
+
+	drafts      []*store.Draft // that none has begun
+	room        [][]byte       // where a value is to lie, and how the kernel is told
+	vector      vector
+	behindValue [behindBytes]byte // what comes behind it
 
 	sealed []byte // records on their way to a socket
 	slab   []byte // what out begins in

@@ -75,6 +75,14 @@ const (
 	// slabFrom is how much of a large command or frame must have come before it gets the addresses of all that it claims, in bytes.
 	slabFrom = 32 << 10
 
+	// fetchBytes is how much of a large value is read right into its place in one turn, beside the readBuffer that the engine has
+	// read; behindBytes how much of what is behind the value comes with its last bytes.
+	fetchBytes  = 64 << 10
+	behindBytes = 512
+
+	// keepDrafts is how many drafts a loop keeps for the next large values. One that is not in use has a page of memory.
+	keepDrafts = 8
+
 	// keepBuffer is the capacity above which a buffer is a slab, and given back when it is idle, in bytes.
 	keepBuffer = 256 << 10
 

@@ -77,7 +77,8 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 		return gnet.Close
 	}
 	if len(buf) < c.need {
-		return l.stillShort(c, buf)
+		c.keep(buf, 0)
+		return gnet.None
 	}
 	if why := refusal(buf); why != "" && !c.spoke {
 		l.n.logDial(c.link.Remote(), fmt.Errorf("the node there answers %s", why))

@@ -59,8 +59,13 @@ func (sh *shard) hasKey(e *entry, key []byte) bool {
 	return true
 }
 
-// writeBody writes key and value: to body as much as is not whole pages, the rest to pages new to the entry.
+// writeBody writes key and value: to body as much as is not whole pages, the rest to pages new to the entry. Those of a
+// draft are there already.
 func (sh *shard) writeBody(e *entry, body, key, value []byte) {
+	if sh.draft != nil {
+		sh.adopt(e, body, sh.draft)
+		return
+	}
 	n := sh.inline(e)
 	k := copy(body[:n], key)
 	v := copy(body[k:n], value)
@@ -89,24 +94,31 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 	binary.LittleEndian.PutUint32(last, 0)
 }
 
-// freePages gives the pages of a large entry back, those in a row together.
+// freePages gives the pages of a large entry back.
 func (sh *shard) freePages(e *entry) {
-	pages, log := &sh.env.memory.pages, &sh.logs[sh.logAt(e.at)]
-	first, n := e.page, 0
-	for page := e.page; page != 0; {
+	n := sh.env.memory.pages.giveChain(e.page)
+	sh.pages -= n
+	sh.logs[sh.logAt(e.at)].pages -= n
+	e.page = 0
+}
+
+// giveChain takes pages back, each of which begins with the number of the next, and returns how many they were. Those in a row
+// go together.
+func (p *pool) giveChain(page uint32) (all int) {
+	first, n := page, 0
+	for page != 0 {
 		if page != first+uint32(n) {
-			pages.give(first, n)
+			p.give(first, n)
 			first, n = page, 0
 		}
 		n++
-		sh.pages--
-		log.pages--
-		page = binary.LittleEndian.Uint32(pages.at(page))
+		all++
+		page = binary.LittleEndian.Uint32(p.at(page))
 	}
 	if n > 0 {
-		pages.give(first, n)
+		p.give(first, n)
 	}
-	e.page = 0
+	return all
 }
 
 // takePages counts the pages of a large entry that went from one log to another.

@@ -138,9 +138,13 @@ func fold(a, b uint64) uint64 {
 // Content is the content hash that breaks a tie of two equal versions (R1): the low 32 bits of xxh3 over the value,
 // seeded by kind and deletion.
 func Content(kind uint8, deleted bool, value []byte) uint32 {
+	return uint32(xxh3.HashSeed(value, contentSeed(kind, deleted)))
+}
+
+func contentSeed(kind uint8, deleted bool) uint64 {
 	seed := uint64(kind) << 1
 	if deleted {
 		seed |= 1
 	}
-	return uint32(xxh3.HashSeed(value, seed))
+	return seed
 }

@@ -28,7 +28,8 @@ type env struct {
 	floor       atomic.Pointer[Version] // R14; never nil
 	scratch     sync.Pool               // of *scratch
 	charge      charge
-	ahead       atomic.Int64  // bytes that makeRoom evicts for
+	ahead       atomic.Int64 // bytes that makeRoom evicts for
+	drafts      drafts
 	partials    atomic.Uint64 // changes of what leaves are partial
 	forgets     atomic.Bool   // a ghost was forgotten
 	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
@@ -60,6 +61,7 @@ type shard struct {
 	flush    Version // the store's flush register (R4)
 	flushWas Version // what it was before the step that waits (R7)
 	logs     [logCount]log
+	draft    *Draft // the value of the write under way, when its bytes lie in pages already
 	draining uint32 // the segment whose entries are moving
 	spare    loc    // the entry that is not to be evicted
 	pages    int    // in use by large entries
@@ -183,7 +185,7 @@ func (sh *shard) publish() {
 // apply moves registers of an entry to those of r: V with all that belongs to it, E with its expiry time, or both. The
 // entry may be new; its expiry has been settled.
 func (sh *shard) apply(e *entry, r *Record, takeV, takeE bool, now uint64) {
-	if takeV && takeE && sh.rewrite(e, r, now) {
+	if takeV && takeE && sh.draft == nil && sh.rewrite(e, r, now) {
 		return
 	}
 	sh.detach(e)
@@ -235,6 +237,9 @@ func (sh *shard) put(e *entry, keep bool, key, value []byte) {
 	from := int(e.at) + e.body
 	if !keep && !e.ghost {
 		e.keyLen, e.valueLen = len(key), len(value)
+		if sh.draft != nil {
+			e.valueLen = sh.draft.size
+		}
 	}
 	body := sh.shape(e)
 	n := sh.inline(e)

@@ -110,8 +110,10 @@ func (s *Store) Hash(key []byte) uint64 { return s.env.hash(key) }
 
 func (s *Store) shardNumber(hash uint64) int { return int(hash >> s.shift) }
 func (s *Store) shardOf(hash uint64) *shard  { return &s.shards[s.shardNumber(hash)] }
-func (s *Store) fits(key, value []byte) bool {
-	return len(key) <= MaxKeyBytes && len(value) <= MaxValueBytes && len(key)+len(value) <= s.limit
+func (s *Store) fits(key, value []byte) bool { return s.fitting(len(key), len(value)) }
+
+func (s *Store) fitting(key, value int) bool {
+	return key <= MaxKeyBytes && value <= MaxValueBytes && key+value <= s.limit
 }
 
 // SetNode changes the id that local writes carry from now on (R26). Versions already given stay as they are.

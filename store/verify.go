@@ -13,6 +13,9 @@ func (s *Store) verify() error {
 		defer s.shards[i].mu.Unlock()
 	}
 	used := int64(len(s.env.nodes.ids))*8 + s.env.charged()
+	for d := range s.env.drafts.open {
+		used += int64(d.pages) * s.env.memory.pages.cost
+	}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		if err := sh.verify(true); err != nil {
@@ -299,6 +302,11 @@ func (s *Store) verifyUnits() error {
 					}
 				}
 			}
+		}
+	}
+	for d := range s.env.drafts.open {
+		for page := d.first; page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+			pages[page]++
 		}
 	}
 	if err := m.segments.verify(segments); err != nil {

@@ -10,10 +10,20 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	if len(value) >= roomFrom {
 		s.makeRoom(key, value, hash, now)
 	}
+	return s.write(dst, key, value, nil, hash, now, o)
+}
+
+// write is Set without a look at lengths. With a draft that is the value.
+func (s *Store) write(dst, key, value []byte, d *Draft, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
 	s.warm(hash)
 	sh := s.shardOf(hash)
 	kind := o.kind()
-	content := Content(kind, false, value)
+	var content uint32
+	if d == nil {
+		content = Content(kind, false, value)
+	} else {
+		content = uint32(d.content.Sum64())
+	}
 	var e entry
 	sh.lock(now)
 	res.Existed = sh.findLive(&e, key, hash, kind, now) && e.readable(now)
@@ -41,7 +51,9 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 	if res.Existed && o.KeepTTL {
 		e.keep(&res.Record)
 	}
+	sh.draft = d
 	sh.apply(&e, &res.Record, true, true, now)
+	sh.draft = nil
 	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {

@@ -1,0 +1,238 @@
+package loop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+
+	"covey/codec"
+)
+
+// pattern is n bytes that differ from those of other seeds, and from themselves a page on.
+func pattern(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(seed)}).Read(b)
+	return b
+}
+
+// inPieces writes a stream in pieces of random size, so that every part of it is cut somewhere.
+func inPieces(w io.Writer, r *rand.Rand, stream []byte) error {
+	for len(stream) > 0 {
+		n := min(len(stream), 1+r.IntN(1<<r.IntN(19)))
+		if _, err := w.Write(stream[:n]); err != nil {
+			return err
+		}
+		stream = stream[n:]
+	}
+	return nil
+}
+
+// Writes of large values, with options and without, between other commands and right behind each other, however their bytes
+// come, are carried out one after the other like any others.
+func TestLargeValuesComeInAnyPieces(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var stream []byte
+		var want []string
+		ask := func(reply string, args ...string) {
+			stream = append(stream, respCommand(args...)...)
+			want = append(want, reply)
+		}
+		last := ""
+		for i := range 12 {
+			size := codec.RefValue + 1 + r.IntN(300<<10)
+			if i == 5 {
+				size = 2 << 20
+			}
+			value := string(pattern(seed*100+uint64(i), size))
+			switch i % 6 {
+			case 0:
+				ask("+OK", "set", "large", value)
+			case 1:
+				ask("+OK", "SET", "large", value, "EX", "100")
+			case 2:
+				ask(last, "SET", "large", value, "GET")
+			case 3:
+				ask("$-1", "SET", "large", value, "NX")
+				value = last
+			case 4:
+				ask("-ERR syntax error", "SET", "large", value, "EX", "100", "PX", "1")
+				value = last
+			default:
+				ask("+OK", "SET", "large", value, "XX", "KEEPTTL")
+			}
+			last = value
+			for range r.IntN(3) {
+				ask(last, "GET", "large")
+			}
+			ask(fmt.Sprintf(":%d", len(last)), "STRLEN", "large")
+		}
+		ask(":1", "DEL", "large")
+		c := dialRaw(t, tn.addr)
+		sent := make(chan error, 1)
+		go func() { sent <- inPieces(c, r, stream) }()
+		for i, w := range want {
+			if got := c.reply(); got != w {
+				t.Fatalf("seed %d: reply %d is %.60q of %d bytes, want %.60q of %d", seed, i, got, len(got), w, len(w))
+			}
+		}
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := tn.n.counters.badInput.Load(); n != 0 {
+		t.Errorf("%d breaches of the protocol", n)
+	}
+}
+
+func TestLargeValuesComeInAnyPiecesOfFrames(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	r := rand.New(rand.NewPCG(1, 1))
+	var stream []byte
+	var want []codec.ValueResponse
+	last := []byte(nil)
+	for i := range 12 {
+		tag, value := uint32(len(want)), pattern(uint64(i), codec.RefValue+1+r.IntN(500<<10))
+		m := codec.SetValue{Key: []byte("large"), Value: value, TTL: uint64(i%2) * 100_000}
+		status := codec.StatusOK
+		if i%4 == 3 {
+			m.Flags, status, value = codec.SetNX, codec.StatusNotFound, last
+		}
+		last = value
+		stream = codec.AppendSetValue(stream, tag, m)
+		stream = codec.AppendGetValue(stream, tag+1, codec.GetValue{Key: m.Key})
+		want = append(want, codec.ValueResponse{Status: status}, codec.ValueResponse{Value: last})
+	}
+	c := dialRaw(t, tn.addr)
+	sent := make(chan error, 1)
+	go func() { sent <- inPieces(c, r, stream) }()
+	for i, w := range want {
+		head := make([]byte, codec.HeaderLen)
+		if _, err := io.ReadFull(c.r, head); err != nil {
+			t.Fatal(err)
+		}
+		h, _, err := codec.DecodeHeader(head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := make([]byte, h.Length)
+		if _, err := io.ReadFull(c.r, body); err != nil {
+			t.Fatal(err)
+		}
+		m, err := codec.DecodeValueResponse(body)
+		if err != nil || m.Status != w.Status || !bytes.Equal(m.Value, w.Value) || h.Tag != uint32(i) {
+			t.Fatalf("reply %d, tag %d: %v, %d bytes, %v", i, h.Tag, m.Status, len(m.Value), err)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// half is the first part of a write of a value of so many bytes: its head, and come bytes of the value.
+func half(binary bool, key string, size, come int) []byte {
+	var whole []byte
+	if binary {
+		whole = codec.AppendSetValue(nil, 1, codec.SetValue{Key: []byte(key), Value: make([]byte, size)})
+		return whole[:len(whole)-size+come]
+	}
+	whole = respCommand("SET", key, string(make([]byte, size)))
+	return whole[:len(whole)-2-size+come]
+}
+
+// A value of which half has come is not seen, and its client's death takes it away; what was there before stays.
+func TestHalfAValueIsNotSeen(t *testing.T) {
+	const size, come = 3 << 20, 1 << 20
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	other := dialRaw(t, tn.addr)
+	if got := other.do("SET", "key", "old"); got != "+OK" {
+		t.Fatal(got)
+	}
+	empty := tn.n.store.Counts().Bytes
+	const most = come/8 + 2*readBuffer // beyond the value's bytes: heads of pages, and the room of a read
+	for _, binary := range []bool{false, true} {
+		c := dialRaw(t, tn.addr)
+		if _, err := c.Write(half(binary, "key", size, come)); err != nil {
+			t.Fatal(err)
+		}
+		took := func() int64 { return tn.n.store.Counts().Bytes - empty }
+		eventually(t, "half has come", func() bool { return took() >= come })
+		if n := took(); n > come+most {
+			t.Errorf("%d bytes of a value of %d took %d", come, size, n)
+		}
+		if held := tn.n.held.Load(); held > 2*keepBuffer {
+			t.Errorf("%d bytes are held beside", held)
+		}
+		if got := other.do("GET", "key"); got != "old" {
+			t.Errorf("%d bytes are seen", len(got))
+		}
+		_ = c.Close()
+		eventually(t, "what came is gone", func() bool { return took() < readBuffer })
+		if got := other.do("GET", "key"); got != "old" {
+			t.Errorf("%d bytes are there after the client is gone", len(got))
+		}
+	}
+	if got := other.do("DBSIZE"); got != ":1" {
+		t.Errorf("%s keys", got)
+	}
+}
+
+// Many clients stop half-way through a value of the greatest length. What came of the values takes no more of the budget than
+// drafts may, buffers no more than they may beside it, the store keeps to its budget, and others are served.
+func TestStalledClientsTakeABoundedPart(t *testing.T) {
+	const clients, come = 24, codec.MaxValue / 2
+	cfg := testConfig(t, freePort(t))
+	cfg.MaxMemory = 96 << 20
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	before := tn.n.store.Counts().Bytes
+	var done sync.WaitGroup
+	for i := range clients {
+		c, err := net.Dial("tcp4", tn.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		done.Go(func() { _, _ = c.Write(half(i%2 == 0, fmt.Sprint("stalled ", i), codec.MaxValue, come)) }) // some are turned away
+	}
+	done.Wait()
+	n := tn.n
+	quiet := dialRaw(t, tn.addr)
+	eventually(t, "all that is taken has been read", func() bool {
+		piled, taken := n.piled.Load(), n.store.Counts().Bytes-before
+		return n.counters.overloads.Load() > 0 && taken >= come && piled >= minWaitingTotal/2
+	})
+	for range 50 {
+		if got := quiet.do("SET", "small", "x"); got != "+OK" {
+			t.Fatal(got)
+		}
+		piled, counts := n.piled.Load(), n.store.Counts()
+		if most := int64(minWaitingTotal + codec.MaxValue); piled > most {
+			t.Fatalf("%d bytes lie in buffers, at most %d may", piled, most)
+		}
+		if taken := counts.Bytes - before; taken > codec.MaxValue*9/8 || counts.Bytes > cfg.MaxMemory {
+			t.Fatalf("values that have not come whole take %d bytes of the store's %d", taken, counts.Bytes)
+		}
+	}
+	if got := quiet.do("DBSIZE"); got != ":1" {
+		t.Errorf("%s keys", got)
+	}
+	large := string(pattern(1, 2<<20))
+	if got := quiet.do("SET", "large", large); got != "+OK" {
+		t.Errorf("another large value: %s", got)
+	}
+	if quiet.do("GET", "large") != large {
+		t.Error("it comes back wrong")
+	}
+}

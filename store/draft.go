@@ -1,0 +1,227 @@
+package store
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Draft is a value on its way into the store whose length is known: its bytes go, as they come, right to the pages that
+// the entry will have, and nobody sees them before SetDraft. It takes pages as far as bytes have come, or are about to.
+//
+// The zero value is ready for Begin; after SetDraft or Drop it may begin again. It is not for concurrent use, but the
+// store it belongs to is.
+type Draft struct {
+	s    *Store
+	key  []byte
+	hash uint64
+	size int // bytes of the value
+	have int // of them that have come
+
+	head        []byte // what the entry itself will have of key and value: what is left of full pages
+	filled      int    // bytes in it
+	first, last uint32 // pages taken
+	pages       int
+	page        uint32 // the one that the next byte goes to,
+	at          int    // and where in it
+
+	content *xxh3.Hasher
+}
+
+// drafts are those that have begun.
+type drafts struct {
+	mu      sync.Mutex
+	open    map[*Draft]struct{}
+	claimed int64 // bytes of their values, of which not all have come
+}
+
+// admit takes a draft in if the bytes of all are no more than most.
+func (s *drafts) admit(d *Draft, size int, most int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claimed+int64(size) > most {
+		return false
+	}
+	if s.open == nil {
+		s.open = map[*Draft]struct{}{}
+	}
+	s.open[d] = struct{}{}
+	s.claimed += int64(size)
+	return true
+}
+
+func (s *drafts) dismiss(d *Draft, size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, d)
+	s.claimed -= int64(size)
+}
+
+// draftable is how many bytes of values of a budget may be on their way in at one time: room for the largest at least, if
+// that leaves most of a small budget to what is there.
+func draftable(budget int64) int64 {
+	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes), budget/draftMost)
+}
+
+// Begin makes d the value of so many bytes of a key, which is copied. false: it does not go into pages, or is larger than
+// the store takes, or too many bytes are on their way in already; it is to be put together elsewhere then, and given to Set.
+func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
+	whole := s.env.memory.pages.unit - pageHead
+	if !s.fitting(len(key), size) || len(key)+size < whole {
+		return false
+	}
+	if !s.env.drafts.admit(d, size, draftable(s.env.budget)) {
+		return false
+	}
+	d.s, d.hash, d.size, d.have, d.filled = s, hash, size, 0, 0
+	d.key = append(d.key[:0], key...)
+	n := (len(key) + size) % whole
+	if cap(d.head) < n {
+		d.head = make([]byte, 0, whole)
+	}
+	d.head = d.head[:n]
+	if d.content == nil {
+		d.content = xxh3.NewSeed(contentSeed(KindString, false))
+	}
+	d.content.Reset()
+	for len(key) > 0 {
+		n := copy(d.next(), key)
+		d.pass(n)
+		key = key[n:]
+	}
+	return true
+}
+
+// Begun reports whether d is between Begin and SetDraft or Drop.
+func (d *Draft) Begun() bool { return d.s != nil }
+
+// Left returns how many bytes of the value have not come.
+func (d *Draft) Left() int { return d.size - d.have }
+
+// Room appends to dst where the next bytes of the value go: up to most bytes, in pieces of a page at most. Came is to be
+// told how many of them were put there.
+func (d *Draft) Room(dst [][]byte, most int) [][]byte {
+	page, at, filled := d.page, d.at, d.filled
+	for most = min(most, d.Left()); most > 0; {
+		b := d.next()
+		b = b[:min(len(b), most)]
+		dst = append(dst, b)
+		d.pass(len(b))
+		most -= len(b)
+	}
+	d.page, d.at, d.filled = page, at, filled
+	return dst
+}
+
+// Came notes that the next n bytes of the value are where Room said.
+func (d *Draft) Came(n int) {
+	d.have += n
+	for n > 0 {
+		b := d.next()
+		b = b[:min(len(b), n)]
+		_, _ = d.content.Write(b)
+		d.pass(len(b))
+		n -= len(b)
+	}
+}
+
+// Write takes the next bytes of the value, as many of b as are left of it, and returns how many that were.
+func (d *Draft) Write(b []byte) (n int) {
+	b = b[:min(len(b), d.Left())]
+	_, _ = d.content.Write(b)
+	d.have += len(b)
+	for n < len(b) {
+		k := copy(d.next(), b[n:])
+		d.pass(k)
+		n += k
+	}
+	return n
+}
+
+// Settle evicts for the pages that d has taken: a slice of what a large write evicts, each time that some of it has come.
+func (d *Draft) Settle(now uint64) {
+	if d.s.over() {
+		d.s.reclaim(d.key, d.hash, now)
+	}
+}
+
+// Drop gives back what d has taken: the value is not to be.
+func (d *Draft) Drop() {
+	if d.s == nil {
+		return
+	}
+	d.s.env.memory.pages.giveChain(d.first)
+	d.end()
+}
+
+// end makes d ready for Begin. Its pages are somebody else's.
+func (d *Draft) end() {
+	d.s.env.drafts.dismiss(d, d.size)
+	d.s, d.first, d.last, d.page, d.pages, d.at = nil, 0, 0, 0, 0, 0
+}
+
+// next is where the next byte goes, and as much room behind it as there is in a row.
+func (d *Draft) next() []byte {
+	if d.filled < len(d.head) {
+		return d.head[d.filled:]
+	}
+	pages := &d.s.env.memory.pages
+	if d.page == 0 || d.at == pages.unit {
+		d.turnPage()
+	}
+	return pages.at(d.page)[d.at:]
+}
+
+// turnPage goes on to the next page, and takes it if Room has not.
+func (d *Draft) turnPage() {
+	pages := &d.s.env.memory.pages
+	d.at = pageHead
+	switch {
+	case d.page == 0 && d.first != 0:
+		d.page = d.first
+		return
+	case d.page != 0 && d.page != d.last:
+		d.page = binary.LittleEndian.Uint32(pages.at(d.page))
+		return
+	}
+	page := pages.take()
+	b := pages.at(page)
+	binary.LittleEndian.PutUint32(b, 0)
+	if d.last == 0 {
+		d.first = page
+	} else {
+		binary.LittleEndian.PutUint32(pages.at(d.last), page)
+	}
+	d.last, d.page = page, page
+	d.pages++
+}
+
+// pass goes on n bytes, which next has returned.
+func (d *Draft) pass(n int) {
+	if d.filled < len(d.head) {
+		d.filled += n
+		return
+	}
+	d.at += n
+}
+
+// SetDraft is Set with the value that d has become, whole, under the key that it began with: it gets its version now. What
+// is not written is still d's. The Record has no value.
+func (s *Store) SetDraft(dst []byte, d *Draft, now uint64, o SetOptions) (out []byte, res SetResult) {
+	if d.s != s || d.Left() > 0 {
+		return dst, SetResult{Err: ErrTooLarge}
+	}
+	o.Kind = KindString
+	return s.write(dst, d.key, nil, d, d.hash, now, o)
+}
+
+// adopt makes the pages of a draft those of an entry, and copies to body what the entry has itself. The draft is over.
+func (sh *shard) adopt(e *entry, body []byte, d *Draft) {
+	copy(body, d.head)
+	e.page = d.first
+	sh.pages += d.pages
+	sh.logs[sh.logAt(e.at)].pages += d.pages
+	sh.grown = true
+	d.end()
+}
