@@ -21,7 +21,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 			return act
 		}
 	}
-	buf, err := c.source()
+	buf, more, err := c.source()
 	if err != nil {
 		return gnet.Close
 	}
@@ -32,6 +32,10 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	l.turns++
 	l.out = l.out[:0]
 	used, act := l.runAll(c, buf)
+	if more && act == gnet.None && !c.waiting && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
+		buf = l.topUp(c, buf[used:])
+		used, act = l.runAll(c, buf)
+	}
 	l.turn.Forget()
 	l.commit(c)
 	l.count()
@@ -52,6 +56,14 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	}
 	c.keep(buf, used)
 	return act
+}
+
+// topUp reads what else a client has sent, behind what is left of what came; all of it lies in the loop's buffer then.
+func (l *eventLoop) topUp(c *conn, rest []byte) []byte {
+	n := copy(l.input[:], rest)
+	c.in, c.from = c.in[:0], 0
+	_, _ = c.g.Discard(-1)
+	return l.input[:n+readNow(c.g, l.input[n:])]
 }
 
 // unproved reports whether a client has still to authenticate.
@@ -128,7 +140,7 @@ func (c *conn) forgive() {
 // pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
 func (c *conn) pileUp() gnet.Action {
 	// Mostly there is a command that waits; it may be the reply to the last one that does.
-	buf, err := c.source()
+	buf, _, err := c.source()
 	if err != nil {
 		return gnet.Close
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"covey/codec"
 	"covey/command"
@@ -68,24 +69,54 @@ type conn struct {
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
-// added to it. What is not consumed must be handed to keep.
-func (c *conn) source() ([]byte, error) {
-	switch {
-	case c.session != nil:
-		return c.open()
-	case len(c.in) == 0:
-		return c.g.Peek(-1)
+// added to it. What is not consumed must be handed to keep. more: the engine's buffer was full, so there may be more to read.
+func (c *conn) source() (buf []byte, more bool, err error) {
+	more = c.g.InboundBuffered() >= readBuffer
+	if len(c.in) == 0 {
+		buf, err = c.g.Peek(-1)
+		return buf, more, err
 	}
 	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
 		c.grow(n)
 		m, err := c.g.Read(c.in[len(c.in):min(cap(c.in), len(c.in)+n)])
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		c.in = c.in[:len(c.in)+m]
 	}
+	if more && c.need-(len(c.in)-c.from) > readBuffer {
+		c.readOn()
+	}
 	c.weigh()
-	return c.in[c.from:], nil
+	return c.in[c.from:], more, nil
+}
+
+// readOn reads what else has come of a long command or frame right into in, within the bound of a turn.
+func (c *conn) readOn() {
+	c.grow(readMost - readBuffer)
+	end := len(c.in) + readMost - readBuffer
+	c.in = c.in[:len(c.in)+readNow(c.g, c.in[len(c.in):end])]
+}
+
+// peerSource is source on a peer's connection, where a turn is bounded by time: of what has come it returns readMost bytes.
+func (c *conn) peerSource() ([]byte, error) {
+	if c.session != nil {
+		return c.open()
+	}
+	buf, more, err := c.source()
+	if !more || err != nil || len(c.in) > 0 {
+		return buf, err
+	}
+	return c.l.topUp(c, buf), nil
+}
+
+// readNow reads what a socket has. 0: nothing, or it has ended or is broken, which the engine finds when it reads itself.
+func readNow(g gnet.Conn, to []byte) int {
+	n, err := unix.Read(g.Fd(), to)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // grow makes room for n more bytes. A small buffer at most doubles with what really came, whatever length the sender

@@ -41,7 +41,7 @@ func TestWhatWasNotTakenComesAgainInOrder(t *testing.T) {
 			}
 			g.b = in
 			lies += len(in)
-			buf, err := c.source()
+			buf, _, err := c.source()
 			if err != nil || len(buf) != lies {
 				t.Fatalf("seed %d: %d bytes, %v, want %d", seed, len(buf), err, lies)
 			}

@@ -38,6 +38,8 @@ type eventLoop struct {
 	vector      vector
 	behindValue [behindBytes]byte // what comes behind it
 
+	input [readMost]byte // of a turn that reads on
+
 	sealed []byte // records on their way to a socket
 	slab   []byte // what out begins in
 	out    []byte // replies of this turn, or control frames of this flush

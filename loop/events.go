@@ -138,7 +138,7 @@ func (l *eventLoop) traffic(c *conn) gnet.Action {
 
 // decide looks at the first bytes of an accepted connection; told is false when they are too few to tell.
 func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
-	first, err := c.source()
+	first, _, err := c.source()
 	switch {
 	case err != nil || len(first) == 0:
 		return gnet.None, false

@@ -139,7 +139,7 @@ func (l *eventLoop) stranger() gnet.Action {
 
 // prove waits for the first record of an accepted session: it comes of this very handshake, or the connection ends.
 func (l *eventLoop) prove(c *conn, now int64) gnet.Action {
-	buf, err := c.source()
+	buf, err := c.peerSource()
 	switch {
 	case err != nil:
 		return l.stranger()
@@ -152,20 +152,33 @@ func (l *eventLoop) prove(c *conn, now int64) gnet.Action {
 
 // open opens what has come on a sealed link, and appends it to in.
 func (c *conn) open() ([]byte, error) {
+	more := c.g.InboundBuffered() >= readBuffer
 	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
 		sealed, err := c.g.Peek(-1)
 		if err != nil {
 			return nil, err
 		}
-		c.grow(len(sealed) + c.session.In.Pending())
-		c.in, err = c.session.In.Append(c.in, sealed)
+		err = c.unseal(sealed)
 		_, _ = c.g.Discard(-1)
 		if err != nil {
 			return nil, err
 		}
 	}
+	if more {
+		sealed := c.l.input[:readMost-readBuffer]
+		if err := c.unseal(sealed[:readNow(c.g, sealed)]); err != nil {
+			return nil, err
+		}
+	}
 	c.weigh()
 	return c.in[c.from:], nil
+}
+
+// unseal appends to in what opens of sealed bytes and those before them.
+func (c *conn) unseal(sealed []byte) (err error) {
+	c.grow(len(sealed) + c.session.In.Pending())
+	c.in, err = c.session.In.Append(c.in, sealed)
+	return err
 }
 
 // writeSealed hands bytes to the socket in records, a piece of a large frame at a time.

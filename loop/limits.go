@@ -27,8 +27,12 @@ const (
 	// minConns is the least that a node is of any use with.
 	minConns = 8
 
-	// readBuffer is what one read of a socket takes at most, in bytes: the bound of a turn.
-	readBuffer = 64 << 10
+	// readBuffer is what the engine reads of a socket at a time, in bytes. It is the bound of a turn of small commands, some 400, so
+	// that who sends thousands at a time does not hold up others for longer; readMost is that of any other turn: what is behind a
+	// full buffer is read too while the turn has carried out no more than fewCommands.
+	readBuffer  = 16 << 10
+	readMost    = 64 << 10
+	fewCommands = 128
 
 	// maxTurnReply is how many bytes of replies are gathered before they are written inside
 	// a turn; a turn of large GETs must not build gigabytes before it writes.
@@ -77,7 +81,7 @@ const (
 
 	// fetchBytes is how much of a large value is read right into its place in one turn, beside the readBuffer that the engine has
 	// read; behindBytes how much of what is behind the value comes with its last bytes.
-	fetchBytes  = 64 << 10
+	fetchBytes  = readMost - readBuffer
 	behindBytes = 512
 
 	// keepDrafts is how many drafts a loop keeps for the next large values. One that is not in use has a page of memory.

@@ -68,7 +68,7 @@ func ringFor(link *peer.Link) {
 // peer is a turn of a peer's connection: whole frames go to the link, for a slice of time, then what it owes in return is
 // written once. What is left waits for the next ring of the bell, so that others get their turn.
 func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
-	buf, err := c.source()
+	buf, err := c.peerSource()
 	switch {
 	case err != nil && c.session != nil:
 		l.n.mind.Step(now, peer.Event{Kind: peer.EventBreach, Link: c.link})

@@ -1,0 +1,136 @@
+package loop
+
+import (
+	"bytes"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"covey/store"
+)
+
+// onlyLoop is the loop of a node that has one, once it has one.
+func (tn *testNode) onlyLoop() (l *eventLoop) {
+	tn.n.loops.Range(func(_, v any) bool { l = v.(*eventLoop); return true })
+	return l
+}
+
+// While the loop is held up thousands of commands of one client come, then one of another. That one does not wait for all of
+// them: what it sees of their work is that of two turns at most, one that was under way and one that came before it.
+func TestALongPipelineIsCarriedOutInTurns(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	many, one := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	for _, c := range []*rawClient{many, one} {
+		if got := c.do("SET", "n", "0"); got != "+OK" {
+			t.Fatal(got)
+		}
+	}
+	command := respCommand("INCR", "n")
+	const commands = 4_000
+	const most = 2 * readBuffer / 21
+	if len(command) != 21 || most > commands/2 {
+		t.Fatalf("a command has %d bytes, two turns have %d of %d", len(command), most, commands)
+	}
+	l := tn.onlyLoop()
+	l.turning.Lock()
+	_, errMany := many.Write(bytes.Repeat(command, commands))
+	_, errOne := one.Write(respCommand("GET", "n"))
+	l.turning.Unlock()
+	if errMany != nil || errOne != nil {
+		t.Fatal(errMany, errOne)
+	}
+	if seen, err := strconv.Atoi(one.reply()); err != nil || seen > most {
+		t.Errorf("%d commands were carried out before that of another, at most %d may: %v", seen, most, err)
+	}
+	for i := range commands {
+		if got := many.reply(); got != ":"+strconv.Itoa(i+1) {
+			t.Fatalf("reply %d is %s", i, got)
+		}
+	}
+}
+
+// socketPipe is a pipe over a socket: what the engine reads at a time comes from it too.
+type socketPipe struct {
+	pipe
+	fd int
+}
+
+func (p *socketPipe) Fd() int { return p.fd }
+
+func (p *socketPipe) Discard(n int) (int, error) {
+	if n <= 0 {
+		n = len(p.b)
+	}
+	p.b = p.b[n:]
+	return n, nil
+}
+
+// event is what the engine does when there is something to read.
+func (p *socketPipe) event(t *testing.T) {
+	t.Helper()
+	b := make([]byte, readBuffer)
+	n, err := unix.Read(p.fd, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.b = b[:n]
+}
+
+// However much of a large value has come, one turn takes a bounded part of it; what is behind the value waits in the
+// connection's buffer.
+func TestATurnTakesABoundedPartOfALargeValue(t *testing.T) {
+	st, err := store.New(store.Options{Node: 1, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	value := pattern(3, 500_000)
+	g := &socketPipe{fd: fds[0]}
+	l := &eventLoop{n: &node{store: st}}
+	c := &conn{g: g, l: l, draft: l.newDraft()}
+	if !c.draft.Begin(st, []byte("key"), st.Hash([]byte("key")), len(value)) {
+		t.Fatal("no draft")
+	}
+	stream := append(bytes.Clone(value), "\r\nbehind"...)
+	turns := 0
+	for whole := false; !whole; turns++ {
+		n, err := unix.Write(fds[1], stream) // as much as the socket takes
+		if err == nil {
+			stream = stream[n:]
+		}
+		left := c.draft.Left()
+		g.event(t)
+		if _, whole = l.fill(c); left-c.draft.Left() > readMost {
+			t.Fatalf("one turn took %d bytes, at most %d may be", left-c.draft.Left(), readMost)
+		}
+	}
+	if least := len(value) / readMost; turns < least {
+		t.Errorf("%d turns, at least %d", turns, least)
+	}
+	rest := append(bytes.Clone(c.in), g.b...)
+	for b := make([]byte, 64); ; {
+		n, err := unix.Read(fds[0], b)
+		if err != nil {
+			break
+		}
+		rest = append(rest, b[:n]...)
+	}
+	if string(rest) != "\r\nbehind" {
+		t.Errorf("behind the value came %q", rest)
+	}
+	if _, res := st.SetDraft(nil, c.draft, 1_790_000_000_000, store.SetOptions{}); !res.Written {
+		t.Fatal(res)
+	}
+	if got, _, _ := st.Get(nil, []byte("key"), st.Hash([]byte("key")), 1_790_000_000_000); !bytes.Equal(got, value) {
+		t.Error("the value came out wrong")
+	}
+}
