@@ -41,10 +41,18 @@ func countAllocations(t *testing.T, secret ...byte) {
 	a, b := start(), start()
 	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
 
-	const keys, batches = 64, 5
-	rounds := *operations / keys / batches // of one batch
+	const keys = 64
+	rounds := *operations/keys + 1
 	value := bytes.Repeat([]byte("v"), 64)
-	var sets, gets, setsAndDels, incrs, expires, mgets, setFrames, getFrames []byte
+	var sets, gets, setsAndDels, incrs, expires, mgets, setFrames, getFrames, setAndDelFrames []byte
+	const counted = "1000000000" // at first: the replies of a counter have one length all the while
+	first := dialRaw(t, a.addr)
+	if len(secret) > 0 {
+		enter(t, first, false)
+	}
+	if got := first.do("SET", "count", counted); got != "+OK" {
+		t.Fatalf("SET is answered %q", got)
+	}
 	many := []string{"MGET"}
 	for i := range 16 {
 		many = append(many, fmt.Sprintf("key-%03d", i))
@@ -55,11 +63,13 @@ func countAllocations(t *testing.T, secret ...byte) {
 		gets = append(gets, respCommand("GET", string(k))...)
 		setsAndDels = append(setsAndDels, respCommand("SET", "gone", string(value))...)
 		setsAndDels = append(setsAndDels, respCommand("DEL", "gone")...)
-		incrs = append(incrs, respCommand("INCRBY", "count", "0")...)
+		incrs = append(incrs, respCommand("INCR", "count")...)
 		expires = append(expires, respCommand("EXPIRE", string(k), "1000")...)
 		mgets = append(mgets, respCommand(many...)...)
 		setFrames = codec.AppendSetValue(setFrames, uint32(i), codec.SetValue{Key: k, Value: value})
 		getFrames = codec.AppendGetValue(getFrames, uint32(i), codec.GetValue{Key: k})
+		setAndDelFrames = codec.AppendSetValue(setAndDelFrames, uint32(i), codec.SetValue{Key: []byte("gone"), Value: value})
+		setAndDelFrames = codec.AppendDelete(setAndDelFrames, uint32(i), codec.Delete{Key: []byte("gone")})
 	}
 	responses := func(status codec.Status, v []byte) int {
 		return keys * len(codec.AppendValueResponse(nil, 1, codec.ValueResponse{Status: status, Value: v}))
@@ -72,11 +82,12 @@ func countAllocations(t *testing.T, secret ...byte) {
 		{"RESP SET", sets, keys * len("+OK\r\n")},
 		{"RESP GET", gets, keys * (len("$64\r\n\r\n") + 64)},
 		{"RESP SET and DEL", setsAndDels, keys * len("+OK\r\n:1\r\n")},
-		{"RESP INCRBY", incrs, keys * len(":0\r\n")},
+		{"RESP INCR", incrs, keys * len(":"+counted+"\r\n")},
 		{"RESP EXPIRE", expires, keys * len(":1\r\n")},
 		{"RESP MGET of 16", mgets, keys * (len("*16\r\n") + 16*(len("$64\r\n\r\n")+64))},
 		{"binary SET", setFrames, responses(codec.StatusOK, nil)},
 		{"binary GET", getFrames, responses(codec.StatusOK, value)},
+		{"binary SET and DEL", setAndDelFrames, 2 * responses(codec.StatusOK, nil)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp4", a.addr)
@@ -99,21 +110,30 @@ func countAllocations(t *testing.T, secret ...byte) {
 			for range 50 {
 				round() // buffers reach their size
 			}
-			// The least of several batches: on a busy machine the ticker and the heartbeats allocate meanwhile.
-			per := 1.0
-			for range batches {
-				before := heapAllocs()
+			atMostOneIn100(t, keys*rounds, func() {
 				for range rounds {
 					round()
 				}
-				per = min(per, float64(heapAllocs()-before)/float64(keys*rounds))
-			}
-			t.Logf("%.4f allocations an operation", per)
-			if per > 0.01 {
-				t.Errorf("%.4f allocations an operation, want at most 0.01", per)
-			}
+			})
 		})
 	}
+}
+
+// atMostOneIn100 counts what the process allocates in n operations. Where they are few, what the ticker, the collector and the
+// runtime allocate beside them would count: they have some tries then.
+func atMostOneIn100(t *testing.T, n int, run func()) {
+	t.Helper()
+	const tries, most = 5, 0.01
+	per := 0.0
+	for range tries {
+		before := heapAllocs()
+		run()
+		if per = float64(heapAllocs()-before) / float64(n); per <= most {
+			t.Logf("%.6f allocations an operation, of %d", per, n)
+			return
+		}
+	}
+	t.Errorf("%.4f allocations an operation, of %d, want at most %v", per, n, most)
 }
 
 // enter authenticates a client of either protocol under secret 1.
