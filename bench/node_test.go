@@ -19,15 +19,18 @@ import (
 // bootPatience bounds the start and the end of a node.
 const bootPatience = 20 * time.Second
 
-// startNode runs a node on free ports of the loopback until the benchmark ends, and returns its address once it answers.
-func startNode(b *testing.B) string {
+// startNode runs a node on a free port of the loopback until the benchmark ends, and returns its address once it answers.
+func startNode(b *testing.B) string { return startNodeWith(b, 0, freePort(b)) }
+
+// startNodeWith is startNode with a number of loops, 0 for the default, and the port on which nodes find each other.
+func startNodeWith(b *testing.B, loops int, discovery uint16) string {
 	b.Helper()
 	addr := netip.MustParseAddrPort(fmt.Sprintf("127.0.0.1:%d", freePort(b)))
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- loop.Run(ctx, loop.Config{
-			Listen: addr, ListenSet: true, DiscoveryPort: freePort(b), Cluster: "bench", MaxMemory: 1 << 30,
+			Listen: addr, ListenSet: true, DiscoveryPort: discovery, Cluster: "bench", MaxMemory: 1 << 30, Loops: loops,
 			Horizon: time.Hour, HTTP: "off", Version: "bench", Logger: slog.New(slog.DiscardHandler), Out: io.Discard,
 		})
 	}()
