@@ -95,16 +95,20 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 bench: ## every go test -bench, six times, with benchstat's tables (15 min); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
-compare: build ## a node beside redis-server and memcached on the wire, every table (25 min, wants a quiet machine); WIRE="-only lean" for less
+compare: build ## a node beside redis-server and memcached on the wire, every table (18 min, wants a quiet machine); WIRE="-only lean" for less
 	cd bench/rivals && $(GO) run ./cmd/wire -others 20 -o ../results/$(TODAY)-wire.md $(WIRE)
 
-compare-quick: build ## the same, three short runs of each (8 min)
+compare-quick: build ## the same, three short runs of each (7 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
+
+compare-tags: build ## a node beside one built with gnet's build tags poll_opt and gc_opt (2 min, wants a quiet machine)
+	@$(GO) build -trimpath -tags poll_opt,gc_opt -o bin/covey-tags ./cmd/covey
+	cd bench/rivals && $(GO) run ./cmd/wire -only lean -case ' 64,' -servers covey,before -before ../../bin/covey-tags -o ../results/$(TODAY)-tags.md $(WIRE)
 
 compare-clients: build ## the Go client beside go-redis and rueidis on one node (4 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/clients -o ../results/$(TODAY)-clients.md
 
-graphs: ## the pictures and tables of docs/PERFORMANCE.md, from the newest results of compare and compare-clients
+graphs: ## the pictures and tables of docs/PERFORMANCE.md, from the newest results of compare, compare-clients, compare-tags and bench
 	cd bench/rivals && $(GO) run ./cmd/graphs
 
 compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
@@ -132,4 +136,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak fuzz bench compare compare-quick compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak fuzz bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean

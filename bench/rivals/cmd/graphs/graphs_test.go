@@ -47,6 +47,11 @@ func rows() measured.Rows {
 	return out
 }
 
+var goalsOfRows = []measured.Goal{
+	{Table: "lean", Case: "GET 64, <1>", Server: "covey", Beside: "GET 64, <1>", Other: "redis", Figure: "requests/s", Limit: 1.2, Least: true},
+	{Table: "lean", Case: "GET 64, <1>", Server: "covey", Beside: "GET 64, <1>", Other: "redis", Figure: "CPU", Limit: 0.9},
+}
+
 // A picture is XML, with a bar for every figure.
 func wellFormed(t *testing.T, text string) (bars int) {
 	t.Helper()
@@ -66,7 +71,7 @@ func wellFormed(t *testing.T, text string) (bars int) {
 
 func TestPicturesAndTablesAreMadeOfLines(t *testing.T) {
 	d := &drawing{folder: t.TempDir(), parts: map[string]string{}}
-	if err := d.wire("2006-01-02-wire.jsonl", measured.Head{Machine: "m", Runs: 2}, rows()); err != nil {
+	if err := d.wire("2006-01-02-wire.jsonl", &measured.File{Head: measured.Head{Machine: "m", Runs: 2}, Rows: rows(), Goals: goalsOfRows}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"lean-throughput", "lean-cpu"} {
@@ -81,8 +86,19 @@ func TestPicturesAndTablesAreMadeOfLines(t *testing.T) {
 	if part := d.parts["lean"]; !strings.Contains(part, "1.25 (0.50 to 2.00)") || !strings.Contains(part, "1.50 (1.50 to 1.50)") {
 		t.Errorf("the table is %s", part)
 	}
+	part := d.parts["goals"]
+	for _, want := range []string{"1 of 2 are met", "| >= 1.20 | 1.25 (0.50 to 2.00) | met |", "| <= 0.90 | 1.50 (1.50 to 1.50) | **missed** |"} {
+		if !strings.Contains(part, want) {
+			t.Errorf("the goals lack %q: %s", want, part)
+		}
+	}
 	if d.parts["fair"] != notMeasured {
 		t.Errorf("what was not measured: %q", d.parts["fair"])
+	}
+	d.tags("2006-01-02-tags.jsonl", &measured.File{Rows: measured.Rows{
+		{Table: "lean", Case: "c", Server: "covey", CPU: 4, Others: 30}, {Table: "lean", Case: "c", Server: "before", CPU: 3}}})
+	if part := d.parts["tags"]; !strings.Contains(part, "| c | - | 0.75 (0.75 to 0.75) | - | **30 %** |") {
+		t.Errorf("the build tags: %s", part)
 	}
 	if part := d.parts["slower"]; !strings.Contains(part, "| lean | GET 64, <1> | redis | - | 1.50 | - | - |") {
 		t.Errorf("where it is slower: %s", part)
@@ -105,10 +121,31 @@ func TestThePageHasAPlaceForEveryPart(t *testing.T) {
 	}
 	d := &drawing{folder: t.TempDir(), parts: map[string]string{}}
 	client := measured.Rows{{Table: "clients", Case: "c", Server: "covey", PerSecond: 1, CPU: 1}, {Table: "clients", Case: "c", Server: "rueidis", PerSecond: 1, CPU: 1}}
-	if err := errors.Join(d.wire("f.jsonl", measured.Head{}, rows()), d.clients("g.jsonl", measured.Head{}, client)); err != nil {
+	if err := errors.Join(d.wire("f.jsonl", &measured.File{Rows: rows()}), d.clients("g.jsonl", &measured.File{Rows: client}),
+		d.tagged("", t.TempDir()), d.shared(t.TempDir())); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := replace(string(text), d.parts); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWaitsForLocksAreReadFromTheBenchmarks(t *testing.T) {
+	const text = `commit: c
+machine: m
+pkg: covey/bench
+BenchmarkNodeLoops/loops=1/mixed-2   	  100	 900.0 ns/op	 1.5 lock-ns/op	 0 B/op
+BenchmarkNodeLoops/loops=1/mixed-2   	  100	 1100 ns/op	 2.5 lock-ns/op	 0 B/op
+BenchmarkNodeLoops/loops=4/mixed-2   	  100	 800.0 ns/op	 40.0 lock-ns/op	 0 B/op
+BenchmarkNodeOther/loops=4-2   	  100	 8.000 ns/op
+`
+	part := waits("x-bench.txt", text)
+	for _, want := range []string{"- commit: c\n- machine: m\n", "| 1 | 2 | 1000 | 2.0 |\n| 4 | 1 | 800 | 40.0 |\n", "x-bench.txt"} {
+		if !strings.Contains(part, want) {
+			t.Errorf("%q is missing: %s", want, part)
+		}
+	}
+	if waits("x-bench.txt", "BenchmarkStoreGet-2 1 2 ns/op\n") != notMeasured {
+		t.Error("waits were found where none were measured")
 	}
 }

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,13 +27,14 @@ func main() {
 	docs := flag.String("docs", "../../docs", "the `folder` of the page")
 	wire := flag.String("wire", "", "the `file` of the comparison of servers; by default the newest of *-wire.jsonl, or of *-wire-quick.jsonl")
 	clients := flag.String("clients", "", "and of the comparison of clients; by default the newest of *-clients.jsonl")
+	tags := flag.String("tags", "", "and of the comparison of build tags; by default the newest of *-tags.jsonl")
 	flag.Parse()
-	if err := run(*results, *docs, *wire, *clients); err != nil {
+	if err := run(*results, *docs, *wire, *clients, *tags); err != nil {
 		report.Fail(err)
 	}
 }
 
-func run(results, docs, wire, clients string) error {
+func run(results, docs, wire, clients, tags string) error {
 	page := filepath.Join(docs, "PERFORMANCE.md")
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -45,7 +47,7 @@ func run(results, docs, wire, clients string) error {
 	for _, source := range []struct {
 		path     string
 		patterns []string
-		draw     func(*drawing, string, measured.Head, measured.Rows) error
+		draw     func(*drawing, string, *measured.File) error
 	}{
 		{wire, []string{"*-wire.jsonl", "*-wire-quick.jsonl"}, (*drawing).wire},
 		{clients, []string{"*-clients.jsonl"}, (*drawing).clients},
@@ -54,13 +56,16 @@ func run(results, docs, wire, clients string) error {
 		if err != nil {
 			return err
 		}
-		head, rows, err := measured.Read(path)
+		file, err := measured.Read(path)
 		if err != nil {
 			return err
 		}
-		if err := source.draw(d, filepath.Base(path), head, rows); err != nil {
+		if err := source.draw(d, filepath.Base(path), file); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+	}
+	if err := errors.Join(d.tagged(tags, results), d.shared(results)); err != nil {
+		return err
 	}
 	changed, err := replace(string(text), d.parts)
 	if err != nil {

@@ -25,22 +25,22 @@ func (d *drawing) picture(name string, c *chart) (string, error) {
 }
 
 // how says where figures come from.
-func how(file string, head measured.Head, rows measured.Rows) string {
-	var others []float64
-	for i := range rows {
-		others = append(others, rows[i].Others)
-	}
+func how(name string, file *measured.File) string {
 	var b strings.Builder
+	head := file.Head
 	fmt.Fprintf(&b, "- measured %s at commit %s, %d runs; all of it is in [bench/results](../bench/results/%s)\n- %s\n", head.Date, head.Commit, head.Runs,
-		strings.TrimSuffix(file, "jsonl")+"md", head.Machine)
+		strings.TrimSuffix(name, "jsonl")+"md", head.Machine)
 	for _, v := range head.Versions {
 		fmt.Fprintf(&b, "- %s\n", v)
 	}
 	if head.Command != "" {
 		fmt.Fprintf(&b, "- `%s`\n", head.Command)
 	}
-	if slices.Max(others) > 0 {
-		fmt.Fprintf(&b, "- beside the measurements others had %.1f %% of the processors (median)\n", measured.Median(others))
+	if others := file.Rows.Median(measured.Others); others > measured.BusyPercent {
+		fmt.Fprintf(&b, "- beside the measurements others had **%.1f %%** of the processors (median): **the machine was busy, and times and requests a "+
+			"second say little**; processor time and allocations do\n", others)
+	} else {
+		fmt.Fprintf(&b, "- beside the measurements others had %.1f %% of the processors (median)\n", others)
 	}
 	return b.String()
 }
@@ -57,17 +57,19 @@ var relations = []relation{
 	{"lean", "redis", "A generator that is not the limit, 50 connections", "covey"},
 	{"mixed", "redis", "Nine gets to one set, Zipf 0.99", "covey"},
 	{"binary", "resp", "Client frames beside RESP", "frames"},
-	{"loops", "2 loops", "Event loops on the machine's processors", "2 loops"},
+	{"loops", "loops 1", "Event loops on the machine's processors", "loops 1"},
 	{"many", "redis", "100 busy connections", "covey"},
 	{"replicated", "redis", "Three nodes; a Redis primary with two replicas", "covey"},
 }
 
 // wire makes the parts of the comparison of servers.
-func (d *drawing) wire(file string, head measured.Head, rows measured.Rows) error {
+func (d *drawing) wire(name string, file *measured.File) error {
+	rows := file.Rows
 	if len(rows) == 0 {
 		return fmt.Errorf("no measurement in it")
 	}
-	d.parts["wire"] = how(file, head, rows)
+	d.parts["wire"] = how(name, file)
+	d.parts["goals"] = goals(file)
 	for _, r := range relations {
 		if err := d.relate(r, rows.Table(r.table)); err != nil {
 			return err
@@ -121,6 +123,10 @@ func (d *drawing) relate(r relation, rows measured.Rows) error {
 		}
 		out.WriteString(shown)
 	}
+	tail, late := "p99.9", measured.P999
+	if rows.Median(late) == 0 {
+		tail, late = "p99", measured.P99
+	}
 	var lines [][]string
 	for _, name := range rows.Cases() {
 		own := rows.Of(r.table, name, r.first)
@@ -130,10 +136,10 @@ func (d *drawing) relate(r relation, rows measured.Rows) error {
 			}
 			other := rows.Of(r.table, name, s)
 			lines = append(lines, []string{name, r.first + " : " + s, own.RatioText(other, measured.PerSecond), own.RatioText(other, measured.CPU),
-				own.RatioText(other, measured.P999), span(own.Median(measured.P999)) + " : " + span(other.Median(measured.P999))})
+				own.RatioText(other, late), span(own.Median(late)) + " : " + span(other.Median(late)), busy(own, other)})
 		}
 	}
-	out.WriteString(table([]string{"case", "", "requests/s", "CPU", "p99.9", "p99.9 of both"}, lines))
+	out.WriteString(table([]string{"case", "", "requests/s", "CPU", tail, tail + " of both", "others"}, lines))
 	d.parts[r.table] = out.String()
 	return nil
 }
@@ -178,19 +184,20 @@ func (d *drawing) latencies(name, title string, rows measured.Rows) error {
 				cpu = fmt.Sprintf("%.3f", v)
 			}
 			lines = append(lines, []string{one, s, short(own.Median(measured.PerSecond)), span(own.Median(measured.P50)), span(own.Median(measured.P99)),
-				span(own.Median(measured.P999)), cpu})
+				span(own.Median(measured.P999)), cpu, busy(own)})
 		}
 	}
 	shown, err := d.picture(name, c)
 	if err != nil {
 		return err
 	}
-	d.parts[name] = shown + table([]string{"case", "server", "requests/s", "p50", "p99", "p99.9", "CPU s/M"}, lines)
+	d.parts[name] = shown + table([]string{"case", "server", "requests/s", "p50", "p99", "p99.9", "CPU s/M", "others"}, lines)
 	return nil
 }
 
 // clients makes the part of the comparison of clients.
-func (d *drawing) clients(file string, head measured.Head, rows measured.Rows) error {
+func (d *drawing) clients(name string, file *measured.File) error {
+	rows := file.Rows
 	if len(rows) == 0 {
 		return fmt.Errorf("no measurement in it")
 	}
@@ -206,45 +213,34 @@ func (d *drawing) clients(file string, head measured.Head, rows measured.Rows) e
 				short(own.Median(measured.P50)), short(own.Median(measured.P99))})
 		}
 	}
-	d.parts["clients"] = how(file, head, rows) + "\n" + d.parts["clients"] + "\n" +
+	d.parts["clients"] = how(name, file) + "\n" + d.parts["clients"] + "\n" +
 		table([]string{"case", "client", "requests/s", "CPU us", "allocations", "p50 us", "p99 us"}, lines)
 	return nil
 }
 
-// slower lists every case in which the median of the ratios says that a server is behind another.
-func slower(rows measured.Rows, name string) string {
+// tagged makes the part of two builds of covey, of which "before" has gnet's build tags.
+func (d *drawing) tagged(path, results string) error {
+	path, err := newest(path, results, []string{"*-tags.jsonl"})
+	if err != nil { // that is measured more seldom
+		d.parts["tags"] = notMeasured
+		return nil
+	}
+	file, err := measured.Read(path)
+	if err != nil {
+		return err
+	}
+	d.tags(filepath.Base(path), file)
+	return nil
+}
+
+func (d *drawing) tags(name string, file *measured.File) {
 	var lines [][]string
-	for _, tableName := range rows.Tables() {
-		all := rows.Table(tableName)
-		for _, c := range all.Cases() {
-			own := all.Of(tableName, c, name)
-			for _, s := range all.Servers() {
-				if s == name || s == "before" {
-					continue
-				}
-				other := all.Of(tableName, c, s)
-				line, behind := []string{tableName, c, s}, false
-				for _, f := range []struct {
-					of   func(*measured.Row) float64
-					more bool // is better
-				}{{measured.PerSecond, true}, {measured.CPU, false}, {measured.P99, false}, {measured.P999, false}} {
-					m, _, _, ok := own.Ratio(other, f.of)
-					text := "-"
-					if ok && (f.more && m < 0.995 || !f.more && m > 1.005) {
-						text, behind = fmt.Sprintf("%.2f", m), true
-					}
-					line = append(line, text)
-				}
-				if behind {
-					lines = append(lines, line)
-				}
-			}
-		}
+	for _, c := range file.Rows.Cases() {
+		with, without := file.Rows.Of("lean", c, "before"), file.Rows.Of("lean", c, "covey")
+		lines = append(lines, []string{c, with.RatioText(without, measured.PerSecond), with.RatioText(without, measured.CPU),
+			with.RatioText(without, measured.P999), busy(with, without)})
 	}
-	if len(lines) == 0 {
-		return "Nowhere in this run.\n"
-	}
-	return table([]string{"table", "case", "behind", "requests/s", "CPU", "p99", "p99.9"}, lines)
+	d.parts["tags"] = how(name, file) + "\n" + table([]string{"case, with tags : without", "requests/s", "CPU", "p99.9", "others"}, lines)
 }
 
 // table is Markdown.

@@ -22,7 +22,7 @@ const (
 var colors = map[string]string{
 	"covey": "#0072b2", "redis": "#d55e00", "memcached": "#8c8c8c", "valkey": "#009e73", "before": "#cc79a7",
 	"rueidis": "#d55e00", "go-redis": "#8c8c8c", "go-redis-auto": "#009e73",
-	"frames": "#0072b2", "resp": "#8c8c8c", "2 loops": "#0072b2", "1 loops": "#d55e00", "4 loops": "#8c8c8c",
+	"frames": "#0072b2", "resp": "#8c8c8c", "loops 1": "#0072b2", "loops 2": "#d55e00", "loops 4": "#8c8c8c",
 }
 
 // bar is one figure: its length, the ends of its whisker (equal: none), and what is written after it.
@@ -90,7 +90,7 @@ func (c *chart) svg() string {
 				fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#000000"/>`, place(one.least), middle, place(one.most), middle)
 				end = max(end, place(one.most))
 			}
-			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", end+5, y+12, html.EscapeString(one.text))
+			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" paint-order="stroke" stroke="#ffffff" stroke-width="3">%s</text>`+"\n", end+5, y+12, html.EscapeString(one.text))
 			y += barHeight
 		}
 		y += groupGap

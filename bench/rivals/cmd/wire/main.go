@@ -50,7 +50,8 @@ type bench struct {
 	window  time.Duration
 	idle    int
 	seed    uint64
-	others  float64
+	others  float64 // percent, from which on a measurement is made again
+	again   int     // measurements that may still be made again
 
 	filled map[*server.Server]int // bytes of the values that are there
 	rows   measured.Rows
@@ -74,7 +75,7 @@ var tables = []table{
 	{"large", "Values of 1 MiB, four connections; beside them 2,000 small gets a second of others", (*bench).largeTable},
 	{"many", "Idle connections beside 100 busy ones", (*bench).manyTable},
 	{"fair", "1,000 gets a second, alone and beside one client with pipelines of 10,000", (*bench).fairTable},
-	{"loops", "Event loops: --loops 1, 2 and 4", (*bench).loopsTable},
+	{"loops", "Event loops: --loops 1, 2 and 4; the default is one for every two processors", (*bench).loopsTable},
 	{"replicated", "Three nodes; a Redis primary with two replicas", (*bench).replicatedTable},
 	{"visible", "From the reply to visible on another node, by a polling reader", (*bench).visibleTable},
 }
@@ -94,8 +95,9 @@ func main() {
 	flag.StringVar(&b.fleet.CoveyArgs, "args", "", "more `arguments` for both, as in \"--loops 1\"")
 	flag.IntVar(&b.runs, "runs", 5, "how often everything is measured")
 	flag.DurationVar(&b.warm, "warm", 200*time.Millisecond, "before a measurement counts")
-	flag.DurationVar(&b.window, "window", 1200*time.Millisecond, "how long a measurement is; redis-benchmark gets 5/3 of it")
+	flag.DurationVar(&b.window, "window", time.Second, "how long a measurement is; redis-benchmark gets 1.5 of it")
 	flag.Float64Var(&b.others, "others", 100, "`percent` of the processors that others may have beside a measurement before it is made again, twice at most")
+	flag.IntVar(&b.again, "again", 40, "`measurements` that are made again at most, all together")
 	flag.IntVar(&b.idle, "idle", 10_000, "idle connections of the table many")
 	flag.Uint64Var(&b.seed, "seed", 1, "of keys and times")
 	flag.Parse()
@@ -143,11 +145,13 @@ func (b *bench) main(out, only, cases, servers string) (err error) {
 		return err
 	}
 	for _, t := range chosen {
+		began := time.Now()
 		b.r.Text("## %s\n", strings.ToUpper(t.name[:1])+t.name[1:])
 		b.r.Text("%s.\n", t.about)
 		if err := errors.Join(t.run(b), b.fleet.End()); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
+		b.r.Text("It took %v.\n", time.Since(began).Round(time.Second))
 	}
 	return b.r.End()
 }
@@ -217,7 +221,8 @@ func (b *bench) head() error {
 	}
 	b.r.Text("\n%d runs, %v each after %v; servers, generator and whatever else runs share the machine's processors, and nothing is pinned.", b.runs, b.window, b.warm)
 	b.r.Text("CPU is the servers' processor time in seconds per million requests; by -> stands how covey is to the other: median of the")
-	b.r.Text("ratios within each run (least to most).\n")
+	b.r.Text("ratios within each run (least to most). Others is what share of the processors went to what is not measured, per cent; **busy**")
+	b.r.Text("are figures of which most runs were beside others with more than %d.\n", measured.BusyPercent)
 	return b.writeHead(versions)
 }
 

@@ -118,9 +118,8 @@ func (b *bench) replicatedTable() error {
 			return err
 		}
 	}
-	b.print("replicated", namesOf(targets), []figure{byThroughput, byCPU, byP999}, byPipeline(cases, map[int]goal{
+	return b.print("replicated", namesOf(targets), []figure{byThroughput, byCPU, byP999}, byPipeline(cases, map[int]goal{
 		1: {cpu: 1}, 16: {throughput: 1.5, cpu: 0.6}}))
-	return nil
 }
 
 // replicate writes to the first of a mesh. Nothing is left out before the window, for the processor time is of all of it.
@@ -146,7 +145,7 @@ func (b *bench) replicate(m *mesh, c kind) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	r := newRow(res, 0)
+	r := newRow(res)
 	r.CPU = perMillion((after - before).Seconds(), r.Requests)
 	return r, nil
 }
@@ -172,7 +171,7 @@ func (b *bench) visibleTable() error {
 			return err
 		}
 	}
-	b.print("visible", namesOf(targets), []figure{byP50, byP99, byP999}, func(caseName, other string) goal {
+	return b.print("visible", namesOf(targets), []figure{byP50, byP99, byP999}, func(caseName, other string) goal {
 		switch {
 		case other != "redis":
 			return goal{}
@@ -181,7 +180,6 @@ func (b *bench) visibleTable() error {
 		}
 		return goal{p50: 1, p99: 1}
 	})
-	return nil
 }
 
 func (b *bench) watch(w load.Watch) (row, error) {
@@ -192,30 +190,13 @@ func (b *bench) watch(w load.Watch) (row, error) {
 	return row{Requests: f.Requests, PerSecond: f.PerSecond, P50: f.P50, P99: f.P99, P999: f.P999}, nil
 }
 
-// watchLoaded watches while others write; both have begun and neither has ended while figures are taken.
+// watchLoaded watches while others write.
 func (b *bench) watchLoaded(m *mesh, w load.Watch) (row, error) {
 	if err := b.fill(m.target, 64); err != nil {
 		return row{}, err
 	}
-	ctx, stop := context.WithCancel(b.ctx)
-	defer stop()
-	plan := load.Plan{Groups: []load.Group{kind{sets: 100, value: 64, pipeline: 16}.group(m.target, clients)},
-		Window: b.warm + b.window + time.Second, Seed: b.seed}
-	writing := make(chan error, 1)
-	go func() {
-		_, err := load.Run(ctx, plan)
-		writing <- err
-	}()
-	select {
-	case err := <-writing:
-		return row{}, fmt.Errorf("the load ended before it was watched: %w", err)
-	case <-time.After(b.warm + 200*time.Millisecond):
-	}
-	r, err := b.watch(w)
+	r, err := b.beside(kind{sets: 100, value: 64, pipeline: 16}.group(m.target, clients), func() (row, error) { return b.watch(w) })
 	if err != nil {
-		return row{}, err
-	}
-	if err := <-writing; err != nil {
 		return row{}, err
 	}
 	return r, m.settle(b.ctx, "after")

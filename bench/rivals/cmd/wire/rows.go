@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,21 +46,22 @@ type goal struct {
 
 // figure is one column of rows.
 type figure struct {
-	name  string
-	of    func(*row) float64
+	name  string // as measured.Figures has it
 	limit func(goal) (limit float64, least bool)
 }
 
+func (f figure) of() func(*row) float64 { return measured.Figures[f.name] }
+
 var (
-	byThroughput = figure{"requests/s", measured.PerSecond, func(g goal) (float64, bool) { return g.throughput, true }}
-	byCPU        = figure{"CPU", measured.CPU, func(g goal) (float64, bool) { return g.cpu, false }}
-	byP50        = figure{"p50", measured.P50, func(g goal) (float64, bool) { return g.p50, false }}
-	byP99        = figure{"p99", measured.P99, func(g goal) (float64, bool) { return g.p99, false }}
-	byP999       = figure{"p99.9", measured.P999, func(g goal) (float64, bool) { return g.p999, false }}
+	byThroughput = figure{"requests/s", func(g goal) (float64, bool) { return g.throughput, true }}
+	byCPU        = figure{"CPU", func(g goal) (float64, bool) { return g.cpu, false }}
+	byP50        = figure{"p50", func(g goal) (float64, bool) { return g.p50, false }}
+	byP99        = figure{"p99", func(g goal) (float64, bool) { return g.p99, false }}
+	byP999       = figure{"p99.9", func(g goal) (float64, bool) { return g.p999, false }}
 )
 
 // print writes the tables of a question: ratios of the first server to the others, and medians.
-func (b *bench) print(tableName string, servers []string, figures []figure, goals func(caseName, other string) goal) {
+func (b *bench) print(tableName string, servers []string, figures []figure, goals func(caseName, other string) goal) error {
 	cases := b.rows.Table(tableName).Cases()
 	first := servers[0]
 	titles := []string{first + " ->"}
@@ -71,12 +71,16 @@ func (b *bench) print(tableName string, servers []string, figures []figure, goal
 	var ratios, medians [][]string
 	for _, c := range cases {
 		for _, other := range servers[1:] {
-			line := []string{c + ", " + other}
+			mine, theirs := b.rows.Of(tableName, c, first), b.rows.Of(tableName, c, other)
+			line := []string{c + ", " + other + busy(mine, theirs)}
 			for _, f := range figures {
-				mine, theirs := b.rows.Of(tableName, c, first), b.rows.Of(tableName, c, other)
-				m, _, _, _ := mine.Ratio(theirs, f.of)
-				limit, least := f.limit(goals(c, other))
-				line = append(line, mine.RatioText(theirs, f.of), verdict(m, limit, least))
+				g := measured.Goal{Table: tableName, Case: c, Server: first, Beside: c, Other: other, Figure: f.name}
+				g.Limit, g.Least = f.limit(goals(c, other))
+				text, err := b.judge(&g)
+				if err != nil {
+					return err
+				}
+				line = append(line, mine.RatioText(theirs, f.of()), text)
 			}
 			ratios = append(ratios, line)
 		}
@@ -87,29 +91,41 @@ func (b *bench) print(tableName string, servers []string, figures []figure, goal
 	if len(servers) > 1 {
 		b.r.Table(titles, ratios)
 	}
-	b.r.Table([]string{"medians", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU s/M", "generator s/M", "RSS MiB", "misses"}, medians)
-	var others []float64
-	for _, r := range b.rows.Table(tableName) {
-		others = append(others, r.Others)
+	b.r.Table([]string{"medians", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU s/M", "generator s/M", "RSS MiB", "misses", "others"}, medians)
+	most := 0.0
+	all := b.rows.Table(tableName)
+	for i := range all {
+		most = max(most, all[i].Others)
 	}
-	if len(others) > 0 {
-		b.r.Text("Beside these measurements others had %.1f %% of the processors (median; %.1f %% at most).\n", measured.Median(others), slices.Max(others))
+	if len(all) > 0 {
+		b.r.Text("Beside these measurements others had %.1f %% of the processors (median; %.1f %% at most).\n", all.Median(measured.Others), most)
 	}
+	return nil
 }
 
-// verdict is the goal, and whether it is met.
-func verdict(m, limit float64, least bool) string {
-	switch {
-	case limit == 0:
-		return "-"
-	case least && m >= limit:
-		return fmt.Sprintf(">= %.2f", limit)
-	case least:
-		return fmt.Sprintf(">= %.2f **missed**", limit)
-	case m <= limit:
-		return fmt.Sprintf("<= %.2f", limit)
+// busy is a mark for figures of which most runs were taken while others worked.
+func busy(all ...measured.Rows) string {
+	for _, rows := range all {
+		if rows.Median(measured.Others) > measured.BusyPercent {
+			return " **busy**"
+		}
 	}
-	return fmt.Sprintf("<= %.2f **missed**", limit)
+	return ""
+}
+
+// judge keeps a goal for the page, and tells whether it is met. A limit of 0 is no goal.
+func (b *bench) judge(g *measured.Goal) (string, error) {
+	if g.Limit == 0 {
+		return "-", nil
+	}
+	m, _, ok := g.Ratio(b.rows)
+	switch err := json.NewEncoder(b.raw).Encode(map[string]*measured.Goal{"goal": g}); {
+	case err != nil || ok && g.Met(m):
+		return g.String(), err
+	case !ok:
+		return g.String() + ", not measured", nil
+	}
+	return g.String() + " **missed**", nil
 }
 
 func medianLine(caseName, server string, rows measured.Rows) []string {
@@ -121,20 +137,8 @@ func medianLine(caseName, server string, rows measured.Rows) []string {
 		}
 		return fmt.Sprintf(format, v)
 	}
-	return []string{caseName + ", " + server, grouped(int64(of(byThroughput.of))), whole(of(byP50.of)), whole(of(byP99.of)), whole(of(byP999.of)),
-		some(of(byCPU.of), "%.3f"), some(of(func(r *row) float64 { return r.Generator }), "%.3f"),
-		some(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) }), "%.0f"), whole(of(func(r *row) float64 { return float64(r.Misses) }))}
-}
-
-// grouped writes 1234567 as 1,234,567.
-func grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	var b strings.Builder
-	for i, c := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
+	return []string{caseName + ", " + server + busy(rows), whole(of(measured.PerSecond)), whole(of(measured.P50)), whole(of(measured.P99)), whole(of(measured.P999)),
+		some(of(measured.CPU), "%.3f"), some(of(func(r *row) float64 { return r.Generator }), "%.3f"),
+		some(of(func(r *row) float64 { return float64(r.RSS) / (1 << 20) }), "%.0f"), whole(of(func(r *row) float64 { return float64(r.Misses) })),
+		fmt.Sprintf("%.1f", of(measured.Others))}
 }

@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"testing"
+
+	"covey/bench/rivals/internal/measured"
+)
 
 func TestWhatRedisBenchmarkPrintsIsRead(t *testing.T) {
 	const text = `====== SET ======
@@ -35,11 +40,29 @@ Summary:
 }
 
 func TestAVerdictSaysWhatIsMissed(t *testing.T) {
-	if got := verdict(2, 3, true); got != ">= 3.00 **missed**" {
-		t.Errorf("2 of at least 3: %q", got)
+	raw, err := os.Create(t.TempDir() + "/rows.jsonl")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := verdict(0.9, 0.95, false); got != "<= 0.95" {
-		t.Errorf("0.9 of at most 0.95: %q", got)
+	defer raw.Close()
+	b := &bench{raw: raw, rows: measured.Rows{
+		{Table: "t", Case: "c", Server: "covey", PerSecond: 20, CPU: 9}, {Table: "t", Case: "c", Server: "redis", PerSecond: 10, CPU: 10, Others: 21}}}
+	for _, c := range []struct {
+		goal measured.Goal
+		want string
+	}{
+		{measured.Goal{Other: "redis", Figure: "requests/s", Limit: 3, Least: true}, ">= 3.00 **missed**"},
+		{measured.Goal{Other: "redis", Figure: "CPU", Limit: 0.95}, "<= 0.95"},
+		{measured.Goal{Other: "redis", Figure: "CPU"}, "-"},
+		{measured.Goal{Other: "valkey", Figure: "CPU", Limit: 1}, "<= 1.00, not measured"},
+	} {
+		c.goal.Table, c.goal.Case, c.goal.Server, c.goal.Beside = "t", "c", "covey", "c"
+		if got, err := b.judge(&c.goal); got != c.want || err != nil {
+			t.Errorf("%+v: %q, %v, want %q", c.goal, got, err, c.want)
+		}
+	}
+	if busy(b.rows.Of("t", "c", "covey")) != "" || busy(b.rows.Of("t", "c", "covey"), b.rows.Of("t", "c", "redis")) == "" {
+		t.Error("who was measured beside others is not told")
 	}
 }
 

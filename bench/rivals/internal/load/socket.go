@@ -28,7 +28,7 @@ func connect(plan *Group, w *wire) (int, error) {
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)}),
 	)
 	if err == nil {
-		err = unix.Connect(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())})
+		err = dial(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())})
 	}
 	if err == nil && plan.Idle {
 		err = greet(fd, w)
@@ -43,13 +43,29 @@ func connect(plan *Group, w *wire) (int, error) {
 	return fd, nil
 }
 
+// dial connects. A signal, as the Go scheduler sends them, ends a wait for a busy server: the same call goes on with it.
+func dial(fd int, to unix.Sockaddr) error {
+	for {
+		switch err := unix.Connect(fd, to); err {
+		case unix.EINTR:
+		case unix.EISCONN:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
 func greet(fd int, w *wire) error {
-	if _, err := unix.Write(fd, w.greet); err != nil {
+	if _, _, err := rawWrite(fd, w.greet); err != nil {
 		return err
 	}
-	n, err := unix.Read(fd, make([]byte, maxSentence))
-	if err == nil && n == 0 {
-		err = errClosed
+	n, again, err := rawRead(fd, make([]byte, maxSentence))
+	switch {
+	case again:
+		return fmt.Errorf("no reply to a greeting came for %v", patience)
+	case err == nil && n == 0:
+		return errClosed
 	}
 	return err
 }

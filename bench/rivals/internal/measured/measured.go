@@ -1,5 +1,5 @@
-// Package measured is the lines of JSON that comparisons write beside their Markdown: a head, then one line for each measurement.
-// They are what graphs and the page of figures are made of.
+// Package measured is the lines of JSON that comparisons write beside their Markdown: a head, then one line for each measurement,
+// and one for each goal. They are what graphs and the page of figures are made of.
 package measured
 
 import (
@@ -47,31 +47,84 @@ func CPU(r *Row) float64       { return r.CPU }
 func P50(r *Row) float64       { return r.P50 }
 func P99(r *Row) float64       { return r.P99 }
 func P999(r *Row) float64      { return r.P999 }
+func Others(r *Row) float64    { return r.Others }
+
+// BusyPercent is what share of the processors others may have beside measurements, in the median, before they are called busy.
+const BusyPercent = 20
+
+// Goal is what a ratio must be. The figures of a case of a server are held against those of another server, or of another case.
+type Goal struct {
+	Table  string  `json:"table"`
+	Case   string  `json:"case"`
+	Server string  `json:"server"`
+	Beside string  `json:"beside"`   // a case: often the same
+	Other  string  `json:"other"`    // a server: often another
+	Figure string  `json:"figure"`   // one of Figures
+	Limit  float64 `json:"limit"`    // of the median of the ratios
+	Least  bool    `json:"at_least"` // else at most
+}
+
+// Ratio is what was measured of a goal, and its text; ok is false when nothing was.
+func (g *Goal) Ratio(rows Rows) (m float64, text string, ok bool) {
+	own, other, of := rows.Of(g.Table, g.Case, g.Server), rows.Of(g.Table, g.Beside, g.Other), Figures[g.Figure]
+	if of == nil {
+		return 0, "", false
+	}
+	m, _, _, ok = own.Ratio(other, of)
+	return m, own.RatioText(other, of), ok
+}
+
+// Met says whether a ratio is on the right side of the limit.
+func (g *Goal) Met(m float64) bool { return g.Least && m >= g.Limit || !g.Least && m <= g.Limit }
+
+// String is the limit.
+func (g *Goal) String() string {
+	if g.Least {
+		return fmt.Sprintf(">= %.2f", g.Limit)
+	}
+	return fmt.Sprintf("<= %.2f", g.Limit)
+}
+
+// File is one, read.
+type File struct {
+	Head  Head
+	Rows  Rows
+	Goals []Goal
+}
+
+// Figures are what goals are about, by name.
+var Figures = map[string]func(*Row) float64{"requests/s": PerSecond, "CPU": CPU, "p50": P50, "p99": P99, "p99.9": P999}
 
 // Rows are those of a file, or of one table, case or server of it, in the order of measurement.
 type Rows []Row
 
 // Read reads a file.
-func Read(path string) (Head, Rows, error) {
-	var head Head
-	file, err := os.Open(path)
+func Read(path string) (*File, error) {
+	in, err := os.Open(path)
 	if err != nil {
-		return head, nil, err
+		return nil, err
 	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Machine == "" {
-		return head, nil, fmt.Errorf("%s does not begin with a head", path)
+	defer in.Close()
+	f := new(File)
+	lines := bufio.NewScanner(in)
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &f.Head) != nil || f.Head.Machine == "" {
+		return nil, fmt.Errorf("%s does not begin with a head", path)
 	}
-	var rows Rows
 	for lines.Scan() {
-		var r Row
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return head, nil, fmt.Errorf("%s: %w: %q", path, err, lines.Text())
+		var line struct {
+			Row
+			Goal *Goal `json:"goal"`
 		}
-		rows = append(rows, r)
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("%s: %w: %q", path, err, lines.Text())
+		}
+		if line.Goal != nil {
+			f.Goals = append(f.Goals, *line.Goal)
+			continue
+		}
+		f.Rows = append(f.Rows, line.Row)
 	}
-	return head, rows, lines.Err()
+	return f, lines.Err()
 }
 
 // Of is the rows of a case of a server.
