@@ -1,6 +1,10 @@
 package command
 
-import "covey/codec"
+import (
+	"encoding/binary"
+
+	"covey/codec"
+)
 
 // entry is one command of the table.
 type entry struct {
@@ -84,19 +88,30 @@ func (e *entry) sub(name []byte) *entry {
 	return nil
 }
 
-// word is a command's name of up to 16 letters, in small letters, packed.
-type word [2]uint64
+// word is a command's name of up to 16 letters, in small letters, packed: the first eight, and the rest.
+type word struct{ head, tail uint64 }
 
 // pack folds the case of a name. Setting bit 5 makes a small letter of a letter and of nothing
 // else, so that what is no name never looks like one: names have letters only.
 func pack(b []byte) (w word, ok bool) {
-	if len(b) == 0 || len(b) > 16 {
+	switch n := len(b); {
+	case n == 0 || n > 16:
 		return w, false
+	case n <= 8:
+		return word{head: pack8(b)}, true
 	}
-	for i, c := range b {
-		w[i>>3] |= uint64(c|0x20) << (i & 7 * 8)
+	return word{pack8(b[:8]), pack8(b[8:])}, true
+}
+
+// pack8 packs 1 to 8 letters. Some are read twice, into the same place.
+func pack8(b []byte) (w uint64) {
+	n := len(b)
+	if n >= 4 {
+		w = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4)&63)
+	} else {
+		w = uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)&63) | uint64(b[n-1])<<(8*(n-1)&63)
 	}
-	return w, true
+	return w | 0x2020202020202020>>(8*(8-n)&63)
 }
 
 // slots is the size of the index: a power of two, some five times the commands.
@@ -108,7 +123,7 @@ var index [slots]struct {
 	cmd  *entry
 }
 
-func (w word) slot() int { return int((w[0]^w[1]*31)*0x9E3779B97F4A7C15>>56) % slots }
+func (w word) slot() int { return int((w.head^w.tail*31)*0x9E3779B97F4A7C15>>56) % slots }
 
 // lookup finds a command by its name in any case; nil: there is none.
 func lookup(name []byte) *entry {

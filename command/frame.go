@@ -106,7 +106,8 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 	if m.TTL > 0 {
 		o.ExpireAt = t.Now + m.TTL
 	}
-	_, res, a := t.set(c, nil, m.Key, m.Value, o)
+	var res store.SetResult
+	_, a := t.set(c, &res, nil, m.Key, m.Value, o)
 	switch {
 	case a != admitted:
 		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)

@@ -111,6 +111,9 @@ func (o *setOptions) parse(args [][]byte) (ok bool) {
 }
 
 func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args) == 3 && t.Host.Settled() { // most are
+		return t.store(c, args[1], args[2], store.SetOptions{}, out)
+	}
 	var o setOptions
 	if !o.parse(args[3:]) {
 		return codec.AppendError(out, errSyntax), Done
@@ -140,7 +143,8 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 		out = codec.BeginBulk(out, guess)
 	}
 	body := len(out)
-	out, res, a := t.set(c, out, key, value, o)
+	var res store.SetResult
+	out, a := t.set(c, &res, out, key, value, o)
 	switch {
 	case a != admitted:
 		return a.turnAway(out[:start], errTryAgain)
@@ -154,37 +158,39 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 		t.Tally.Misses++
 		return codec.AppendNull(out[:start], c.Proto), Done
 	case res.Written:
-		return codec.AppendSimple(out, "OK"), Done
+		return append(out, "+OK\r\n"...), Done
 	}
 	return codec.AppendNull(out, c.Proto), Done
 }
 
 // set writes a value and stages the update. Where it depends on whether the key is there, and that is in doubt, it is not
 // admitted before the peers have said so.
-func (t *Turn) set(c *Client, out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult, admission) {
-	out, res := t.write(out, key, value, o)
+func (t *Turn) set(c *Client, res *store.SetResult, out, key, value []byte, o store.SetOptions) ([]byte, admission) {
+	out = t.write(res, out, key, value, o)
 	if res.Err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {
-			return out, res, a
+			return out, a
 		}
 		o.Sure = true
-		out, res = t.write(out, key, value, o)
+		out = t.write(res, out, key, value, o)
 	}
 	if res.Written {
 		t.stage(c, &res.Record, t.Draft != nil)
 	}
-	return out, res, admitted
+	return out, admitted
 }
 
-func (t *Turn) write(out, key, value []byte, o store.SetOptions) ([]byte, store.SetResult) {
+func (t *Turn) write(res *store.SetResult, out, key, value []byte, o store.SetOptions) []byte {
 	if t.Draft != nil {
-		return t.Store.SetDraft(out, t.Draft, t.Now, o)
+		out, *res = t.Store.SetDraft(out, t.Draft, t.Now, o)
+		return out
 	}
-	return t.Store.Set(out, key, value, t.hash(key), t.Now, o)
+	return t.Store.SetInto(res, out, key, value, t.hash(key), t.Now, o)
 }
 
 func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	_, res, a := t.set(c, nil, args[1], args[2], store.SetOptions{NX: true})
+	var res store.SetResult
+	_, a := t.set(c, &res, nil, args[1], args[2], store.SetOptions{NX: true})
 	switch {
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)

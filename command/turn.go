@@ -86,10 +86,9 @@ type Turn struct {
 	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
 	Draft *store.Draft
 
-	guess int          // length of the last value replied
-	rec   codec.Record // of update
-	buf   []byte       // scratch of one command
-	keys  [][]byte     // scratch of one command
+	guess int      // length of the last value replied
+	buf   []byte   // scratch of one command
+	keys  [][]byte // scratch of one command
 	ahead gathered
 }
 
@@ -155,13 +154,11 @@ func (t *Turn) update(c *Client, r *store.Record) { t.stage(c, r, false) }
 
 // stage is update, of a record whose value was a draft or was not.
 func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
-	t.rec = codec.Record(*r)
 	if drafted {
-		t.Stage.AddRef(&t.rec)
+		t.Stage.AddRef((*codec.Record)(r))
 	} else {
-		t.Stage.Add(&t.rec)
+		t.Stage.Add((*codec.Record)(r))
 	}
-	t.rec.Key, t.rec.Value = nil, nil
 	c.Dirty = true
 }
 

@@ -213,7 +213,8 @@ func (s *Store) SetDraft(dst []byte, d *Draft, now uint64, o SetOptions) (out []
 		return dst, SetResult{Err: ErrTooLarge}
 	}
 	o.Kind = KindString
-	return s.write(dst, d.key, nil, d, d.hash, now, o)
+	out = s.write(&res, dst, d.key, nil, d, d.hash, now, o)
+	return out, res
 }
 
 // adopt makes the pages of a draft those of an entry, and copies to body what the entry has itself. The draft is over.

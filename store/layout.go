@@ -91,11 +91,10 @@ func (sh *shard) load(at loc, e *entry) {
 	b := sh.mem[at:]
 	w := binary.LittleEndian.Uint64(b)
 	number := uint16(w >> 48)
-	*e = entry{
-		at: at, size: int(w & sizeMask), flags: uint8(w >> 32), kind: uint8(w >> 40),
-		v:       Version{binary.LittleEndian.Uint64(b[8:]), 0},
-		content: binary.LittleEndian.Uint32(b[16:]),
-	}
+	*e = entry{} // and field by field: a value made elsewhere and copied here would be waited for
+	e.at, e.size, e.flags, e.kind = at, int(w&sizeMask), uint8(w>>32), uint8(w>>40)
+	e.v.Stamp = binary.LittleEndian.Uint64(b[stampAt:])
+	e.content = binary.LittleEndian.Uint32(b[contentAt:])
 	o, wide := headBytes, number == wideNode
 	if wide {
 		e.v.Node = binary.LittleEndian.Uint64(b[o:])

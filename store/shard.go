@@ -56,12 +56,12 @@ type shard struct {
 	clock  clock
 	leaves leaves
 	sums   sums
-	step   *Step // the step that waits (R7); nil: none
+	step   *Step  // the step that waits (R7); nil: none
+	draft  *Draft // the value of the write under way, when its bytes lie in pages already
 
 	flush    Version // the store's flush register (R4)
 	flushWas Version // what it was before the step that waits (R7)
 	logs     [logCount]log
-	draft    *Draft // the value of the write under way, when its bytes lie in pages already
 	draining uint32 // the segment whose entries are moving
 	spare    loc    // the entry that is not to be evicted
 	pages    int    // in use by large entries

@@ -4,17 +4,25 @@ package store
 // written. key and value are copied; out is dst or what append made of it. Where it depends on whether the key is there, and
 // that is not certain, nothing is done: ErrUnsure.
 func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
+	out = s.SetInto(&res, dst, key, value, hash, now, o)
+	return out, res
+}
+
+// SetInto is Set with the result where the caller wants it: it is long, and whoever hands it on by value waits for its bytes.
+func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte) {
 	if !s.fits(key, value) {
-		return dst, SetResult{Err: ErrTooLarge}
+		*res = SetResult{Err: ErrTooLarge}
+		return dst
 	}
 	if len(value) >= roomFrom {
 		s.makeRoom(key, value, hash, now)
 	}
-	return s.write(dst, key, value, nil, hash, now, o)
+	return s.write(res, dst, key, value, nil, hash, now, o)
 }
 
-// write is Set without a look at lengths. With a draft that is the value.
-func (s *Store) write(dst, key, value []byte, d *Draft, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
+// write is SetInto without a look at lengths. With a draft that is the value.
+func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, now uint64, o SetOptions) (out []byte) {
+	*res = SetResult{}
 	s.warm(hash)
 	sh := s.shardOf(hash)
 	kind := o.kind()
@@ -37,29 +45,33 @@ func (s *Store) write(dst, key, value []byte, d *Draft, hash, now uint64, o SetO
 	case !res.Existed && o.reads() && !o.Sure && !sh.certain(&e):
 		sh.mu.Unlock()
 		res.Err = ErrUnsure
-		return dst, res
+		return dst
 	case res.Existed && o.NX || !res.Existed && o.XX:
 		sh.mu.Unlock()
-		return dst, res
+		return dst
 	}
 	v := s.version(sh, now)
 	res.Written = true
-	res.Record = Record{
-		Key: key, Value: value, Kind: kind, Content: content, Stamp: v.Stamp, Node: v.Node,
-		ExpireAt: o.ExpireAt, ExpireStamp: v.Stamp, ExpireNode: v.Node,
-	}
+	r := &res.Record
+	r.Key, r.Value, r.Kind, r.Content = key, value, kind, content
+	r.Stamp, r.Node = v.Stamp, v.Node
+	r.ExpireAt, r.ExpireStamp, r.ExpireNode = o.ExpireAt, v.Stamp, v.Node
 	if res.Existed && o.KeepTTL {
-		e.keep(&res.Record)
+		e.keep(r)
 	}
-	sh.draft = d
-	sh.apply(&e, &res.Record, true, true, now)
-	sh.draft = nil
+	if d != nil {
+		sh.draft = d
+	}
+	sh.apply(&e, r, true, true, now)
+	if d != nil {
+		sh.draft = nil
+	}
 	sh.trim(e.at, now)
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(key, hash, now)
 	}
-	return dst, res
+	return dst
 }
 
 // findLive finds a key for a write of a kind and settles its expiry.
