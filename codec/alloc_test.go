@@ -5,14 +5,14 @@ import "testing"
 func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 	dst := make([]byte, 0, 4096)
 	greeting := Greeting{Full: true, ProtoMin: 1, ProtoMax: 1, Peers: []PeerAddr{examplePeer, examplePeer}}
-	linked, run, key, value := make(Linked, 80), flushRun(1), []byte("key"), make([]byte, 100)
+	links, run, key, value := make(LinkChanges, 160), flushRun(1), []byte("key"), make([]byte, 100)
 	var sums [DigestsWidth]uint64
 	expectNoAllocs(t, map[string]func(){
 		"Announce":          func() { AppendAnnounce(dst, exampleAnnounce) },
 		"Header":            func() { AppendHeader(dst, Header{Kind: KindBye, Length: 1}) },
 		"Greeting":          func() { AppendGreeting(dst, greeting) },
 		"Bye":               func() { AppendBye(dst, Bye{ReasonLeft}) },
-		"Heartbeat":         func() { AppendHeartbeat(dst, Heartbeat{Linked: linked}) },
+		"Heartbeat":         func() { AppendHeartbeat(dst, Heartbeat{Links: links}) },
 		"HeartbeatResponse": func() { AppendHeartbeatResponse(dst, HeartbeatResponse{}) },
 		"Step":              func() { AppendStep(dst, Step{To: 1}) },
 		"Partial":           func() { AppendPartial(dst, Partial{Leaves: 256}) },
@@ -59,7 +59,7 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 		"Announce":          func() { _, err := DecodeAnnounce(announce); note(err) },
 		"Greeting":          func() { note(DecodeGreetingInto(bodies["Greeting"], &into)) },
 		"Bye":               func() { _, err := DecodeBye(bodies["Bye"]); note(err) },
-		"Heartbeat":         func() { m, err := DecodeHeartbeat(bodies["Heartbeat"]); note(err); m.Linked.Has(node2) },
+		"Heartbeat":         func() { m, err := DecodeHeartbeat(bodies["Heartbeat"]); note(err); m.Links.At(0) },
 		"HeartbeatResponse": func() { _, err := DecodeHeartbeatResponse(bodies["HeartbeatResponse"]); note(err) },
 		"Batch": func() {
 			m, err := DecodeBatch(bodies["Batch"])

@@ -59,7 +59,8 @@ func linkCases() []frameCase {
 	}
 	heartbeat := Heartbeat{
 		Sequence: 0x11, State: StateReady, Stamped: true, Sent: 0x21, Clock: 0x31, Floor: Version{0x41, 0x42}, Flush: Version{0x51, 0x52},
-		Epoch: 0x61, Root: 0x71, Left: 0xA1, Head: 0x81, Step: 0x91, Linked: Linked(nil).Append(node1).Append(node2),
+		Epoch: 0x61, Root: 0x71, Left: 0xA1, Head: 0x81, Step: 0x91, Anew: true,
+		Links: LinkChanges(nil).Append(LinkChange{Node: node1, Addr: examplePeer.Addr}).Append(LinkChange{Node: node2, Gone: true}),
 	}
 	response := HeartbeatResponse{Sequence: 0x11, Step: 0x41, Sent: 0x21, Clock: 0x31}
 	step := Step{From: 0x11, To: 0x21, Node: 0x31, Old: 0x41, New: 0x51, Least: 0x61, Phase: StepTaken}
@@ -83,7 +84,7 @@ func linkCases() []frameCase {
 			name: "Heartbeat", kind: KindHeartbeat, msg: heartbeat, frame: AppendHeartbeat(nil, heartbeat),
 			decode: func(b []byte) (any, error) { return DecodeHeartbeat(b) },
 			fields: map[string][]byte{
-				"sequence": u32(0x11), "state": u8(2), "flags": u8(1), "linked": u16(2), "sent": u64(0x21), "clock": u64(0x31),
+				"sequence": u32(0x11), "state": u8(2), "flags": u8(3), "links": u16(2), "sent": u64(0x21), "clock": u64(0x31),
 				"floor": ver(0x41, 0x42), "flush": ver(0x51, 0x52), "epoch": u64(0x61), "root": u64(0x71), "head": u64(0x81), "step": u32(0x91), "left": u32(0xA1),
 			},
 		},
@@ -309,6 +310,10 @@ func plainCases() map[string]plainCase {
 		"Greeting 2": {
 			bytes:  func() []byte { b, _ := appendPeers(nil, []PeerAddr{examplePeer}); return b }(),
 			fields: map[string][]byte{"node": u64(node2), "ip": {10, 0, 0, 2}, "port": u16(9000)},
+		},
+		"Heartbeat 2": {
+			bytes:  LinkChanges(nil).Append(LinkChange{Node: node2, Addr: examplePeer.Addr, Gone: true}),
+			fields: map[string][]byte{"node": u64(node2), "ip": {10, 0, 0, 2}, "port": u16(9000), "gone": u8(1)},
 		},
 		"Record": {
 			bytes: AppendRecord(nil, &exampleRecord), example: true,

@@ -7,29 +7,8 @@ const (
 	heartbeatResponseLen = 24
 
 	heartbeatStamped = 1
+	heartbeatAnew    = 2
 )
-
-// Linked is a list of node ids as it stands on the wire, 8 bytes each. The zero value is an empty list.
-type Linked []byte
-
-// Len returns the number of ids.
-func (l Linked) Len() int { return len(l) / 8 }
-
-// At returns the i-th id.
-func (l Linked) At(i int) uint64 { return binary.LittleEndian.Uint64(l[i*8:]) }
-
-// Has reports whether id is in the list.
-func (l Linked) Has(id uint64) bool {
-	for i := range l.Len() {
-		if l.At(i) == id {
-			return true
-		}
-	}
-	return false
-}
-
-// Append appends id to the list, in the manner of the built-in append.
-func (l Linked) Append(id uint64) Linked { return binary.LittleEndian.AppendUint64(l, id) }
 
 // Heartbeat goes every 500 ms on every link (R25).
 type Heartbeat struct {
@@ -45,19 +24,21 @@ type Heartbeat struct {
 	Left     uint32 // print of the leaves that Root leaves out, for they are partial on either side; 0: none (R16)
 	Head     uint64 // of the sender's own stream
 	Step     uint32 // R7
-	// Linked lists with whom the sender has a direct link that had bytes within 1.5 s: what R12 relays by, and the
-	// vouch of R25. At most MaxLinked. Decoded, it aliases the body.
-	Linked Linked
+	// Links tells with whom the sender has a direct link that had bytes within 1.5 s, which is what R12 relays by, and the
+	// vouch of R25: all of them when Anew is set, else what has changed since the last heartbeat on this link. At most
+	// MaxLinked. Decoded, it aliases the body.
+	Anew  bool
+	Links LinkChanges
 }
 
-// AppendHeartbeat appends the frame of m; ids beyond MaxLinked are left out.
+// AppendHeartbeat appends the frame of m; changes beyond MaxLinked are left out.
 func AppendHeartbeat(dst []byte, m Heartbeat) []byte {
-	linked := m.Linked[:min(m.Linked.Len(), MaxLinked)*8]
-	dst, b := beginFrame(dst, KindHeartbeat, 0, heartbeatFixed+len(linked))
+	links := m.Links[:min(m.Links.Len(), MaxLinked)*linkChangeLen]
+	dst, b := beginFrame(dst, KindHeartbeat, 0, heartbeatFixed+len(links))
 	le := binary.LittleEndian
 	le.PutUint32(b, m.Sequence)
-	b[4], b[5] = byte(m.State), bit(m.Stamped, heartbeatStamped)
-	le.PutUint16(b[6:], uint16(linked.Len()))
+	b[4], b[5] = byte(m.State), bit(m.Stamped, heartbeatStamped)|bit(m.Anew, heartbeatAnew)
+	le.PutUint16(b[6:], uint16(links.Len()))
 	le.PutUint64(b[8:], m.Sent)
 	le.PutUint64(b[16:], m.Clock)
 	putVersion(b[24:], m.Floor)
@@ -67,7 +48,7 @@ func AppendHeartbeat(dst []byte, m Heartbeat) []byte {
 	le.PutUint64(b[72:], m.Head)
 	le.PutUint32(b[80:], m.Step)
 	le.PutUint32(b[84:], m.Left)
-	copy(b[heartbeatFixed:], linked)
+	copy(b[heartbeatFixed:], links)
 	return dst
 }
 
@@ -79,27 +60,31 @@ func SetRoot(frame []byte, epoch, root uint64, left uint32) {
 	binary.LittleEndian.PutUint32(b[84:], left)
 }
 
-// DecodeHeartbeat reads the body of a heartbeat; Linked aliases it.
+// DecodeHeartbeat reads the body of a heartbeat; Links aliases it.
 func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 	if len(body) < heartbeatFixed {
 		return Heartbeat{}, ErrLength
 	}
 	le, b := binary.LittleEndian, body
 	count := int(le.Uint16(b[6:]))
-	if count > MaxLinked || len(b) != heartbeatFixed+count*8 {
+	if count > MaxLinked || len(b) != heartbeatFixed+count*linkChangeLen {
 		return Heartbeat{}, ErrLength
 	}
-	if b[5]&^heartbeatStamped != 0 {
+	if b[5]&^(heartbeatStamped|heartbeatAnew) != 0 {
 		return Heartbeat{}, ErrReserved
 	}
 	if State(b[4]) > stateMax {
 		return Heartbeat{}, ErrRange
 	}
+	links := LinkChanges(b[heartbeatFixed:len(b):len(b)])
+	if err := links.check(); err != nil {
+		return Heartbeat{}, err
+	}
 	return Heartbeat{
 		Sequence: le.Uint32(b), State: State(b[4]), Stamped: b[5]&heartbeatStamped != 0,
 		Sent: le.Uint64(b[8:]), Clock: le.Uint64(b[16:]), Floor: getVersion(b[24:]), Flush: getVersion(b[40:]),
 		Epoch: le.Uint64(b[56:]), Root: le.Uint64(b[64:]), Left: le.Uint32(b[84:]), Head: le.Uint64(b[72:]), Step: le.Uint32(b[80:]),
-		Linked: Linked(b[heartbeatFixed:len(b):len(b)]),
+		Anew: b[5]&heartbeatAnew != 0, Links: links,
 	}, nil
 }
 

@@ -15,7 +15,7 @@ const (
 
 	// MaxGreetingPeers bounds the addresses that a greeting passes on.
 	MaxGreetingPeers = 64
-	// MaxLinked bounds the node ids that a heartbeat lists, and with it the members of a mesh.
+	// MaxLinked bounds the links that a heartbeat tells of, and with it the members of a mesh.
 	MaxLinked = 1024
 	// MaxFetchKeys bounds the keys of one Fetch.
 	MaxFetchKeys = 1024
@@ -53,7 +53,7 @@ type bounds struct{ min, max uint32 }
 var kindBounds = [256]bounds{
 	KindGreeting:          {greetingFixed, greetingFixed + MaxGreetingPeers*peerAddrLen},
 	KindBye:               {byeLen, byeLen},
-	KindHeartbeat:         {heartbeatFixed, heartbeatFixed + MaxLinked*8},
+	KindHeartbeat:         {heartbeatFixed, heartbeatFixed + MaxLinked*linkChangeLen},
 	KindHeartbeatResponse: {heartbeatResponseLen, heartbeatResponseLen},
 	KindBatch:             {batchFixed + recordFixed, MaxFrame - HeaderLen},
 	KindAck:               {ackLen, ackLen},

@@ -54,7 +54,7 @@ func TestReservedBytesAndBitsAreRefused(t *testing.T) {
 		masks []byte
 	}{
 		"Greeting":       {{0, []byte{8, 128}}, {124, []byte{1}}, {127, []byte{1}}, {greetingFixed + 14, []byte{1}}, {greetingFixed + 15, []byte{1}}},
-		"Heartbeat":      {{5, []byte{2, 128}}},
+		"Heartbeat":      {{5, []byte{4, 128}}, {heartbeatFixed + 14, []byte{2, 128}}, {heartbeatFixed + 15, []byte{1}}},
 		"Partial":        {{4, []byte{1}}, {7, []byte{1}}, {partialFixed + 1, []byte{1}}, {partialFixed + 7, []byte{1}}},
 		"Step":           {{41, []byte{1}}, {47, []byte{1}}},
 		"Pull":           {{18, []byte{1}}, {19, []byte{1}}},
@@ -98,7 +98,7 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		bytes []byte
 	}{
 		"Greeting":       {{3, u8(3)}, {1, u8(0)}, {1, u8(2)}},
-		"Heartbeat":      {{4, u8(3)}},
+		"Heartbeat":      {{4, u8(3)}, {heartbeatFixed + 12, u16(0)}},
 		"Batch":          {{16, u32(0)}, {8, u64(0)}, {8, u64(most)}, {16, u32(2)}, {16, u32(1<<32 - 1)}},
 		"Pull":           {{16, u16(256)}},
 		"Records":        {{52, u16(256)}, {4, u32(0)}, {4, u32(2)}, {4, u32(1<<32 - 1)}},
@@ -188,17 +188,18 @@ func TestAGreetingPassesOnAtMost64Addresses(t *testing.T) {
 	}
 }
 
-func TestAHeartbeatListsAtMost1024Ids(t *testing.T) {
-	var ids Linked
+func TestAHeartbeatTellsOfAtMost1024Links(t *testing.T) {
+	var links LinkChanges
 	for i := range MaxLinked + 10 {
-		ids = ids.Append(uint64(i) << 32)
+		links = links.Append(LinkChange{Node: uint64(i) << 32, Addr: examplePeer.Addr, Gone: i%2 == 0})
 	}
-	m, err := DecodeHeartbeat(AppendHeartbeat(nil, Heartbeat{Linked: ids})[HeaderLen:])
-	if err != nil || m.Linked.Len() != MaxLinked || !m.Linked.Has(5<<32) || m.Linked.Has((MaxLinked+1)<<32) || m.Linked.At(7) != 7<<32 {
-		t.Errorf("%d ids, %v", m.Linked.Len(), err)
+	m, err := DecodeHeartbeat(AppendHeartbeat(nil, Heartbeat{Links: links})[HeaderLen:])
+	if want := (LinkChange{Node: 7 << 32, Addr: examplePeer.Addr}); err != nil || m.Links.Len() != MaxLinked || m.Links.At(7) != want || !m.Links.At(8).Gone {
+		t.Errorf("%d changes, the seventh %+v, %v", m.Links.Len(), m.Links.At(7), err)
 	}
-	if Linked(nil).Has(0) {
-		t.Error("an empty list has 0")
+	six := LinkChange{Node: 1, Addr: netip.MustParseAddrPort("[fe80::1]:9000")}
+	if got := LinkChanges(nil).Append(six).At(0); got != (LinkChange{Node: 1}) {
+		t.Errorf("an address that is not IPv4 comes as %+v", got)
 	}
 }
 
@@ -223,9 +224,9 @@ func TestAnyMessageComesThrough(t *testing.T) {
 			return same(AppendGreeting(dst(), m), m, func(b []byte) (any, error) { return DecodeGreeting(b) })
 		},
 		"Heartbeat": func(m Heartbeat, ids []uint64) bool {
-			m.State, m.Linked = m.State%3, Linked{}
+			m.State, m.Links = m.State%3, LinkChanges{}
 			for _, id := range ids {
-				m.Linked = m.Linked.Append(id)
+				m.Links = m.Links.Append(LinkChange{Node: id, Gone: id%3 == 0})
 			}
 			return same(AppendHeartbeat(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeat(b) })
 		},

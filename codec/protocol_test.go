@@ -212,7 +212,7 @@ func TestLimitsAreThoseOfTheSpecification(t *testing.T) {
 		"marked skippable has a body of at most 16846836 bytes":                      MaxFrame-HeaderLen == 16846836,
 		"exactly one announce of 80 bytes":                                           AnnounceLen == 80,
 		"number of addresses that follow, at most 64":                                MaxGreetingPeers == 64,
-		"number of ids that follow, at most 1024":                                    MaxLinked == 1024,
+		"number of changes that follow, at most 1024":                                MaxLinked == 1024,
 		"of nodes, at most 1024":                                                     MaxDigestsNodes == 1024,
 		"of leaves (level 4) at most 16":                                             MaxDigestsLeaves == 16 && DigestsLeaves == 4,
 		"of entries, at most 4096":                                                   MaxListingEntries == 4096,

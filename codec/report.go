@@ -18,7 +18,8 @@ type MemberReport struct {
 	Synced      bool      `json:"synced"`             // it is ready and has acknowledged all there is
 	Incarnation uint64    `json:"incarnation,string"` // number of its present start; a string, for it is beyond 2^53
 	Offset      int64     `json:"clock_offset_ms"`    // its clock minus ours, in milliseconds
-	Readiness   string    `json:"readiness"`          // seeking, loading, ready
+	Readiness   string    `json:"readiness"`          // seeking, loading, ready; empty: not known
+	Via         string    `json:"via"`                // of one that is not linked with the answering node: a peer that is, as FormatID shows it; empty: none
 }
 
 // InfoReport answers TopicInfo. ID, Digest and Release are strings, the rest are numbers.

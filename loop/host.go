@@ -83,6 +83,14 @@ func (n *node) members() []codec.MemberReport {
 			RTT:      m.RTT.Microseconds(), Lag: m.Lag, LagMS: m.LagAge.Milliseconds(), Synced: m.Synced,
 			Incarnation: m.Incarnation, Offset: m.Offset, Readiness: m.Readiness.String(),
 		})
+		if m.Via == 0 {
+			continue
+		}
+		r := &out[len(out)-1]
+		r.Via = codec.FormatID(m.Via)
+		if m.Incarnation == 0 {
+			r.Readiness = "" // nobody has told
+		}
 	}
 	return out
 }

@@ -87,7 +87,7 @@ func TestAFloodOfHeartbeatsAllocatesNothing(t *testing.T) {
 	var frames []byte
 	for i := range batch {
 		frames = codec.AppendHeartbeat(frames, codec.Heartbeat{Sequence: uint32(i), State: codec.StateReady, Clock: uint64(time.Now().UnixMilli()),
-			Linked: codec.Linked(nil).Append(a.n.mind.ID())})
+			Anew: true, Links: codec.LinkChanges(nil).Append(codec.LinkChange{Node: a.n.mind.ID()})})
 		frames = codec.AppendHeartbeatResponse(frames, codec.HeartbeatResponse{Sequence: uint32(i), Clock: uint64(time.Now().UnixMilli())})
 	}
 	rounds := *operations/batch + 1

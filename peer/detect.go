@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"slices"
 	"sync/atomic"
 
 	"covey/codec"
@@ -12,8 +11,11 @@ type beat struct {
 	due      atomic.Int64 // when the next is due; read without the lock
 	last     atomic.Int64 // when the last went
 	sequence uint32
-	linked   codec.Linked // scratch
-	frame    []byte       // scratch
+	told     listing           // whom this node is linked with, as it was told last
+	now      listing           // scratch
+	links    codec.LinkChanges // scratch
+	frame    []byte            // scratch: for links on which the list was told
+	whole    []byte            // scratch: for those on which it was not
 }
 
 // beatSoon has the next Tick send heartbeats: there is news.
@@ -42,17 +44,10 @@ func (n *Node) heartbeats(now int64, c cut) {
 	n.trimLogs(now, c.floor)
 	n.dropStreams(now)
 	n.forgetDoubts(now)
-	linked := n.beat.linked[:0]
-	for _, m := range n.members {
-		if m.link != nil && now-m.link.touched.Load() < int64(VouchAge) {
-			linked = linked.Append(m.id)
-		}
-	}
-	n.beat.linked = linked
 	n.beat.sequence++
-	n.beat.frame = codec.AppendHeartbeat(n.beat.frame[:0], codec.Heartbeat{
+	n.beatFrames(now, codec.Heartbeat{
 		Sequence: n.beat.sequence, State: n.State(), Stamped: c.stamped, Sent: uint64(now), Clock: n.clock.Cluster(now),
-		Floor: c.floor, Flush: c.flush, Epoch: c.epoch, Root: c.root, Head: n.ring.Head(), Step: n.steps.number.Load(), Linked: linked,
+		Floor: c.floor, Flush: c.flush, Epoch: c.epoch, Root: c.root, Head: n.ring.Head(), Step: n.steps.number.Load(),
 	})
 	for _, m := range n.members {
 		if m.link != nil {
@@ -62,14 +57,33 @@ func (n *Node) heartbeats(now int64, c cut) {
 	n.store.SetCompared(n.comparedTo())
 }
 
+// beatFrames makes the two frames of this round: with what has changed of the list of links, mostly nothing, and with all of it.
+func (n *Node) beatFrames(now int64, h codec.Heartbeat) {
+	b := &n.beat
+	b.now = n.appendListing(now, b.now[:0])
+	h.Anew, h.Links = true, appendChanges(b.links[:0], nil, b.now)
+	b.whole = codec.AppendHeartbeat(b.whole[:0], h)
+	all := h.Links.Len()
+	h.Anew, h.Links = false, appendChanges(h.Links[:0], b.told, b.now)
+	b.frame = append(b.frame[:0], b.whole...)
+	if h.Links.Len() <= all {
+		b.frame = codec.AppendHeartbeat(b.frame[:0], h)
+	}
+	b.links, b.told, b.now = h.Links, b.now, b.told
+}
+
 // beatOn sends a heartbeat on one link. What its root leaves out is a matter of both sides (R16).
 func (n *Node) beatOn(now int64, m *member, c *cut) {
 	l := m.link
 	n.tellPartial(now, l)
 	r := c.rootFor(l)
 	n.takeRoot(m, &m.roots.ours, r)
-	codec.SetRoot(n.beat.frame, r.epoch, r.sum, r.left)
-	n.send(now, l, func(b []byte) []byte { return append(b, n.beat.frame...) })
+	frame := n.beat.frame
+	if !l.ourLinks {
+		l.ourLinks, frame = true, n.beat.whole
+	}
+	codec.SetRoot(frame, r.epoch, r.sum, r.left)
+	n.send(now, l, func(b []byte) []byte { return append(b, frame...) })
 	n.beginScrub(l)
 }
 
@@ -89,19 +103,23 @@ func (n *Node) heartbeat(now int64, l *Link, body []byte) error {
 	if h.Step == n.steps.number.Load() && !l.held.Load() {
 		n.takeFlush(now, h.Flush)
 	}
-	if theirs := n.beaten(now, l, &h, n.stamped()); theirs.epoch != 0 {
+	theirs, err := n.beaten(now, l, &h, n.stamped())
+	if theirs.epoch != 0 {
 		l.repairRoot(now, theirs)
 	}
-	return nil
+	return err
 }
 
 // beaten takes in a heartbeat and returns the root with which a repair is to begin, as mayRepair does.
-func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (theirs root) {
+func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (theirs root, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := l.member
 	if l.closing || m == nil {
-		return root{}
+		return root{}, nil
+	}
+	if err := n.takeLinks(now, l, h); err != nil {
+		return root{}, err
 	}
 	n.send(now, l, func(b []byte) []byte {
 		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Step: n.steps.number.Load(), Sent: h.Sent, Clock: n.clock.Cluster(now)})
@@ -113,11 +131,6 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		m.takeFloor(h.Floor)
 		n.takeRoot(m, &m.roots.theirs, root{epoch: h.Epoch, sum: h.Root, left: h.Left})
 	}
-	m.linked = m.linked[:0]
-	for i := range h.Linked.Len() {
-		m.linked = append(m.linked, h.Linked.At(i))
-	}
-	m.linkedAt = now
 	n.judgeLost(now)
 	if old := m.readiness; old != h.State {
 		m.readiness = h.State
@@ -130,12 +143,12 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 	n.relayTo(now, l)
 	n.hold(now, l)
 	if l.held.Load() {
-		return root{}
+		return root{}, nil
 	}
 	if n.late(now, l, h.Head) {
 		n.lateUntil = now + int64(LatePause)
 	}
-	return n.mayRepair(now, l, h)
+	return n.mayRepair(now, l, h), nil
 }
 
 // heartbeatResponse measures the round trip and the other's clock (R6).
@@ -315,7 +328,7 @@ func (n *Node) judge(now int64, m *member) {
 		if p == m || p.link == nil || n.weak&WithoutVouching != 0 {
 			continue
 		}
-		lists := slices.Contains(p.linked, m.id)
+		lists := p.linked.has(m.id)
 		switch {
 		case p.linkedAt == 0, lists && p.linkedAt <= m.lostAt:
 			all = false

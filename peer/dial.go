@@ -181,18 +181,24 @@ func (n *Node) outdated(now int64, t *target, m *member) bool {
 // takeHints takes the addresses that a greeting passed on. One of 127.0.0.0/8 is of the sender's own machine.
 func (n *Node) takeHints(now int64, l *Link, peers []codec.PeerAddr) {
 	for _, p := range peers {
-		if p.Addr.Addr().IsLoopback() {
-			p.Addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), p.Addr.Port())
-		}
-		if p.Node == n.id || !p.Addr.IsValid() || p.Addr.Port() == 0 {
-			continue
-		}
-		if m := n.known(p.Node); m != nil && (m.link != nil || m.state == Dead || m.state == Left) {
-			continue
-		}
-		if n.dialing.byAddr[p.Addr] == nil {
-			n.hint(now, p.Addr, p.Node)
-		}
+		n.takeHint(now, l, p, false)
+	}
+}
+
+// takeHint takes one address. news: the sender has come to be linked with that node just now, so it is there though it was thought
+// dead, and its address is good though it was not a moment ago.
+func (n *Node) takeHint(now int64, l *Link, p codec.PeerAddr, news bool) {
+	if p.Addr.Addr().IsLoopback() {
+		p.Addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), p.Addr.Port())
+	}
+	if p.Node == n.id || !p.Addr.IsValid() || p.Addr.Port() == 0 {
+		return
+	}
+	if m := n.known(p.Node); m != nil && (m.link != nil || (m.state == Dead || m.state == Left) && !news) {
+		return
+	}
+	if news || n.dialing.byAddr[p.Addr] == nil {
+		n.hint(now, p.Addr, p.Node)
 	}
 }
 

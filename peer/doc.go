@@ -10,7 +10,8 @@
 //  3. Of all links with one node one is chosen, the same on both sides; the others get Bye(duplicate) (choose.go; R23).
 //  4. The own stream flows from the ring, from where the other is, or from a Gap on (ring.go, cursor.go, sender.go; R9,
 //     R10). Batches are merged, and acknowledged once a turn (receiver.go).
-//     Peers that do not hear another node get its batches from here (relay.go, pass.go; R12).
+//     Peers that do not hear another node get its batches from here (relay.go, pass.go; R12): each tells with whom it is linked,
+//     which vouches (R25), and tells of members that come later (listed.go).
 //  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go, settle.go;
 //     R21, R22). An update whose version is not here is fetched (receiver.go; R3).
 //  6. Heartbeats measure, tell roots and vouch; silence makes a member suspect and dead; a close without a Bye makes it

@@ -11,7 +11,7 @@ import (
 func FuzzFrame(f *testing.F) {
 	rec := codec.AppendRecord(nil, &codec.Record{Key: []byte("k"), Value: []byte("v"), Kind: codec.KindString, Stamp: 1 << 40, Node: 3})
 	for _, frames := range [][]byte{
-		codec.AppendHeartbeat(nil, codec.Heartbeat{Sequence: 1, State: codec.StateLoading, Linked: codec.Linked(nil).Append(7)}),
+		codec.AppendHeartbeat(nil, codec.Heartbeat{Sequence: 1, State: codec.StateLoading, Anew: true, Links: codec.LinkChanges(nil).Append(codec.LinkChange{Node: 7})}),
 		codec.AppendBatch(nil, codec.Batch{Stream: 1, First: 1, Count: 1, Records: rec}),
 		codec.AppendBatch(nil, codec.Batch{Stream: 1, First: 9, Count: 1, Records: rec}),
 		codec.AppendGap(codec.AppendPull(nil, codec.Pull{ID: 1, Shard: 3, Limit: 10}), codec.Gap{Stream: 1, Head: 1 << 60}),

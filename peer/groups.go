@@ -50,7 +50,8 @@ func (n *Node) smaller(m *member) (smaller, lowest bool) {
 		if p.link == nil || !ok {
 			continue
 		}
-		for _, id := range p.linked {
+		for _, e := range p.linked {
+			id := e.id
 			if o := n.known(id); o != nil && o.link != nil {
 				continue
 			}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -315,11 +316,7 @@ func (b *bench) describe(f bframe) string {
 		return "Bye " + m.Reason.String()
 	case codec.KindHeartbeat:
 		m, _ := codec.DecodeHeartbeat(f.body)
-		var linked []string
-		for i := range m.Linked.Len() {
-			linked = append(linked, b.who(m.Linked.At(i)))
-		}
-		return fmt.Sprintf("Heartbeat %d, %s, head %d, linked with %s", m.Sequence, m.State, m.Head, strings.Join(linked, " "))
+		return fmt.Sprintf("Heartbeat %d, %s, head %d%s", m.Sequence, m.State, m.Head, b.links(&m))
 	case codec.KindBatch:
 		m, _ := codec.DecodeBatch(f.body)
 		return fmt.Sprintf("Batch of %d from %d", m.Count, m.First)
@@ -346,6 +343,33 @@ func (b *bench) describe(f bframe) string {
 		return fmt.Sprintf("Fetch of %d", m.Count)
 	}
 	return f.head.Kind.String()
+}
+
+// links says what a heartbeat tells of its sender's links.
+func (b *bench) links(h *codec.Heartbeat) string {
+	var on, off []string
+	for i := range h.Links.Len() {
+		c := h.Links.At(i)
+		switch {
+		case c.Gone:
+			off = append(off, b.who(c.Node))
+		case c.Addr.IsValid():
+			on = append(on, b.who(c.Node)+" at "+b.place(c.Addr))
+		default:
+			on = append(on, b.who(c.Node))
+		}
+	}
+	var said string
+	switch {
+	case h.Anew:
+		said = ", linked with " + cmp.Or(strings.Join(on, " "), "nobody")
+	case len(on) > 0:
+		said = ", and with " + strings.Join(on, " ")
+	}
+	if len(off) > 0 {
+		said += ", not with " + strings.Join(off, " ")
+	}
+	return said
 }
 
 // set writes a key as a client would.

@@ -56,6 +56,8 @@ type Link struct {
 	heard      codec.Reason
 	closeBy    int64 // after a Bye was heard
 	excuse     int64 // silence counts from here at the earliest: this node was asleep
+	ourLinks   bool  // the other was told with whom this node is linked
+	theirLinks bool  // the other has told with whom it is linked
 	pulls      pulls
 	asking     asking
 	bitmaps    linkPartial

@@ -46,6 +46,7 @@ type Member struct {
 	LagAge      time.Duration // the age of the oldest of them
 	Synced      bool          // linked, ready, and both have all of the other's that was there
 	Linked      bool          // there is a link with it
+	Via         uint64        // without one: a peer that has one; 0: none says so
 }
 
 // member is what the node knows of another. All fields are guarded by Node.mu.
@@ -69,7 +70,7 @@ type member struct {
 	measured bool  // both tell something (R6)
 	head     uint64
 	floor    codec.Version
-	linked   []uint64 // whom it is linked with, by its last heartbeat
+	linked   listing // whom it is linked with, by its last heartbeat
 	linkedAt int64
 	roots    told
 	knows    uint64 // the epoch of its last heartbeat; 0: it knows of none that is closed, as just after a step

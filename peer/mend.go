@@ -2,6 +2,7 @@ package peer
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"covey/codec"
@@ -53,7 +54,7 @@ func (l *Link) compare(now int64, body []byte) error {
 	l.compareGhosts(&m, cluster)
 	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
 	for _, hash := range wanted {
-		want.Hashes = codec.Linked(want.Hashes).Append(hash)
+		want.Hashes = binary.LittleEndian.AppendUint64(want.Hashes, hash)
 	}
 	l.queue(work{frame: codec.AppendWant(nil, want)})
 	return nil

@@ -346,7 +346,8 @@ func (n *Node) takeFlush(now int64, flush codec.Version) {
 	}
 }
 
-// Members appends a snapshot of all members to dst, this node first, the others by id.
+// Members appends a snapshot of all members to dst, this node first, the others by id, then the nodes that only peers are linked
+// with: alive, and Via one of these.
 func (n *Node) Members(dst []Member) []Member {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -361,9 +362,12 @@ func (n *Node) Members(dst []Member) []Member {
 			s.Lag, s.LagAge = l.Backlog(), n.lag.age(n.lastTick, l.acked.Load(), n.ring.Head())
 			s.Synced = m.readiness == codec.StateReady && s.Lag == 0 && !l.pulls.owed && !l.debt.owed && m.stream.applied.Load() >= m.head
 		}
+		if p := n.via(n.lastTick, m.id); m.link == nil && (m.state == Alive || m.state == Suspect) && p != nil {
+			s.Via = p.id
+		}
 		dst = append(dst, s)
 	}
-	return dst
+	return n.appendRelayed(dst)
 }
 
 // publish makes the chosen links known to all.

@@ -95,7 +95,7 @@ func (n *Node) relays(now int64, l *Link, s *stream) bool {
 	if s.over {
 		return s.applied.Load() > 0
 	}
-	if s.member == m.id || slices.Contains(m.linked, s.member) {
+	if s.member == m.id || m.linked.has(s.member) {
 		return false
 	}
 	origin := n.known(s.member)

@@ -127,7 +127,11 @@ func play(b *bench, args []string) {
 		b.logf("%s", b.get(node(1), args[2]))
 	case "members":
 		for _, m := range node(1).Members(nil) {
-			b.logf("%s %s, %s, lag %d, synced %v, offset %d ms", b.who(m.ID), m.State, m.Readiness, m.Lag, m.Synced, m.Offset)
+			line := fmt.Sprintf("%s %s, %s, lag %d, synced %v, offset %d ms", b.who(m.ID), m.State, m.Readiness, m.Lag, m.Synced, m.Offset)
+			if m.Via != 0 {
+				line += ", via " + b.who(m.Via)
+			}
+			b.logf("%s", line)
 		}
 	case "clock": // clock NAME: how far it has stepped
 		b.logf("%d ms, settled %v", node(1).clock.Offset(), node(1).Settled())

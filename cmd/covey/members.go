@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -17,7 +18,7 @@ type membersVerb struct {
 
 // Help is the second part of `covey members --help`.
 func (*membersVerb) Help() string {
-	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all.
+	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all. One that the node asked has no link with names a peer that has one (via), by which records come.
 
 Examples:
 
@@ -48,17 +49,17 @@ func (v *membersVerb) Run(ctx context.Context, p *process) error {
 
 // memberRows has the fields as scripts read them.
 func memberRows(members []codec.MemberReport) *table {
-	t := &table{header: []string{"id", "mac", "addr", "state", "last_seen", "rtt_us", "lag", "synced", "readiness", "lag_ms", "clock_offset_ms"}}
+	t := &table{header: []string{"id", "mac", "addr", "state", "last_seen", "rtt_us", "lag", "synced", "readiness", "lag_ms", "clock_offset_ms", "via"}}
 	for _, m := range members {
 		t.add(m.ID, m.MAC, m.Addr, m.State, m.LastSeen.Format(time.RFC3339Nano), strconv.FormatInt(m.RTT, 10),
-			strconv.FormatUint(m.Lag, 10), strconv.FormatBool(m.Synced), m.Readiness, strconv.FormatInt(m.LagMS, 10), strconv.FormatInt(m.Offset, 10))
+			strconv.FormatUint(m.Lag, 10), strconv.FormatBool(m.Synced), m.Readiness, strconv.FormatInt(m.LagMS, 10), strconv.FormatInt(m.Offset, 10), m.Via)
 	}
 	return t
 }
 
 // memberTable has what a person looks for.
 func memberTable(members []codec.MemberReport, now time.Time) *table {
-	t := &table{header: []string{"ID", "ADDRESS", "STATE", "LAST SEEN", "ROUND TRIP", "CLOCK", "LAG", "SYNCED"}}
+	t := &table{header: []string{"ID", "ADDRESS", "STATE", "LAST SEEN", "ROUND TRIP", "CLOCK", "LAG", "SYNCED", "VIA"}}
 	for _, m := range members {
 		seen, trip, synced := ago(now.Sub(m.LastSeen)), fmt.Sprintf("%.2f ms", float64(m.RTT)/1000), "no"
 		clock := fmt.Sprintf("%+d ms", m.Offset)
@@ -71,7 +72,10 @@ func memberTable(members []codec.MemberReport, now time.Time) *table {
 		if m.Readiness != "ready" && m.Readiness != "" {
 			synced = m.Readiness
 		}
-		t.add(m.ID, m.Addr, m.State, seen, trip, clock, lagged(&m), synced)
+		if m.Via != "" {
+			trip, clock = "-", "-"
+		}
+		t.add(m.ID, m.Addr, m.State, seen, trip, clock, lagged(&m), synced, cmp.Or(m.Via, "-"))
 	}
 	return t
 }

@@ -116,21 +116,27 @@ func TestDelPrintsHowManyKeysThereWere(t *testing.T) {
 	}
 }
 
-var twoMembers = []codec.MemberReport{
+var someMembers = []codec.MemberReport{
 	{ID: "02fc00000001-9000", MAC: "02:fc:00:00:00:01", Addr: "10.0.0.1:9000", State: "self", LastSeen: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Synced: true, Readiness: "ready"},
 	{ID: "02fc00000002-9000", MAC: "02:fc:00:00:00:02", Addr: "10.0.0.2:9000", State: "alive", LastSeen: time.Date(2026, 1, 2, 3, 4, 5, 250e6, time.UTC), RTT: 210, Lag: 7, LagMS: 2500, Offset: -12, Readiness: "loading"},
+	{ID: "02fc00000003-9000", MAC: "02:fc:00:00:00:03", Addr: "10.0.1.3:9000", State: "alive", LastSeen: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Via: "02fc00000002-9000"},
 }
 
 func TestMembersIsTabSeparatedInAPipeAndColumnsForAPerson(t *testing.T) {
 	f := startFake(t)
-	f.with(func() { f.reports[codec.TopicMembers] = twoMembers })
-	call(t, "members", "-a", f.addr).expect(t, outcome{stdout: "id\tmac\taddr\tstate\tlast_seen\trtt_us\tlag\tsynced\treadiness\tlag_ms\tclock_offset_ms\n" +
-		"02fc00000001-9000\t02:fc:00:00:00:01\t10.0.0.1:9000\tself\t2026-01-02T03:04:05Z\t0\t0\ttrue\tready\t0\t0\n" +
-		"02fc00000002-9000\t02:fc:00:00:00:02\t10.0.0.2:9000\talive\t2026-01-02T03:04:05.25Z\t210\t7\tfalse\tloading\t2500\t-12\n"})
+	f.with(func() { f.reports[codec.TopicMembers] = someMembers })
+	call(t, "members", "-a", f.addr).expect(t, outcome{stdout: "id\tmac\taddr\tstate\tlast_seen\trtt_us\tlag\tsynced\treadiness\tlag_ms\tclock_offset_ms\tvia\n" +
+		"02fc00000001-9000\t02:fc:00:00:00:01\t10.0.0.1:9000\tself\t2026-01-02T03:04:05Z\t0\t0\ttrue\tready\t0\t0\t\n" +
+		"02fc00000002-9000\t02:fc:00:00:00:02\t10.0.0.2:9000\talive\t2026-01-02T03:04:05.25Z\t210\t7\tfalse\tloading\t2500\t-12\t\n" +
+		"02fc00000003-9000\t02:fc:00:00:00:03\t10.0.1.3:9000\talive\t2026-01-02T03:04:05Z\t0\t0\tfalse\t\t0\t0\t02fc00000002-9000\n"})
 
-	rows := memberTable(twoMembers, twoMembers[1].LastSeen.Add(5*time.Second)).rows
-	want := []string{"02fc00000002-9000", "10.0.0.2:9000", "alive", "5 s ago", "0.21 ms", "-12 ms", "7 since 2 s", "loading"}
+	rows := memberTable(someMembers, someMembers[1].LastSeen.Add(5*time.Second)).rows
+	want := []string{"02fc00000002-9000", "10.0.0.2:9000", "alive", "5 s ago", "0.21 ms", "-12 ms", "7 since 2 s", "loading", "-"}
 	if got := strings.Join(rows[1], "|"); got != strings.Join(want, "|") {
+		t.Errorf("a person reads %q, want %q", got, want)
+	}
+	want = []string{"02fc00000003-9000", "10.0.1.3:9000", "alive", "5 s ago", "-", "-", "0", "no", "02fc00000002-9000"}
+	if got := strings.Join(rows[2], "|"); got != strings.Join(want, "|") {
 		t.Errorf("a person reads %q, want %q", got, want)
 	}
 }
@@ -139,12 +145,12 @@ func TestMembersIsTabSeparatedInAPipeAndColumnsForAPerson(t *testing.T) {
 func TestReportsInJSONHaveTheContractedFields(t *testing.T) {
 	f := startFake(t)
 	f.with(func() {
-		f.reports[codec.TopicMembers] = twoMembers
+		f.reports[codec.TopicMembers] = someMembers
 		f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000", Digest: "00ff"}
 		f.reports[codec.TopicVerify] = codec.VerifyReport{Converged: true, Digest: "00ff", Members: 2, Differing: []string{}}
 	})
 	for verb, fields := range map[string]map[string]any{
-		"members": {"id": "", "mac": "", "addr": "", "state": "", "last_seen": "", "rtt_us": 0., "lag": 0., "lag_ms": 0., "clock_offset_ms": 0., "synced": true},
+		"members": {"id": "", "mac": "", "addr": "", "state": "", "last_seen": "", "rtt_us": 0., "lag": 0., "lag_ms": 0., "clock_offset_ms": 0., "synced": true, "via": ""},
 		"info": {"id": "", "version": 0., "uptime_s": 0., "ready": 0., "keys": 0., "bytes": 0., "max_memory": 0., "members": 0., "digest": "", "commands": 0.,
 			"repaired_keys": 0., "dropped_by_floor": 0., "lag_ms": 0., "evictions": 0., "connections": 0., "security": 0.},
 		"verify": {"converged": true, "digest": "", "since": "", "members": 0., "differing": []any{}},

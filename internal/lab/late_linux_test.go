@@ -67,6 +67,80 @@ func TestNodesAcrossARouterAreOneWhereTwoNameEachOther(t *testing.T) {
 	f.Check(t)
 }
 
+// Three networks with routers between, which no broadcast passes: two nodes are told of a third, one of them comes later. The third
+// tells each of the other.
+func TestNodesThatAreToldOfOneAreAFullMeshAcrossRouters(t *testing.T) {
+	t.Parallel()
+	for _, keyed := range []bool{true, false} {
+		nets := []*Network{New(t), New(t), New(t)}
+		for i, n := range nets {
+			n.Route(nets[(i+1)%3])
+		}
+		hosts := []*Host{nets[0].Host(), nets[1].Host(), nets[2].Host()}
+		var secret, told []string
+		name := "three networks, two nodes told of the third, with a secret: the one that came later is linked with both"
+		if keyed {
+			file, _ := newSecret(t, hosts[0])
+			secret = []string{"--secret-file", file}
+		} else { // then a node serves hosts of other networks only that it expects
+			name = "the same without a secret, the third told of both"
+			told = []string{"--peer", hosts[1].Addr.String(), "--peer", hosts[2].Addr.String()}
+		}
+		all := func(hosts []*Host) bool {
+			return !slices.ContainsFunc(hosts, func(h *Host) bool {
+				linked := 0
+				for _, m := range membersOf(h, secret) {
+					if m.State == "alive" && m.Via == "" {
+						linked++
+					}
+				}
+				return linked != len(hosts)-1
+			})
+		}
+		hosts[0].Start(append(told, secret...)...)
+		args := append([]string{"--peer", hosts[0].Addr.String()}, secret...)
+		hosts[1].Start(args...)
+		Poll(t, patience, "two to list each other", func() bool { return all(hosts[:2]) })
+		Poll(t, patience, "one to be ready", func() bool { return hosts[1].Ready(secret...) })
+		f := Figure{Name: name, Limit: rejoin}
+		last := hosts[2].Start(args...)
+		Poll(t, patience, "three to list each other", func() bool { return all(hosts) })
+		f.Add(time.Since(last.Started))
+		Poll(t, patience, "one link a pair", func() bool { return linkFaults(hosts) == "" })
+		f.Check(t)
+	}
+}
+
+func membersOf(h *Host, args []string) []Member {
+	members, _ := h.Members(args...)
+	return members
+}
+
+// Two networks that only the node with a card in both joins: the others list each other by that node, and no longer when it is gone.
+func TestNodesOfTwoNetworksThatOneNodeJoinsListEachOther(t *testing.T) {
+	t.Parallel()
+	first, second := New(t), New(t)
+	hosts := append(first.Hosts(2), second.Hosts(2)...)
+	second.AddCard(hosts[0], "eth1")
+	nodes := startAll(hosts)
+	f := Figure{Name: "two networks that one node joins: all list all", Limit: rejoin}
+	between, begin := hosts[0].ID(9000), nodes[3].Started
+	lists := func(h, other *Host, via string) bool {
+		members, _ := h.Members()
+		return slices.ContainsFunc(members, func(m Member) bool { return m.ID == other.ID(9000) && m.State == "alive" && m.Via == via })
+	}
+	for _, far := range hosts[2:] {
+		Poll(t, patience, "the two networks to list each other", func() bool {
+			return lists(hosts[1], far, between) && lists(far, hosts[1], between) && lists(far, hosts[0], "")
+		})
+	}
+	f.Add(time.Since(begin))
+	waitReady(t, hosts)
+	nodes[0].Kill()
+	Poll(t, patience, "the networks to be apart", func() bool { return !lists(hosts[1], hosts[2], between) && !lists(hosts[2], hosts[1], between) })
+	f.Check(t)
+}
+
 func TestAMemberOfThePastIsFoundAgainWhereNothingElseFindsIt(t *testing.T) {
 	t.Parallel()
 	Need(t, "nft")

@@ -169,8 +169,9 @@ func (n *Network) Route(other *Network) {
 	n.t.Helper()
 	here, there := netip.AddrFrom4([4]byte{10, 78, n.number, 1}), netip.AddrFrom4([4]byte{10, 78, n.number, 2})
 	near, far := n.driver.(*fast).space, other.driver.(*fast).space
-	n.must(ipBatch(near, "link add router type veth peer name router netns "+far, fmt.Sprintf("addr add %s/30 dev router", here), "link set router up"))
-	n.must(ipBatch(far, fmt.Sprintf("addr add %s/30 dev router", there), "link set router up", fmt.Sprintf("route add 10.77.%d.0/24 via %s", n.number, here)))
+	to, back := fmt.Sprintf("router%d", other.number), fmt.Sprintf("router%d", n.number)
+	n.must(ipBatch(near, fmt.Sprintf("link add %s type veth peer name %s netns %s", to, back, far), fmt.Sprintf("addr add %s/30 dev %s", here, to), fmt.Sprintf("link set %s up", to)))
+	n.must(ipBatch(far, fmt.Sprintf("addr add %s/30 dev %s", there, back), fmt.Sprintf("link set %s up", back), fmt.Sprintf("route add 10.77.%d.0/24 via %s", n.number, here)))
 	n.must(ipBatch(near, fmt.Sprintf("route add 10.77.%d.0/24 via %s", other.number, there)))
 	for _, space := range []string{near, far} {
 		if out, err := exec.Command("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv4.ip_forward=1").CombinedOutput(); err != nil {

@@ -17,6 +17,7 @@ type Member struct {
 	RTT      int64     `json:"rtt_us"`
 	Lag      int64     `json:"lag"`
 	Synced   bool      `json:"synced"`
+	Via      string    `json:"via"`
 }
 
 // Members asks the node on the host's port 9000; ok is false when no node answers yet.

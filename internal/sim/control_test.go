@@ -30,7 +30,7 @@ func TestNegativeControls(t *testing.T) {
 		{"R9 all starts of a node are one stream", Weak{SameStream: true}, alone, reborn, 1, 10},
 		{"R10 gaps are not believed", Weak{Peer: peer.WithoutGap}, alone, rough, 1, 60},
 		{"R12 nothing is passed on", Weak{Peer: peer.WithoutRelay}, alone, rough, 1, 60},
-		{"R14 what is below the floor is taken", Weak{Store: store.WithoutFloor}, Weak{}, long, 190, 60},
+		{"R14 what is below the floor is taken", Weak{Store: store.WithoutFloor}, Weak{}, long, 2960, 60},
 		{"R14 a node that loads refuses by floor", Weak{Peer: peer.EarlyFloor}, Weak{}, long, 110, 60},
 		{"R7 no stamp is mapped", Weak{Peer: peer.WithoutMap}, Weak{}, ofScene("clocks"), 1, 10},
 		{"R14 a node that loads refuses by floor, of tombstones that were too many", Weak{Peer: peer.EarlyFloor}, Weak{}, ofScene("graves"), 9, 5},

@@ -135,7 +135,11 @@ func (s *script) look(args []string) {
 		}
 	case "members": // members NAME: what it thinks of the others
 		for _, m := range s.host(rest[0]).Node.Members(nil) {
-			s.say("%s %s, linked %v", s.who(m.ID), m.State, m.Linked)
+			via := ""
+			if m.Via != 0 {
+				via = ", via " + s.who(m.Via)
+			}
+			s.say("%s %s, linked %v%s", s.who(m.ID), m.State, m.Linked, via)
 		}
 	case "clocks": // how far their times are from that of the first host, in units of 0.1 s
 		first := s.w.running()[0]
