@@ -44,7 +44,10 @@ type Parser struct {
 	text  []byte // arguments of an inline command, unescaped; reused
 }
 
-type span struct{ off, end int }
+// span is where an argument lies in the buffer, bytes.
+type span struct{ off, end uint32 }
+
+const spanBytes = 8 // of a span
 
 // Next takes one command from the start of buf, and appends its arguments to args. It
 // returns the count n of bytes it took: the caller drops these before it calls again.
@@ -95,11 +98,15 @@ func (p *Parser) Next(args [][]byte, buf []byte) (_ [][]byte, n int, err error) 
 	}
 	n = p.pos
 	p.open, p.pos, p.spans = false, 0, p.spans[:0]
+	p.trim()
 	return args, n, nil
 }
 
 // Forget leaves the command that has been begun: the next call takes its buf from the start.
-func (p *Parser) Forget() { p.open, p.pos, p.spans = false, 0, p.spans[:0] }
+func (p *Parser) Forget() {
+	p.open, p.pos, p.spans = false, 0, p.spans[:0]
+	p.trim()
+}
 
 // whole takes an array of 1 to 99 arguments of up to 9,999 bytes that is all there. n is 0
 // for everything else, be it longer, short of bytes or wrong: nothing was taken.
@@ -151,6 +158,15 @@ func whole(args [][]byte, buf []byte) (_ [][]byte, n int) {
 // buffer a large value is put together in. At most MaxCommand; 1 at rest.
 func (p *Parser) Need() int { return max(p.need, 1) }
 
+// Room returns the bytes that the parser holds, beside the buffer, of the command that it is in.
+// 0 for one like most.
+func (p *Parser) Room() int {
+	if cap(p.spans) <= keptArgs {
+		return 0
+	}
+	return cap(p.spans) * spanBytes
+}
+
 // bulks reads bulks from p.pos on until none is left or bytes are missing.
 func (p *Parser) bulks(buf []byte) error {
 	for p.left > 0 {
@@ -177,7 +193,7 @@ func (p *Parser) bulks(buf []byte) error {
 			p.need = end + 2
 			return nil
 		}
-		p.spans = append(p.spans, span{off, end})
+		p.spans = append(p.spans, span{uint32(off), uint32(end)})
 		p.pos = end + 2
 		p.left--
 	}

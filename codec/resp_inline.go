@@ -24,7 +24,7 @@ func (p *Parser) split(line []byte) bool {
 			return false
 		}
 		i += n
-		p.spans = append(p.spans, span{start, len(p.text)})
+		p.spans = append(p.spans, span{uint32(start), uint32(len(p.text))})
 	}
 }
 

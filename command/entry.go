@@ -18,6 +18,8 @@ type entry struct {
 	// many. All 0: it has none.
 	first, last, step int
 
+	long bool // it takes as long as the store is large: Turn.Long
+
 	flags    flags
 	category string // what the command is about, as access control lists call it, or ""
 	keys     string // what it does to its keys, in Redis' words

@@ -106,6 +106,17 @@ func (t *Turn) NextFrame(c *Client, out []byte) (_ []byte, size int, v Verdict) 
 	return out, it.size, v
 }
 
+// Long reports whether the command that was carried out last is one of those whose time is that of what they look at, not of
+// one key: a walk through the store, or very many keys.
+func (t *Turn) Long() bool {
+	g := &t.ahead
+	if g.next == 0 {
+		return false
+	}
+	it := &g.items[g.next-1]
+	return it.args > maxAimed || it.cmd != nil && it.cmd.long
+}
+
 // Forget lets go of all that was gathered, and with it of the buffer: it may be memory that is about to be given back.
 func (t *Turn) Forget() {
 	g := &t.ahead

@@ -13,6 +13,9 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if l.n.leaving.Load() {
 		return gnet.Close // what was answered is on its way to the peers; nothing is added
 	}
+	if c.tooMuch.Load() {
+		return l.overload(c)
+	}
 	if c.waiting {
 		return c.pileUp()
 	}
@@ -31,10 +34,10 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	}
 	l.turns++
 	l.out = l.out[:0]
-	used, act := l.runAll(c, buf)
-	if more && act == gnet.None && !c.waiting && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
+	used, act := l.runAll(c, buf, now)
+	if more && act == gnet.None && !c.waiting && !c.rest && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
 		buf = l.topUp(c, buf[used:])
-		used, act = l.runAll(c, buf)
+		used, act = l.runAll(c, buf, now)
 	}
 	l.turn.Forget()
 	l.commit(c)
@@ -49,12 +52,19 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}
-	if c.need > codec.RefValue && c.draft == nil && !c.waiting {
+	if c.need > codec.RefValue && c.draft == nil && !c.waiting && !c.rest {
 		if stub, none := l.expect(c, buf[used:]); !none {
 			buf = c.cut(buf, used+len(stub))
 		}
 	}
+	if used > 0 || len(c.in) == 0 {
+		c.begun = now
+	}
 	c.keep(buf, used)
+	if c.rest {
+		l.bell.ring(c)
+		return c.bounded()
+	}
 	return act
 }
 
@@ -75,7 +85,11 @@ func (c *conn) unproved() bool {
 // then waits. false: the connection is gone.
 func (l *eventLoop) deliver(c *conn) bool {
 	if len(l.out) <= maxTurnReply {
-		return c.write(l.out)
+		alive := c.write(l.out)
+		if alive && c.g.OutboundBuffered() > 0 {
+			c.weigh()
+		}
+		return alive
 	}
 	if !l.handOver(c, l.out, 0) {
 		return false
@@ -83,6 +97,7 @@ func (l *eventLoop) deliver(c *conn) bool {
 	if len(c.reply) > 0 {
 		l.wait(c)
 	}
+	c.weigh()
 	return true
 }
 
@@ -148,20 +163,40 @@ func (c *conn) pileUp() gnet.Action {
 	return c.bounded()
 }
 
-// bounded closes a client that has piled up too much, by itself or with all the others together.
+// bounded closes a client that has piled up too much.
 func (c *conn) bounded() gnet.Action {
 	live := len(c.in) - c.from
-	crowd := live > keepBuffer && c.l.n.piled.Load() > max(minWaitingTotal, c.l.n.cfg.MaxMemory/waitingShare)
-	if crowd || live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && live > readBuffer {
-		c.l.n.counters.overloads.Add(1)
-		return gnet.Close
+	if live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && live > readBuffer {
+		return c.l.overload(c)
 	}
 	return gnet.None
 }
 
-// runAll carries out the whole commands at the start of buf and says how many bytes they were.
-func (l *eventLoop) runAll(c *conn, buf []byte) (used int, act gnet.Action) {
-	c.need = 0
+// overload ends a connection that holds too much, by itself or with all the others together.
+func (l *eventLoop) overload(c *conn) gnet.Action {
+	l.n.counters.overloads.Add(1)
+	l.dismiss(c, "this node cannot keep more for connections, and this one had it keep most: send less before you read the replies, or give the node more --max-memory")
+	return gnet.Close
+}
+
+// dismiss tells a client why its connection is closed. In the middle of a reply nothing can be said.
+func (l *eventLoop) dismiss(c *conn, sentence string) {
+	if c.closed || len(c.reply) > 0 || c.g.OutboundBuffered() > 0 {
+		return
+	}
+	switch c.protocol {
+	case protocolUnknown, protocolRESP:
+		c.write(codec.AppendError(nil, "ERR "+sentence))
+	case protocolBinary:
+		c.write(codec.AppendValueResponse(nil, 0, codec.ValueResponse{Status: codec.StatusError, Value: []byte(sentence)}))
+	}
+}
+
+// runAll carries out the whole commands at the start of buf and says how many bytes they were: all, if they are what one read
+// brought, and none is known to take long; else for a slice of time.
+func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.Action) {
+	c.need, c.rest = 0, false
+	looked := readBuffer
 	for used < len(buf) {
 		n, all, err := l.gather(c, buf[used:])
 		for range n {
@@ -180,6 +215,13 @@ func (l *eventLoop) runAll(c *conn, buf []byte) (used int, act gnet.Action) {
 				return used, gnet.Close
 			}
 			l.ran++
+			if used < len(buf) && (used >= looked+sliceBytes || l.turn.Long()) {
+				looked = used
+				if c.rest = l.n.clock.now()-now >= int64(sliceTime); c.rest {
+					c.parser.Forget()
+					return used, gnet.None
+				}
+			}
 		}
 		if err != nil {
 			l.refuse(c, err)

@@ -29,14 +29,21 @@ const (
 type conn struct {
 	queued  atomic.Bool // on its loop's bell queue: any goroutine
 	closing atomic.Bool // the peer state machine wants it closed after a last flush: any goroutine
+	tooMuch atomic.Bool // it holds too much and is to go: any goroutine
+
+	weight atomic.Int64 // held, for other loops to compare
+	doom   int64        // what it held when it was told to go; 0: it was not. Guarded by holdings.mu
 
 	// Below: the loop's goroutine alone.
 	g        gnet.Conn
 	l        *eventLoop
 	protocol protocol
-	closed   bool // gnet has closed it: the descriptor may be someone else's by now
-	waiting  bool // its next command waits, for peers, for time or for its own replies to drain
+	closed   bool       // gnet has closed it: the descriptor may be someone else's by now
+	waiting  bool       // its next command waits, for peers, for time or for its own replies to drain
+	ours     bool       // dialed here
+	counted  netip.Addr // of an accepted one: the address that it is counted under, none when it was refused
 	lastByte int64
+	begun    int64 // when what is in in was begun, or the connection itself: ns
 	closeBy  int64 // a link that is to close, and when it is closed at the latest: ns, 0 when none is
 	shut     bool  // of such a link: all is sent, and that was told to the kernel
 
@@ -53,7 +60,7 @@ type conn struct {
 	in   []byte
 	from int
 	need int
-	rest bool // in holds whole frames of a peer: the loop has had its slice of them
+	rest bool // in holds whole frames or commands: the loop has had its slice of them
 
 	draft *store.Draft // not nil: the value of the command of which in holds the stub
 
@@ -64,8 +71,8 @@ type conn struct {
 	// when there is none. Nothing else is written meanwhile, and a client waits.
 	reply []byte
 	paid  int
-	piled int64 // bytes that the node knows to be in in
-	held  int64 // and in both
+	held  int64 // bytes that the node knows it to hold
+	heavy bool  // it is one of the holdings's heavy ones
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
@@ -148,21 +155,6 @@ func (c *conn) release() {
 	freeSlab(c.in)
 	c.in, c.from = nil, 0
 	c.weigh()
-}
-
-// weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
-// whole, of slabs what was written.
-func (c *conn) weigh() {
-	piled := int64(max(min(cap(c.in), keepBuffer), len(c.in)))
-	held := piled + int64(len(c.reply))
-	if piled == c.piled && held == c.held {
-		return
-	}
-	n := c.l.n
-	n.piled.Add(piled - c.piled)
-	n.held.Add(held - c.held)
-	n.store.Charge(held - c.held)
-	c.piled, c.held = piled, held
 }
 
 // cut leaves the first n of the bytes that source returned, and forgets what is behind them.

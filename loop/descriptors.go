@@ -9,7 +9,8 @@ import (
 // share is how a node divides the descriptors it may open: whoever runs out of them inside accept
 // takes the whole engine down, so each use has its bound.
 type share struct {
-	conns  int // clients and peers
+	conns  int // accepted, clients and peers
+	called int // links that were dialed here
 	dials  int // under way at one time
 	probes int // HTTP connections
 }
@@ -23,10 +24,12 @@ func shareDescriptors(limit uint64, loops int) (share, error) {
 		dials:  min(max(rest/dialShare, minDials), maxDials),
 		probes: min(max(rest/probeShare, minProbes), maxProbes),
 	}
-	s.conns = min(rest-s.dials-s.probes, maxConns)
+	rest -= s.dials + s.probes
+	s.called = min(max(rest/calledShare, 0), maxCalled)
+	s.conns = min(rest-s.called, maxConns)
 	if s.conns < minConns {
 		return s, fmt.Errorf("%w: %d file descriptors are too few for %d loops; raise the limit to %d (ulimit -n), or give fewer --loops",
-			ErrConfig, limit, loops, base+minDials+minProbes+minConns)
+			ErrConfig, limit, loops, base+minDials+minProbes+minConns*calledShare/(calledShare-1)+1)
 	}
 	return s, nil
 }

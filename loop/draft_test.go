@@ -170,7 +170,7 @@ func TestHalfAValueIsNotSeen(t *testing.T) {
 		if n := took(); n > come+most {
 			t.Errorf("%d bytes of a value of %d took %d", come, size, n)
 		}
-		if held := tn.n.held.Load(); held > 2*keepBuffer {
+		if held := tn.n.holdings.held.Load(); held > 2*keepBuffer {
 			t.Errorf("%d bytes are held beside", held)
 		}
 		if got := other.do("GET", "key"); got != "old" {
@@ -210,15 +210,15 @@ func TestStalledClientsTakeABoundedPart(t *testing.T) {
 	n := tn.n
 	quiet := dialRaw(t, tn.addr)
 	eventually(t, "all that is taken has been read", func() bool {
-		piled, taken := n.piled.Load(), n.store.Counts().Bytes-before
-		return n.counters.overloads.Load() > 0 && taken >= come && piled >= minWaitingTotal/2
+		piled, taken := n.holdings.held.Load(), n.store.Counts().Bytes-before
+		return n.counters.overloads.Load() > 0 && taken >= come && piled >= minHeld/2
 	})
 	for range 50 {
 		if got := quiet.do("SET", "small", "x"); got != "+OK" {
 			t.Fatal(got)
 		}
-		piled, counts := n.piled.Load(), n.store.Counts()
-		if most := int64(minWaitingTotal + codec.MaxValue); piled > most {
+		piled, counts := n.holdings.held.Load(), n.store.Counts()
+		if most := int64(minHeld + codec.MaxValue); piled > most {
 			t.Fatalf("%d bytes lie in buffers, at most %d may", piled, most)
 		}
 		if taken := counts.Bytes - before; taken > codec.MaxValue*9/8 || counts.Bytes > cfg.MaxMemory {

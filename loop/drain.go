@@ -93,6 +93,9 @@ func (n *node) logDial(addr netip.AddrPort, err error) {
 }
 
 func (n *node) connect(d peer.Dial) error {
+	if n.called.Load() >= int64(n.share.called) {
+		return errors.New("this node has made as many links as it may; raise the descriptor limit (ulimit -n) and restart it")
+	}
 	side, session, err := n.shake(d)
 	if err != nil {
 		return err

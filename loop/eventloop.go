@@ -3,6 +3,7 @@ package loop
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -176,10 +177,14 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	defer func() {
 		if r := recover(); r != nil {
 			l.n.panicked(r)
+			l.abandon()
 			c.close()
 		}
 	}()
 	switch {
+	case c.tooMuch.Load():
+		l.overload(c)
+		c.close()
 	case c.link != nil && c.rest:
 		if l.peer(c, now) == gnet.Close {
 			c.close()
@@ -189,31 +194,58 @@ func (l *eventLoop) attend(c *conn, now int64) {
 		l.turned(false)
 	case c.waiting:
 		l.resume(c, now)
+	case c.rest:
+		if l.client(c, now) == gnet.Close {
+			c.close()
+		}
 	}
 }
 
-// sweep closes connections that never spoke, or stopped in the middle of something, and links whose secret is out of date.
+// sweep closes connections that never spoke, or stopped in the middle of something, and links whose secret is out of date. What
+// has drained from the engine, or lies empty, is given back.
 func (l *eventLoop) sweep(now int64) {
 	for c := range l.conns {
-		if c.overdue(now) {
+		if late := c.overdue(now); late != "" {
 			l.n.counters.idleClosed.Add(1)
+			l.dismiss(c, late)
 			c.close()
 			continue
 		}
 		l.expired(c, now)
+		switch {
+		case c.held == 0:
+		case len(c.in) == 0 && now-c.lastByte > int64(sweepInterval):
+			c.release()
+		default:
+			c.weigh()
+		}
 	}
 }
 
-// overdue reports whether a connection has been waited for long enough: for its first byte, the first record of its session, its
-// password, or the rest of a command, a frame or a record.
-func (c *conn) overdue(now int64) bool {
-	silent := now - c.lastByte
-	begun := len(c.in) > 0 || c.session != nil && c.session.In.Pending() > 0
+// overdue says why a connection has been waited for long enough: for its first frame, the first record of its session, its
+// password, or the rest of a command, a frame or a record. "": it is not.
+func (c *conn) overdue(now int64) string {
 	switch {
 	case c.protocol == protocolUnknown, c.protocol == protocolProving:
-		return silent > int64(firstByteTimeout)
+		if now-c.begun > int64(firstByteTimeout) {
+			return "nothing that could be understood came within 5 s; connect when there is something to say"
+		}
+		return ""
 	case c.unproved() && now-c.client.Created > int64(authTimeout):
-		return true
+		return "no password came within a minute; send AUTH first"
 	}
-	return begun && !c.waiting && silent > int64(frameTimeout)
+	part := len(c.in) - c.from
+	if c.draft != nil {
+		part += c.draft.Have()
+	}
+	if part == 0 && c.session != nil {
+		part = c.session.In.Pending()
+	}
+	if part == 0 || c.waiting || c.rest {
+		return ""
+	}
+	if now-c.lastByte > int64(frameTimeout) || now-c.begun > int64(frameTimeout)+int64(part)*int64(time.Second)/slowestFrame {
+		return "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
+	}
+	return ""
 }

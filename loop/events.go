@@ -2,7 +2,7 @@ package loop
 
 import (
 	"fmt"
-	"runtime/debug"
+	"net/netip"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -34,25 +34,22 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	}
 	n := h.n
 	n.counters.accepted.Add(1)
-	open := n.counters.connections.Add(1)
+	n.counters.connections.Add(1)
 	l := n.loopOf(g.EventLoop())
 	defer l.exit(l.enter())
 	now := n.clock.now()
-	c := &conn{g: g, l: l, lastByte: now}
 	d, ours := g.Context().(*dialed)
+	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now}
 	g.SetContext(c)
 	l.conns[c] = struct{}{}
-	if !ours && open > int64(n.share.conns) {
-		n.counters.refused.Add(1)
-		c.protocol = protocolRESP
-		return []byte("-ERR this node serves as many connections as it may; close some, or raise the descriptor limit (ulimit -n) and restart it\r\n"), gnet.Close
-	}
-	if from := remote(g).Addr(); !ours && !n.serves(from) {
-		n.counters.denied.Add(1)
-		c.protocol = protocolRESP
-		return denial(from), gnet.Close
+	if !ours {
+		if refusal := n.admit(c, remote(g).Addr()); refusal != nil {
+			c.protocol = protocolRESP
+			return refusal, gnet.Close
+		}
 	}
 	if ours {
+		n.called.Add(1)
 		c.session = d.session
 		l.becomePeer(c, true, d.number, now)
 		l.flush(c, now)
@@ -60,6 +57,37 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), From: remote(g).Addr(), Proto: 2, Created: now}
 	}
 	return nil, gnet.None
+}
+
+// admit counts an accepted connection, or returns the line with which it is refused.
+func (n *node) admit(c *conn, from netip.Addr) []byte {
+	open := n.served.Add(1)
+	if open > int64(n.share.conns) {
+		n.counters.refused.Add(1)
+		return []byte("-ERR this node serves as many connections as it may; close some, or raise the descriptor limit (ulimit -n) and restart it\r\n")
+	}
+	if !n.serves(from) {
+		n.counters.denied.Add(1)
+		return denial(from)
+	}
+	if !n.sources.add(from) {
+		n.counters.refused.Add(1)
+		return fmt.Appendf(nil, "-ERR this node serves %d connections of one address at most, and %s has as many; close some\r\n", maxSourceConns, from)
+	}
+	c.counted = from
+	return nil
+}
+
+// dismissed takes a connection that has closed out of the counts that OnOpen put it in.
+func (n *node) dismissed(c *conn) {
+	if c.ours {
+		n.called.Add(-1)
+		return
+	}
+	n.served.Add(-1)
+	if c.counted.IsValid() {
+		n.sources.drop(c.counted)
+	}
 }
 
 func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
@@ -71,9 +99,11 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	defer l.exit(l.enter())
 	c.closed = true
 	n.counters.connections.Add(-1)
+	n.dismissed(c)
 	delete(l.conns, c)
 	l.unpark(c)
 	c.forgive()
+	c.parser = codec.Parser{}
 	if c.link != nil {
 		l.last(c, n.clock.now())
 	}
@@ -102,21 +132,6 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 	return gnet.None
 }
 
-// survive turns a panic in a handler into the loss of one connection, or of one datagram.
-func (h *handler) survive(c *conn, act *gnet.Action) {
-	if r := recover(); r != nil {
-		h.n.panicked(r)
-		if c != nil {
-			*act = gnet.Close
-		}
-	}
-}
-
-func (n *node) panicked(r any) {
-	n.counters.panics.Add(1)
-	n.log.Error("handler panicked, what it worked on is dropped", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-}
-
 // traffic dispatches by protocol; the first byte decides (DESIGN: one TCP port).
 func (l *eventLoop) traffic(c *conn) gnet.Action {
 	now := l.begin()
@@ -136,6 +151,9 @@ func (l *eventLoop) traffic(c *conn) gnet.Action {
 	return l.client(c, now)
 }
 
+// tlsHandshake is the first byte of TLS.
+const tlsHandshake = 0x16
+
 // decide looks at the first bytes of an accepted connection; told is false when they are too few to tell.
 func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 	first, _, err := c.source()
@@ -144,6 +162,11 @@ func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 		return gnet.None, false
 	case first[0] == seal.Magic:
 		return l.accept(c, first)
+	case first[0] == tlsHandshake:
+		// What follows may hold lines that a stranger chose: a browser that was led here carries along what a server gave it.
+		l.n.counters.badInput.Add(1)
+		l.dismiss(c, "Protocol error: this port speaks RESP, not TLS")
+		return gnet.Close, true
 	case first[0] != codec.Magic:
 		c.protocol = protocolRESP
 		return gnet.None, true

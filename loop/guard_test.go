@@ -452,20 +452,29 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		"a client that has passed rests": {known, 0},
 		"a link":                         {proved, 0},
 	} {
-		c.c.client.Created = begun
+		c.c.client.Created, c.c.begun = begun, begun
 		if c.limit == 0 {
-			if c.c.overdue(at(time.Hour)) {
+			if c.c.overdue(at(time.Hour)) != "" {
 				t.Errorf("%s: closed", name)
 			}
 			continue
 		}
-		if c.c.overdue(at(c.limit)) || !c.c.overdue(at(c.limit+1)) {
+		if c.c.overdue(at(c.limit)) != "" || c.c.overdue(at(c.limit+1)) == "" {
 			t.Errorf("%s: not closed after %v exactly", name, c.limit)
 		}
 	}
 	stranger := &conn{l: keyed, protocol: protocolBinary, lastByte: begun + int64(authTimeout)} // busy, and without a password
 	stranger.client.Created = begun
-	if stranger.overdue(at(authTimeout)) || !stranger.overdue(at(authTimeout+1)) {
+	stranger.begun = stranger.lastByte
+	if stranger.overdue(at(authTimeout)) != "" || stranger.overdue(at(authTimeout+1)) == "" {
 		t.Error("a client without a password is not closed in time")
+	}
+	// A byte now and then does not keep a command open, a slow network does.
+	for bytes, limit := range map[int]time.Duration{10: frameTimeout, slowestFrame * 60: frameTimeout + time.Minute} {
+		drip := &conn{l: open, protocol: protocolRESP, begun: begun, in: make([]byte, bytes)}
+		drip.lastByte = at(limit)
+		if drip.overdue(at(limit)) != "" || drip.overdue(at(limit+time.Millisecond)) == "" {
+			t.Errorf("a command of which %d bytes came, the last one just now, is not closed after %v", bytes, limit)
+		}
 	}
 }

@@ -9,10 +9,14 @@ import (
 
 // Every bound of this package, with its unit and the reason for it.
 const (
-	// maxConns is the most connections a node serves at once, clients and peers together.
-	// It is lowered to what the descriptor limit allows: gnet shuts the engine down when
-	// accept runs out of descriptors, so the node must refuse before that.
-	maxConns = 16_384
+	// maxConns is the most connections that a node serves at once, and maxCalled the most that it has made by itself: links. Both
+	// are lowered to what the descriptor limit allows: gnet shuts the engine down when accept runs out of descriptors, so
+	// the node must refuse before that; and clients that take all they may get leave it its links.
+	maxConns  = 12_288
+	maxCalled = peer.MaxLinks
+
+	// maxSourceConns is how many of them one address may have, this machine's own apart: its programs share one.
+	maxSourceConns = 1_024
 
 	// baseDescriptors are kept for the standard streams, the name of the port, beacons, netlink, the
 	// HTTP listener, resolvers and logs; loopDescriptors for each loop: two listeners, a poller and
@@ -23,6 +27,7 @@ const (
 	// What is left is shared: dials and probes take a part each, within bounds; the rest serves connections.
 	dialShare, minDials, maxDials    = 8, 2, peer.MaxDialing
 	probeShare, minProbes, maxProbes = 16, 2, 16
+	calledShare                      = 4
 
 	// minConns is the least that a node is of any use with.
 	minConns = 8
@@ -59,17 +64,27 @@ const (
 	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
 	maxWaitingInput = 32 << 20
 
-	// waitingShare: all clients together may pile up max-memory / waitingShare of input, in bytes, and
-	// minWaitingTotal at least. Who wants more while it has more than its share (keepBuffer) is closed.
-	waitingShare    = 8
-	minWaitingTotal = 64 << 20
+	// heldShare: all connections together may hold max-memory / heldShare of commands, frames and replies that are under way, in
+	// bytes, and minHeld at least: the largest value on its way in and out, and the small change of others. It is inside of
+	// max-memory as far as the store can make room for it (store.Charge). Past it the connection goes that holds most.
+	heldShare = 10
+	minHeld   = 2*codec.MaxFrame + 8<<20
+
+	// heavyFrom is what a connection holds that is looked at for that, in bytes: what nobody has who sends and reads small things.
+	heavyFrom = 32 << 10
 
 	// maxQueuedPeer is how many unsent bytes a link may have before it is written to again: the
 	// window is the peer's promise, this is what it cannot break.
 	maxQueuedPeer = peer.Window
 
+	// maxWaitingPeer is how many bytes of whole frames a peer may pile up: what it may have on its way, one frame that begins
+	// there, and what one read brings. Past it the link is closed.
+	maxWaitingPeer = peer.Window + codec.MaxFrame + 4<<20
+
 	// sliceTime is for how long a turn takes frames of one peer, or works on what a copy or a repair asks for, before others
-	// get theirs. The clock is looked at every sliceBytes of frames; one frame of records is about 32 KiB.
+	// get theirs; the same for commands that walk through the store or have very many keys, and for what has piled up while a
+	// command waited: of all others a turn takes what one read brought. The clock is looked at every sliceBytes of them; one
+	// frame of records is about 32 KiB.
 	sliceTime  = 200 * time.Microsecond
 	sliceBytes = 8 << 10
 
@@ -96,7 +111,7 @@ const (
 	// restTime is how long a link was not written to, for a turn to write to it by itself.
 	restTime = 2 * time.Millisecond
 
-	// firstByteTimeout closes a connection that never says anything.
+	// firstByteTimeout closes a connection that has not said, so long after it was accepted, what it speaks.
 	firstByteTimeout = 5 * time.Second
 
 	// authTimeout closes a client that has not authenticated so long after it has connected to a node with a secret; and
@@ -104,9 +119,10 @@ const (
 	authTimeout = time.Minute
 	maxUnproved = 16 << 10
 
-	// frameTimeout closes a connection that began a frame or a command and does not finish it:
-	// without a byte for that long.
+	// frameTimeout closes a connection that began a frame or a command and does not finish it: without a byte for that long, or
+	// with fewer than slowestFrame bytes a second since. Who sends a byte now and then is no better than who sends none.
 	frameTimeout = 30 * time.Second
+	slowestFrame = 16 << 10
 
 	// keepAlive is how long an accepted connection rests before the kernel asks whether the other machine is still there:
 	// one that vanished without a word would hold its connection for ever.

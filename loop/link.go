@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -88,7 +89,15 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	if err != nil {
 		return l.breach(c, now, err)
 	}
+	if used > 0 || len(c.in) == 0 {
+		c.begun = now
+	}
 	c.keep(buf, used)
+	if len(c.in)-c.from > maxWaitingPeer+c.need {
+		l.n.counters.overloads.Add(1)
+		l.n.mind.Step(now, peer.Event{Kind: peer.EventBreach, Link: c.link})
+		return l.breach(c, now, errPiledUp)
+	}
 	if used > 0 && !c.spoke {
 		c.spoke = true
 		l.n.names.answered(c.link.Remote())
@@ -104,6 +113,9 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	l.turned(false)
 	return gnet.None
 }
+
+// errPiledUp is a peer that does not keep to the window.
+var errPiledUp = errors.New("more frames than the window allows were sent before they were acknowledged")
 
 // frames hands the whole frames at the start of buf to the link until a slice of time is over, and says how many bytes they
 // were. An error is a breach that the state machine knows of.
@@ -214,6 +226,9 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		l.bell.ring(c)
 	default:
 		l.unpark(c)
+	}
+	if c.g.OutboundBuffered() > 0 {
+		c.weigh()
 	}
 }
 

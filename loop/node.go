@@ -36,8 +36,10 @@ type node struct {
 	past      *past         // addresses of members, for the next start
 	dialSlots chan struct{} // one for each dial under way
 	leaving   atomic.Bool   // clients are not served any more
-	piled     atomic.Int64  // bytes that all connections' assembly buffers have
-	held      atomic.Int64  // with what waits to be written of large replies and frames
+	holdings  holdings      // what all connections hold
+	sources   sources       // of accepted connections
+	served    atomic.Int64  // accepted connections open now
+	called    atomic.Int64  // dialed ones
 	warned    atomic.Int64  // when the last breach was logged, ns
 	clientIDs atomic.Uint64
 	waiting   atomic.Int64 // parked clients of all loops

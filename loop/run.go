@@ -78,7 +78,7 @@ var testHook func(*node)
 func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *peerNames, past *past) (*node, error) {
 	n := &node{
 		names: names, past: past, cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
-		running: make(chan struct{}), failed: make(chan error, 1),
+		running: make(chan struct{}), failed: make(chan error, 1), holdings: newHoldings(cfg.MaxMemory),
 	}
 	var err error
 	if n.share, err = shareDescriptors(descriptorLimit(), cfg.Loops); err != nil {

@@ -99,6 +99,9 @@ func (d *Draft) Begun() bool { return d.s != nil }
 // Left returns how many bytes of the value have not come.
 func (d *Draft) Left() int { return d.size - d.have }
 
+// Have returns how many bytes of the value have come.
+func (d *Draft) Have() int { return d.have }
+
 // Room appends to dst where the next bytes of the value go: up to most bytes, in pieces of a page at most. Came is to be
 // told how many of them were put there.
 func (d *Draft) Room(dst [][]byte, most int) [][]byte {

@@ -1,0 +1,83 @@
+package loop
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// holdings is what all connections of a node hold together beside the store: what has come of commands and frames that are not
+// whole or have to wait, and replies and frames on their way out. When that is more than the node may hold, the connection that
+// holds most is closed: who sends one byte, or reads too slowly, does not cost another who does neither.
+type holdings struct {
+	held atomic.Int64 // bytes of all
+	most int64        // bytes that they may hold
+
+	mu     sync.Mutex
+	heavy  map[*conn]struct{} // who holds heavyFrom or more
+	doomed int64              // bytes of those that are told to go and still there
+}
+
+func newHoldings(maxMemory int64) holdings {
+	return holdings{most: max(maxMemory/heldShare, minHeld), heavy: make(map[*conn]struct{})}
+}
+
+// weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
+// whole, of slabs what was written, what the parser remembers of a command, and what the engine has not written yet.
+func (c *conn) weigh() {
+	held := int64(max(min(cap(c.in), keepBuffer), len(c.in)) + len(c.reply) + c.parser.Room())
+	if !c.closed {
+		held += int64(c.g.OutboundBuffered())
+	}
+	if held == c.held {
+		return
+	}
+	n, more := c.l.n, held-c.held
+	n.store.Charge(more)
+	c.held = held
+	n.holdings.changed(c, held, more)
+}
+
+// changed notes that c holds so many bytes, which is so many more than before.
+func (w *holdings) changed(c *conn, held, more int64) {
+	all := w.held.Add(more)
+	c.weight.Store(held)
+	if heavy := held >= heavyFrom; heavy != c.heavy {
+		c.heavy = heavy
+		w.mu.Lock()
+		if heavy {
+			w.heavy[c] = struct{}{}
+		} else {
+			delete(w.heavy, c)
+			w.doomed -= c.doom
+			c.doom = 0
+		}
+		w.mu.Unlock()
+	}
+	if more > 0 && all > w.most {
+		w.thin(c)
+	}
+}
+
+// thin tells those that hold most to go, until the others hold as much as they may: c, whose bytes were the last, when nobody
+// holds much.
+func (w *holdings) thin(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.held.Load()-w.doomed > w.most {
+		var worst *conn
+		for o := range w.heavy {
+			if o.doom == 0 && (worst == nil || o.weight.Load() > worst.weight.Load()) {
+				worst = o
+			}
+		}
+		if worst == nil {
+			c.tooMuch.Store(true)
+			c.l.bell.ring(c)
+			return
+		}
+		worst.doom = worst.weight.Load()
+		w.doomed += worst.doom
+		worst.tooMuch.Store(true)
+		worst.l.bell.ring(worst)
+	}
+}
