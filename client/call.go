@@ -75,10 +75,14 @@ func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
 	k := c.calls.Get().(*call)
 	k.state.Store(pending)
 	k.want, k.err = r.wants(), nil
-	if err := c.enqueue(ctx, slot, k, r); err != nil {
+	own, err := c.enqueue(ctx, slot, k, r)
+	if err != nil {
 		c.calls.Put(k)
 		c.slots <- slot
 		return nil, err
+	}
+	if own {
+		c.readOwn(k)
 	}
 	select {
 	case <-k.done:

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,10 @@ type Client struct {
 	calls sync.Pool   // of *call
 
 	send sender
+
+	in     *bufio.Reader // of who reads (aside.go)
+	until  time.Time     // the read deadline, of who reads
+	resume chan struct{} // capacity 1: the reader is to read again
 
 	dead    chan struct{} // closed when the connection is
 	running sync.WaitGroup
@@ -143,7 +148,7 @@ func complete(addr string) string {
 }
 
 func start(conn net.Conn, s settings) *Client {
-	c := &Client{conn: conn, slots: make(chan uint32, s.inFlight), dead: make(chan struct{})}
+	c := &Client{conn: conn, slots: make(chan uint32, s.inFlight), dead: make(chan struct{}), in: bufio.NewReaderSize(conn, readBytes), resume: make(chan struct{}, 1)}
 	for i := range s.inFlight {
 		c.slots <- uint32(i)
 	}

@@ -8,7 +8,7 @@
 //  3. The writer, one goroutine, takes all that was gathered meanwhile and writes it at once. A caller that is alone, as the
 //     one before it was, writes its frame itself.
 //  4. The reader, one goroutine, finds the call by the tag of the reply, reads the body into the call's own memory
-//     and wakes the caller.
+//     and wakes the caller. A caller that was alone for a while reads its reply itself, and the reader stands aside (aside.go).
 //  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call
 //     to the reader, who drops it when the reply comes: no memory of the caller is ever written to after it returned.
 //

@@ -19,6 +19,12 @@ const (
 	gatherBytes = 1 << 20
 	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.
 	directBytes = 8 << 10
+	// loneStreak is how many requests in a row must have been alone before callers read their own replies.
+	loneStreak = 8
+	// asideTime is how long no request may be made until the reader, which stood aside, reads again; at most twice that.
+	asideTime = 100 * time.Millisecond
+	// ownTime bounds how long a caller reads, from half of it on: then the reader does, and the caller looks at its context.
+	ownTime = 20 * time.Millisecond
 	// sentenceBytes bounds the sentence, in bytes, that is read from a reply that nobody waits for.
 	sentenceBytes = 4 << 10
 	// readBytes is the size of the read buffer.

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -14,8 +15,9 @@ import (
 
 // node is as much of a covey node as a client sees of it: one connection after another or at once, a map behind them.
 type node struct {
-	t    *testing.T
-	addr string
+	t     *testing.T
+	addr  string
+	alone int // requests that a dialed client makes first
 
 	mu     sync.Mutex
 	values map[string][]byte
@@ -71,7 +73,23 @@ func (n *node) dial(options ...client.Option) *client.Client {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { c.Close() })
+	for range n.alone {
+		if _, err := c.Get(n.t.Context(), []byte("nothing")); !errors.Is(err, client.ErrNotFound) {
+			n.t.Fatal(err)
+		}
+	}
 	return c
+}
+
+// bothWays runs a test with clients whose reader reads, and with clients whose callers do, for they have been alone.
+func bothWays(t *testing.T, test func(t *testing.T, n *node)) {
+	for name, alone := range map[string]int{"reader": 0, "caller": 50} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.alone = alone
+			test(t, n)
+		})
+	}
 }
 
 func (n *node) serve(conn net.Conn) {

@@ -48,121 +48,126 @@ func TestManyGoroutinesShareAConnectionAndGetTheirOwnReplies(t *testing.T) {
 }
 
 func TestRepliesMayComeInAnyOrder(t *testing.T) {
-	n := newNode(t)
-	c, ctx := n.dial(), t.Context()
-	const asked = 8
-	var kept [][]byte
-	n.script(func(h codec.Header, body []byte) []byte {
-		kept = append(kept, codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Value: body}))
-		if len(kept) < asked {
-			return nil
-		}
-		var out []byte
-		for i := range kept {
-			out = append(out, kept[asked-1-i]...)
-		}
-		return out
-	})
-	var all sync.WaitGroup
-	for i := range asked {
-		all.Go(func() {
-			key := fmt.Sprint("key ", i)
-			if got, err := c.Get(ctx, []byte(key)); err != nil || string(got) != key {
-				t.Errorf("%s: %q, %v", key, got, err)
+	bothWays(t, func(t *testing.T, n *node) {
+		c, ctx := n.dial(), t.Context()
+		const asked = 8
+		var kept [][]byte
+		n.script(func(h codec.Header, body []byte) []byte {
+			kept = append(kept, codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Value: body}))
+			if len(kept) < asked {
+				return nil
 			}
+			var out []byte
+			for i := range kept {
+				out = append(out, kept[asked-1-i]...)
+			}
+			return out
 		})
-	}
-	all.Wait()
+		var all sync.WaitGroup
+		for i := range asked {
+			all.Go(func() {
+				key := fmt.Sprint("key ", i)
+				if got, err := c.Get(ctx, []byte(key)); err != nil || string(got) != key {
+					t.Errorf("%s: %q, %v", key, got, err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 func TestACancelledRequestReturnsAndTheConnectionGoesOn(t *testing.T) {
-	n := newNode(t)
-	c := n.dial(client.WithInFlight(2))
-	var first codec.Header
-	asked := make(chan struct{})
-	n.script(func(h codec.Header, body []byte) []byte {
-		if string(body) == "slow" {
-			first = h
-			close(asked)
-			return nil
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial(client.WithInFlight(2))
+		var first codec.Header
+		asked := make(chan struct{})
+		n.script(func(h codec.Header, body []byte) []byte {
+			if string(body) == "slow" {
+				first = h
+				close(asked)
+				return nil
+			}
+			out := codec.AppendValueResponse(nil, first.Tag, codec.ValueResponse{Value: []byte("too late")})
+			return codec.AppendValueResponse(out, h.Tag, codec.ValueResponse{Value: body})
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error)
+		go func() {
+			_, err := c.AppendGet(ctx, make([]byte, 0, 64), []byte("slow"))
+			failed <- err
+		}()
+		<-asked
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Fatalf("the cancelled request: %v", err)
 		}
-		out := codec.AppendValueResponse(nil, first.Tag, codec.ValueResponse{Value: []byte("too late")})
-		return codec.AppendValueResponse(out, h.Tag, codec.ValueResponse{Value: body})
+		if _, err := c.Get(ctx, []byte("never sent")); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a request with a context that has ended: %v", err)
+		}
+		if got, err := c.Get(t.Context(), []byte("next")); err != nil || string(got) != "next" {
+			t.Fatalf("the next request: %q, %v", got, err)
+		}
 	})
-	ctx, cancel := context.WithCancel(t.Context())
-	failed := make(chan error)
-	go func() {
-		_, err := c.AppendGet(ctx, make([]byte, 0, 64), []byte("slow"))
-		failed <- err
-	}()
-	<-asked
-	cancel()
-	if err := <-failed; !errors.Is(err, context.Canceled) {
-		t.Fatalf("the cancelled request: %v", err)
-	}
-	if _, err := c.Get(ctx, []byte("never sent")); !errors.Is(err, context.Canceled) {
-		t.Fatalf("a request with a context that has ended: %v", err)
-	}
-	if got, err := c.Get(t.Context(), []byte("next")); err != nil || string(got) != "next" {
-		t.Fatalf("the next request: %q, %v", got, err)
-	}
 }
 
 func TestCancellingAtAnyMomentNeverMixesReplies(t *testing.T) {
-	c := newNode(t).dial(client.WithInFlight(8))
-	var all sync.WaitGroup
-	for g := range 32 {
-		key := fmt.Appendf(nil, "key of goroutine %d", g)
-		value := bytes.Repeat(key, 1+g*100)
-		if err := c.Set(t.Context(), key, value, client.SetOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		all.Go(func() {
-			rnd := rand.New(rand.NewPCG(uint64(g), 2))
-			dst := make([]byte, 0, len(value))
-			for range 200 {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(300))*time.Microsecond)
-				got, err := c.AppendGet(ctx, dst, key)
-				cancel()
-				switch {
-				case err == nil && bytes.Equal(got, value):
-				case errors.Is(err, context.DeadlineExceeded) && len(got) == 0:
-				default:
-					t.Errorf("%s: %d bytes, %v", key, len(got), err)
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial(client.WithInFlight(8))
+		var all sync.WaitGroup
+		for g := range 32 {
+			key := fmt.Appendf(nil, "key of goroutine %d", g)
+			value := bytes.Repeat(key, 1+g*100)
+			if err := c.Set(t.Context(), key, value, client.SetOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			all.Go(func() {
+				rnd := rand.New(rand.NewPCG(uint64(g), 2))
+				dst := make([]byte, 0, len(value))
+				for range 200 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(300))*time.Microsecond)
+					got, err := c.AppendGet(ctx, dst, key)
+					cancel()
+					switch {
+					case err == nil && bytes.Equal(got, value):
+					case errors.Is(err, context.DeadlineExceeded) && len(got) == 0:
+					default:
+						t.Errorf("%s: %d bytes, %v", key, len(got), err)
+					}
 				}
-			}
-			if got, err := c.Get(t.Context(), key); err != nil || !bytes.Equal(got, value) {
-				t.Errorf("%s at the end: %d bytes, %v", key, len(got), err)
-			}
-		})
-	}
-	all.Wait()
+				if got, err := c.Get(t.Context(), key); err != nil || !bytes.Equal(got, value) {
+					t.Errorf("%s at the end: %d bytes, %v", key, len(got), err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 func TestRequestsBeyondTheBoundWaitForAPlace(t *testing.T) {
-	n := newNode(t)
-	c := n.dial(client.WithInFlight(1))
-	tags := make(chan codec.Header, 1)
-	n.script(func(h codec.Header, _ []byte) []byte { tags <- h; return nil })
-	done := make(chan error, 1)
-	go func() { _, err := c.Get(t.Context(), []byte("holds the place")); done <- err }()
-	h := <-tags
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := c.Get(ctx, []byte("waits")); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("the second request: %v", err)
-	}
-	select {
-	case <-tags:
-		t.Fatal("the second request was sent")
-	default:
-	}
-	n.mu.Lock()
-	n.conns[0].Write(codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{}))
-	n.mu.Unlock()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial(client.WithInFlight(1))
+		tags := make(chan codec.Header, 1)
+		n.script(func(h codec.Header, _ []byte) []byte { tags <- h; return nil })
+		done := make(chan error, 1)
+		go func() { _, err := c.Get(t.Context(), []byte("holds the place")); done <- err }()
+		h := <-tags
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if _, err := c.Get(ctx, []byte("waits")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("the second request: %v", err)
+		}
+		select {
+		case <-tags:
+			t.Fatal("the second request was sent")
+		default:
+		}
+		n.mu.Lock()
+		n.conns[0].Write(codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{}))
+		n.mu.Unlock()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestANodeThatStopsReadingHoldsCallersNotMemory(t *testing.T) {
@@ -192,52 +197,54 @@ func TestANodeThatStopsReadingHoldsCallersNotMemory(t *testing.T) {
 }
 
 func TestAClosedConnectionFailsEveryCallWithASentence(t *testing.T) {
-	n := newNode(t)
-	c := n.dial(client.WithInFlight(4))
-	asked := make(chan struct{}, 8)
-	n.script(func(codec.Header, []byte) []byte { asked <- struct{}{}; return nil })
-	failed := make(chan error, 8)
-	for range 8 { // four in flight, four that wait for a place
-		go func() { _, err := c.Get(t.Context(), []byte("k")); failed <- err }()
-	}
-	for range 4 {
-		<-asked
-	}
-	n.hangUp()
-	for range 8 {
-		if err := <-failed; !errors.Is(err, client.ErrClosed) || !strings.Contains(err.Error(), n.addr) {
-			t.Errorf("%v", err)
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial(client.WithInFlight(4))
+		asked := make(chan struct{}, 8)
+		n.script(func(codec.Header, []byte) []byte { asked <- struct{}{}; return nil })
+		failed := make(chan error, 8)
+		for range 8 { // four in flight, four that wait for a place
+			go func() { _, err := c.Get(t.Context(), []byte("k")); failed <- err }()
 		}
-	}
-	<-c.Done()
-	if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrClosed) {
-		t.Errorf("a call after that: %v", err)
-	}
+		for range 4 {
+			<-asked
+		}
+		n.hangUp()
+		for range 8 {
+			if err := <-failed; !errors.Is(err, client.ErrClosed) || !strings.Contains(err.Error(), n.addr) {
+				t.Errorf("%v", err)
+			}
+		}
+		<-c.Done()
+		if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("a call after that: %v", err)
+		}
+	})
 }
 
 func TestCloseEndsCallsAndGoroutines(t *testing.T) {
-	n := newNode(t)
-	before := runtime.NumGoroutine()
-	c := n.dial()
-	asked := make(chan struct{}, 1)
-	n.script(func(codec.Header, []byte) []byte { asked <- struct{}{}; return nil })
-	failed := make(chan error, 1)
-	go func() { _, err := c.Get(t.Context(), []byte("k")); failed <- err }()
-	<-asked
-	c.Close()
-	if err := <-failed; !errors.Is(err, client.ErrClosed) {
-		t.Errorf("%v", err)
-	}
-	deadline := time.Now().Add(5 * time.Second)
-	for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
-		runtime.Gosched()
-	}
-	if got := runtime.NumGoroutine(); got > before {
-		t.Errorf("%d goroutines before, %d after", before, got)
-	}
-	if err := c.Close(); err != nil {
-		t.Errorf("closing again: %v", err)
-	}
+	bothWays(t, func(t *testing.T, n *node) {
+		before := runtime.NumGoroutine()
+		c := n.dial()
+		asked := make(chan struct{}, 1)
+		n.script(func(codec.Header, []byte) []byte { asked <- struct{}{}; return nil })
+		failed := make(chan error, 1)
+		go func() { _, err := c.Get(t.Context(), []byte("k")); failed <- err }()
+		<-asked
+		c.Close()
+		if err := <-failed; !errors.Is(err, client.ErrClosed) {
+			t.Errorf("%v", err)
+		}
+		deadline := time.Now().Add(5 * time.Second)
+		for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+		if got := runtime.NumGoroutine(); got > before {
+			t.Errorf("%d goroutines before, %d after", before, got)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("closing again: %v", err)
+		}
+	})
 }
 
 func TestAnAnswerThatMakesNoSenseClosesTheConnection(t *testing.T) {
@@ -252,31 +259,33 @@ func TestAnAnswerThatMakesNoSenseClosesTheConnection(t *testing.T) {
 		"an impossible length": func(h codec.Header) []byte { b := get(h); b[7] = 0xFF; return b },
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t)
-			c := n.dial()
-			n.script(func(h codec.Header, _ []byte) []byte { return answer(h) })
-			if _, err := c.Get(t.Context(), []byte("k")); err != nil && !errors.Is(err, client.ErrProtocol) {
-				t.Errorf("%v", err)
-			}
-			<-c.Done()
-			if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrProtocol) {
-				t.Errorf("the next call: %v", err)
-			}
+			bothWays(t, func(t *testing.T, n *node) {
+				c := n.dial()
+				n.script(func(h codec.Header, _ []byte) []byte { return answer(h) })
+				if _, err := c.Get(t.Context(), []byte("k")); err != nil && !errors.Is(err, client.ErrProtocol) {
+					t.Errorf("%v", err)
+				}
+				<-c.Done()
+				if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrProtocol) {
+					t.Errorf("the next call: %v", err)
+				}
+			})
 		})
 	}
 }
 
 func TestASkippableFrameIsSkipped(t *testing.T) {
-	n := newNode(t)
-	c := n.dial()
-	n.script(func(h codec.Header, _ []byte) []byte {
-		out := codec.AppendHeader(nil, codec.Header{Kind: 0x7F, Flags: codec.FlagSkippable, Length: 100_000})
-		out = append(out, make([]byte, 100_000)...)
-		return codec.AppendValueResponse(out, h.Tag, codec.ValueResponse{Value: []byte("v")})
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial()
+		n.script(func(h codec.Header, _ []byte) []byte {
+			out := codec.AppendHeader(nil, codec.Header{Kind: 0x7F, Flags: codec.FlagSkippable, Length: 100_000})
+			out = append(out, make([]byte, 100_000)...)
+			return codec.AppendValueResponse(out, h.Tag, codec.ValueResponse{Value: []byte("v")})
+		})
+		if got, err := c.Get(t.Context(), []byte("k")); err != nil || string(got) != "v" {
+			t.Errorf("%q, %v", got, err)
+		}
 	})
-	if got, err := c.Get(t.Context(), []byte("k")); err != nil || string(got) != "v" {
-		t.Errorf("%q, %v", got, err)
-	}
 }
 
 // failing is a connection that takes so many writes and no more.

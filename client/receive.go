@@ -13,17 +13,20 @@ import (
 
 // read is the reader: it gives each reply to the call that waits for it, until the connection is closed.
 func (c *Client) read() {
-	in := bufio.NewReaderSize(c.conn, readBytes)
 	for {
-		if err := c.readFrame(in); err != nil {
+		if err := c.readFrame(); err != nil {
 			c.fail(err)
+			return
+		}
+		if c.in.Buffered() == 0 && c.send.stand() && !c.aside() {
 			return
 		}
 	}
 }
 
-// readFrame reads one frame. An error says why the connection cannot go on.
-func (c *Client) readFrame(in *bufio.Reader) error {
+// readFrame reads one frame, and is called by who reads. An error says why the connection cannot go on.
+func (c *Client) readFrame() error {
+	in := c.in
 	b, err := in.Peek(codec.HeaderLen)
 	if err != nil && len(b) == 0 {
 		return c.broken(err)

@@ -15,11 +15,16 @@ type sender struct {
 	out    []byte        // guarded by mu: frames gathered for the next write
 	frames int           // guarded by mu: how many are in out
 	lone   bool          // guarded by mu: the last write was of one frame
+	streak int           // guarded by mu: how many requests in a row their callers have written
 	spare  []byte        // guarded by mu: where gathering goes on while a caller writes
 	room   chan struct{} // guarded by mu: closed when out is taken; nil when nobody waits
 	table  []entry       // guarded by mu: what is in flight, by slot
 	flying int           // guarded by mu: how many calls the table holds
-	err    error         // guarded by mu: why the connection is closed
+
+	reading  reading // guarded by mu: who reads
+	requests uint64  // guarded by mu: made so far
+
+	err error // guarded by mu: why the connection is closed
 }
 
 // entry is a slot: the call that has it, and how often it was given away. The reply to a request must carry both
@@ -36,15 +41,15 @@ func (s *sender) init(inFlight int) {
 
 func makeTag(slot uint32, turns uint16) uint32 { return uint32(turns)<<16 | slot }
 
-// enqueue gathers a request's frame for the writer, once there is room. On an error it was not sent and k is not known
-// to the reader.
-func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) error {
+// enqueue gathers a request's frame for the writer, once there is room. own says that the caller is to read its reply. On an
+// error the request was not sent and k is not known to the reader.
+func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) (own bool, err error) {
 	s := &c.send
 	for {
 		s.mu.Lock()
 		if err := s.err; err != nil {
 			s.mu.Unlock()
-			return err
+			return false, err
 		}
 		if len(s.out) == 0 || len(s.out)+r.size() <= gatherBytes {
 			break
@@ -58,7 +63,7 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 		case <-room:
 		case <-c.dead:
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 	e := &s.table[slot]
@@ -69,19 +74,21 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	s.frames++
 	// Who is alone, and was the last time, writes itself: waking the writer costs more than the write. Nothing else is in
 	// flight, so a short frame finds room in the socket.
-	if s.lone && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes {
+	direct := s.lone && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
+	own = c.sent(direct)
+	if direct {
 		gathered := s.swap(s.spare)
 		s.spare = nil
 		s.mu.Unlock()
 		c.writeDirect(gathered)
-		return nil
+		return own, nil
 	}
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default: // the writer has not taken the last wake-up yet, and will see this frame too
 	}
-	return nil
+	return own, nil
 }
 
 // take hands out what was gathered and goes on gathering in empty.
