@@ -122,8 +122,11 @@ func AppendHeader(dst []byte, h Header) []byte {
 }
 
 // FinishFrame patches the length of the frame whose header begins at dst[start:] and whose body is the rest of dst.
-func FinishFrame(dst []byte, start int) []byte {
-	binary.LittleEndian.PutUint32(dst[start+4:], uint32(len(dst)-start-HeaderLen))
+func FinishFrame(dst []byte, start int) []byte { return FinishFrameBefore(dst, start, 0) }
+
+// FinishFrameBefore is FinishFrame for a frame that has more bytes of body to come behind dst.
+func FinishFrameBefore(dst []byte, start, more int) []byte {
+	binary.LittleEndian.PutUint32(dst[start+4:], uint32(len(dst)-start-HeaderLen+more))
 	return dst
 }
 

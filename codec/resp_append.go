@@ -48,6 +48,9 @@ func AppendBulk(dst, b []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
+// AppendBulkHead appends the head of a bulk of n bytes; they, and the end of their line, have to follow.
+func AppendBulkHead(dst []byte, n int) []byte { return appendHeader(dst, '$', int64(n)) }
+
 // AppendBulkString appends a string of any bytes.
 func AppendBulkString(dst []byte, s string) []byte {
 	dst = appendHeader(dst, '$', int64(len(s)))

@@ -85,13 +85,19 @@ func (t *Turn) getFrame(c *Client, h codec.Header, key, out []byte) []byte {
 	}
 	start := len(out)
 	out = codec.BeginValueResponse(out, h.Tag, codec.StatusOK)
-	out, _, ok := t.Store.Get(out, key, t.hash(key), t.Now)
+	left, ok := 0, false
+	if t.Pin == nil {
+		out, _, ok = t.Store.Get(out, key, t.hash(key), t.Now)
+	} else {
+		out, _, ok = t.Store.GetOrPin(out, key, t.hash(key), t.Now, t.Pin)
+		left = t.Pin.Left()
+	}
 	if !ok {
 		t.Tally.Misses++
 		return respond(out[:start], h, codec.StatusNotFound, "")
 	}
 	t.Tally.Hits++
-	return codec.FinishFrame(out, start)
+	return codec.FinishFrameBefore(out, start, left)
 }
 
 func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte) ([]byte, Verdict) {

@@ -36,7 +36,24 @@ func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
 }
 
 func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.value(c, args[1], out), Done
+	if t.Pin == nil {
+		return t.value(c, args[1], out), Done
+	}
+	start, guess := len(out), t.guess
+	out = codec.BeginBulk(out, guess)
+	body := len(out)
+	out, _, ok := t.Store.GetOrPin(out, args[1], t.hash(args[1]), t.Now, t.Pin)
+	if !ok {
+		t.Tally.Misses++
+		return codec.AppendNull(out[:start], c.Proto), Done
+	}
+	t.Tally.Hits++
+	if t.Pin.Begun() {
+		t.buf = append(t.buf[:0], out[body:]...)
+		return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...), Done
+	}
+	t.guess = len(out) - body
+	return codec.FinishBulk(out, start, guess), Done
 }
 
 func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {

@@ -86,6 +86,10 @@ type Turn struct {
 	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
 	Draft *store.Draft
 
+	// Pin, if not nil, is to be none; a GET or GetValue of a large value begins it. The reply in out ends where the pinned bytes
+	// belong, and the end of a line behind them in RESP: they are the caller's to add before the next command's reply.
+	Pin *store.Pin
+
 	guess int      // length of the last value replied
 	buf   []byte   // scratch of one command
 	keys  [][]byte // scratch of one command

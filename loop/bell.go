@@ -66,7 +66,8 @@ func (n *node) closeBells() {
 			_ = unix.Close(int(fd))
 		}
 		freeSlab(l.slab)
-		l.slab, l.out = nil, nil
+		freeSlab(l.spare)
+		l.slab, l.spare, l.out = nil, nil, nil
 		return true
 	})
 }

@@ -35,7 +35,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	l.turns++
 	l.out = l.out[:0]
 	used, act := l.runAll(c, buf, now)
-	if more && act == gnet.None && !c.waiting && !c.rest && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
+	if more && act == gnet.None && !c.waiting && !c.rest && c.pin == nil && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
 		buf = l.topUp(c, buf[used:])
 		used, act = l.runAll(c, buf, now)
 	}
@@ -81,75 +81,24 @@ func (c *conn) unproved() bool {
 	return c.l.n.guard != nil && !c.client.Known && (c.protocol == protocolRESP || c.protocol == protocolBinary)
 }
 
-// deliver writes the replies of the turn. What is more than the engine is to queue goes over to the connection, which
-// then waits. false: the connection is gone.
-func (l *eventLoop) deliver(c *conn) bool {
-	if len(l.out) <= maxTurnReply {
-		alive := c.write(l.out)
+// deliver writes the replies of the turn, and of a large one behind them, or among them, a slice: the rest is owed, and the
+// connection waits. So it does when too much is queued for it. false: the connection is gone.
+func (l *eventLoop) deliver(c *conn) (alive bool) {
+	switch {
+	case len(l.out) > maxTurnReply:
+		alive = l.handOver(c, l.out, 0)
+	case c.pin != nil:
+		alive = c.payBehind(l.out)
+	default:
+		alive = c.write(l.out)
 		if alive && c.g.OutboundBuffered() > 0 {
 			c.weigh()
 		}
-		return alive
 	}
-	if !l.handOver(c, l.out, 0) {
-		return false
-	}
-	if len(c.reply) > 0 {
+	if alive && (c.owes() || c.g.OutboundBuffered() > maxQueuedReply) {
 		l.wait(c)
 	}
-	c.weigh()
-	return true
-}
-
-// handOver writes what is in the loop's slab, from a byte on, as a large reply of a connection. What the engine does not queue
-// is the connection's from then on, with the slab, and the loop takes another; else the slab stays, whose memory need not be
-// got anew, unless it is more than keepSlab. false: the connection is gone.
-func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
-	for from < len(out) && c.g.OutboundBuffered() < maxOwed {
-		n := min(owedStep, len(out)-from)
-		if !c.write(out[from : from+n]) {
-			l.out = l.slab
-			return false
-		}
-		from += n
-	}
-	rest := from < len(out)
-	if rest {
-		c.reply, c.paid = out, from
-		c.weigh()
-	}
-	if outgrew := cap(out) > cap(l.slab); outgrew || !rest && len(out) > keepSlab {
-		freeSlab(l.slab)
-	} else if !rest {
-		l.out = l.slab
-		return true
-	}
-	l.slab = newSlab(largeReply)
-	l.out = l.slab
-	return true
-}
-
-// pay hands the engine of a large reply what it is to queue, and gives the slab back after the last byte. false: the
-// connection is gone.
-func (c *conn) pay() bool {
-	for c.paid < len(c.reply) && c.g.OutboundBuffered() < maxOwed {
-		n := min(owedStep, len(c.reply)-c.paid)
-		if !c.write(c.reply[c.paid : c.paid+n]) {
-			return false
-		}
-		c.paid += n
-	}
-	if c.paid == len(c.reply) {
-		c.forgive()
-	}
-	c.weigh()
-	return true
-}
-
-// forgive drops the large reply, if any.
-func (c *conn) forgive() {
-	freeSlab(c.reply)
-	c.reply, c.paid = nil, 0
+	return alive
 }
 
 // pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
@@ -181,7 +130,7 @@ func (l *eventLoop) overload(c *conn) gnet.Action {
 
 // dismiss tells a client why its connection is closed. In the middle of a reply nothing can be said.
 func (l *eventLoop) dismiss(c *conn, sentence string) {
-	if c.closed || len(c.reply) > 0 || c.g.OutboundBuffered() > 0 {
+	if c.closed || c.owes() || c.g.OutboundBuffered() > 0 {
 		return
 	}
 	switch c.protocol {
@@ -215,6 +164,14 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 				return used, gnet.Close
 			}
 			l.ran++
+			if l.turn.Pin.Begun() {
+				l.takePin(c)
+				c.parser.Forget()
+				if used < len(buf) {
+					l.comeAgain(c)
+				}
+				return used, gnet.None
+			}
 			if used < len(buf) && (used >= looked+sliceBytes || l.turn.Long()) {
 				looked = used
 				if c.rest = l.n.clock.now()-now >= int64(sliceTime); c.rest {
@@ -224,6 +181,10 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 			}
 		}
 		if err != nil {
+			if !l.spill(c) { // what closes the connection is said when all else has been
+				c.parser.Forget()
+				return used, gnet.None
+			}
 			l.refuse(c, err)
 			return used, gnet.Close
 		}
@@ -234,25 +195,20 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 	return used, gnet.None
 }
 
-// spill writes replies out early when they are many; false when the client must wait until what
-// is queued for it has drained.
+// spill ends a turn that has made many replies, or large ones: false. The next commands wait until others had their turn, and
+// what is queued for the client has drained.
 func (l *eventLoop) spill(c *conn) bool {
-	if len(l.out) < maxTurnReply {
+	if len(l.out) < turnReply {
 		return true
 	}
-	l.commit(c)
-	if !l.deliver(c) {
-		return false
-	}
-	l.out = l.out[:0]
-	if c.waiting {
-		return false
-	}
-	if c.g.OutboundBuffered() > maxQueuedReply {
-		l.wait(c)
-		return false
-	}
-	return true
+	l.comeAgain(c)
+	return false
+}
+
+// comeAgain has a client's next commands carried out in a turn of their own.
+func (l *eventLoop) comeAgain(c *conn) {
+	l.wait(c)
+	l.bell.ring(c)
 }
 
 // gather has the next commands in buf parsed, n of them, for next. all: no whole one is behind them; c.need says how long
@@ -341,10 +297,8 @@ func (l *eventLoop) setWaiters() {
 
 // resume tries a parked connection again.
 func (l *eventLoop) resume(c *conn, now int64) {
-	if len(c.reply) > 0 {
-		if !c.pay() || len(c.reply) > 0 {
-			return
-		}
+	if c.owes() && (!c.pay() || c.owes()) {
+		return
 	}
 	if c.g.OutboundBuffered() > maxQueuedReply {
 		return

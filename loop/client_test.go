@@ -9,8 +9,15 @@ import (
 )
 
 // A client asks for the largest value again and again, with commands behind it, and does not read for a while: the reply
-// waits in one slab and counts as held, the commands wait, nothing is lost or out of order, and in the end nothing is held.
-func TestALargeReplyWaitsInItsSlab(t *testing.T) {
+// waits, in one slab that counts as held if it is of a command that makes it, where the value lies if it is a GET's; the commands
+// wait, nothing is lost or out of order, though the value is written anew meanwhile, and in the end nothing is held.
+func TestALargeReplyWaits(t *testing.T) {
+	for _, command := range []string{"MGET", "GET"} {
+		t.Run(command, func(t *testing.T) { largeReplyWaits(t, command) })
+	}
+}
+
+func largeReplyWaits(t *testing.T, command string) {
 	cfg := testConfig(t, freePort(t))
 	tn := startNode(t, cfg)
 	eventually(t, "ready", tn.ready)
@@ -22,21 +29,42 @@ func TestALargeReplyWaitsInItsSlab(t *testing.T) {
 	const asked = 3
 	var pipeline []byte
 	for i := range asked {
-		pipeline = append(pipeline, respCommand("GET", "large")...)
+		pipeline = append(pipeline, respCommand(command, "large")...)
 		pipeline = append(pipeline, respCommand("ECHO", strconv.Itoa(i))...)
 	}
 	if _, err := c.Write(pipeline); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
-	if held := tn.n.holdings.held.Load(); held > codec.MaxValue+maxOwed+owedStep+keepBuffer {
+	most := int64(maxOwed + owedStep + keepBuffer)
+	if command == "MGET" {
+		most += codec.MaxValue
+		eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
+	} else {
+		eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() > 0 })
+	}
+	if held := tn.n.holdings.held.Load(); held > most {
 		t.Errorf("%d bytes are held for a client that does not read", held)
+	}
+	other := dialRaw(t, tn.addr)
+	if got := other.do("SET", "large", strings.Repeat("another", codec.MaxValue/7)); got != "+OK" {
+		t.Fatal(got)
 	}
 	if _, err := c.Write(respCommand("ECHO", "last")); err != nil { // comes while the reply waits
 		t.Fatal(err)
 	}
 	for i := range asked {
-		if got := c.reply(); got != value {
+		if command == "MGET" {
+			if got := c.reply(); got != "*1" {
+				t.Fatalf("reply %d is %q", i, got)
+			}
+		}
+		got := c.reply()
+		if i == 0 {
+			if got != value {
+				t.Fatalf("the value that is written anew while it is sent came with %d bytes", len(got))
+			}
+			value = strings.Repeat("another", codec.MaxValue/7)
+		} else if got != value {
 			t.Fatalf("reply %d has %d bytes", i, len(got))
 		}
 		if got := c.reply(); got != strconv.Itoa(i) {
@@ -56,10 +84,32 @@ func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
 	if got := c.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)
 	}
-	if _, err := c.Write(respCommand("GET", "large")); err != nil {
+	if _, err := c.Write(respCommand("MGET", "large")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
 	_ = c.Close()
 	eventually(t, "nothing is held", func() bool { return tn.n.holdings.held.Load() == 0 })
+}
+
+// The pages of a value that is being sent are kept from others when it is deleted, and come back when the client goes.
+func TestAClientThatGoesLeavesNothingPinned(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	c, other := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	if got := other.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
+		t.Fatal(got)
+	}
+	if _, err := c.Write(respCommand("GET", "large")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() > 0 })
+	if got := other.do("DEL", "large"); got != ":1" {
+		t.Fatal(got)
+	}
+	if bytes := tn.n.store.Counts().Bytes; bytes < codec.MaxValue {
+		t.Errorf("the store counts %d bytes while it is read from", bytes)
+	}
+	_ = c.Close()
+	eventually(t, "its pages are given back", func() bool { return tn.n.store.Counts().Bytes < codec.MaxValue })
 }

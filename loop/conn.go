@@ -68,11 +68,14 @@ type conn struct {
 	turns   uint64 // those of the loop's clients at the last look
 
 	// reply is a large reply, or a large frame for a peer, of which the bytes from paid on are not with the engine yet; empty
-	// when there is none. Nothing else is written meanwhile, and a client waits.
-	reply []byte
-	paid  int
-	held  int64 // bytes that the node knows it to hold
-	heavy bool  // it is one of the holdings's heavy ones
+	// when there is none. pin, if any, is a value in the store of which the same is so. Nothing else is written meanwhile, and a
+	// client waits.
+	reply  []byte
+	paid   int
+	pin    *store.Pin
+	debtor bool  // it is one of its loop's debtors
+	held   int64 // bytes that the node knows it to hold
+	heavy  bool  // it is one of the holdings's heavy ones
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes

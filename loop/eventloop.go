@@ -43,7 +43,12 @@ type eventLoop struct {
 
 	sealed []byte // records on their way to a socket
 	slab   []byte // what out begins in
+	spare  []byte // the slab that is next; nil: a new one
 	out    []byte // replies of this turn, or control frames of this flush
+
+	pins    []*store.Pin // none of them begun
+	budget  int          // bytes of what is owed that this turn may still write
+	debtors []*conn      // are owed something that their sockets take; who has waited longest is first
 
 	answering []*conn            // scratch of answer
 	conns     map[*conn]struct{} // what the sweep looks at
@@ -63,7 +68,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin)}
 	if n.guard != nil {
 		l.turn.Door = doorman{n}
 	}
@@ -115,7 +120,7 @@ func (n *node) still(f func()) {
 func (l *eventLoop) begin() int64 {
 	l.turned(true)
 	now := l.n.clock.now()
-	l.now = now
+	l.now, l.budget = now, turnPay
 	l.turn.Now = l.n.cluster.Cluster(now)
 	l.stage.SetQuiet(!l.n.ring.Live())
 	return now
@@ -157,12 +162,15 @@ func (l *eventLoop) answer() {
 		c.queued.Store(false)
 	}
 	for c := range l.parked {
-		l.answering = append(l.answering, c)
+		if !c.debtor {
+			l.answering = append(l.answering, c)
+		}
 	}
 	for _, c := range l.answering {
 		l.attend(c, now)
 	}
 	clear(l.answering)
+	l.payDebtors(now)
 	if now-l.swept >= int64(sweepInterval) {
 		l.swept = now
 		l.sweep(now)

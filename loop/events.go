@@ -103,6 +103,7 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	delete(l.conns, c)
 	l.unpark(c)
 	c.forgive()
+	c.unpin()
 	c.parser = codec.Parser{}
 	if c.link != nil {
 		l.last(c, n.clock.now())

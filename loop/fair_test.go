@@ -53,6 +53,61 @@ func TestALongPipelineIsCarriedOutInTurns(t *testing.T) {
 	}
 }
 
+// sink is the writing half of an engine's connection; it takes all.
+type sink struct {
+	pipe
+	taken int
+}
+
+func (s *sink) Write(b []byte) (int, error) { s.taken += len(b); return len(b), nil }
+func (s *sink) OutboundBuffered() int       { return 0 }
+
+// Connections that are owed much are paid in slices, a bounded number in each pass, one after the other: none is ahead of another
+// by more than a slice.
+func TestWhatIsOwedIsPaidInTurns(t *testing.T) {
+	st, err := store.New(store.Options{Node: 1, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const connections, owed = 5, 1 << 20
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, parked: map[*conn]struct{}{}}
+	l.bell.fd.Store(-1)
+	var sinks []*sink
+	for range connections {
+		s := &sink{}
+		sinks = append(sinks, s)
+		c := &conn{g: s, l: l, reply: make([]byte, owed)}
+		l.wait(c)
+		if !c.pay() { // the turn's share is used up: there is none
+			t.Fatal("the connection is gone")
+		}
+	}
+	passes := 0
+	for before := 0; len(l.debtors) > 0; passes++ {
+		l.budget = turnPay
+		l.payDebtors(0)
+		all, least, most := 0, owed, 0
+		for _, s := range sinks {
+			all, least, most = all+s.taken, min(least, s.taken), max(most, s.taken)
+		}
+		if all-before > turnPay || most-least > owedStep {
+			t.Fatalf("pass %d wrote %d bytes; one has %d, another %d", passes, all-before, most, least)
+		}
+		before = all
+	}
+	if want := connections * owed / turnPay; passes != want {
+		t.Errorf("%d passes, want %d", passes, want)
+	}
+	for i, s := range sinks {
+		if s.taken != owed {
+			t.Errorf("connection %d got %d of %d bytes", i, s.taken, owed)
+		}
+	}
+	if len(l.parked) != 0 {
+		t.Errorf("%d connections still wait", len(l.parked))
+	}
+}
+
 // socketPipe is a pipe over a socket: what the engine reads at a time comes from it too.
 type socketPipe struct {
 	pipe
@@ -87,15 +142,19 @@ func TestATurnTakesABoundedPartOfALargeValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fds[0])
-	defer unix.Close(fds[1])
+	for _, fd := range fds {
+		defer unix.Close(fd)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			t.Fatal(err)
+		}
+	}
 	value := pattern(3, 500_000)
 	g := &socketPipe{fd: fds[0]}
-	l := &eventLoop{n: &node{store: st}}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}}
 	c := &conn{g: g, l: l, draft: l.newDraft()}
 	if !c.draft.Begin(st, []byte("key"), st.Hash([]byte("key")), len(value)) {
 		t.Fatal("no draft")

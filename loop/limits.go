@@ -43,6 +43,9 @@ const (
 	// a turn; a turn of large GETs must not build gigabytes before it writes.
 	maxTurnReply = 1 << 20
 
+	// turnReply is how many bytes of replies end a client's turn, the last of them on top.
+	turnReply = 256 << 10
+
 	// maxQueuedReply is how many unsent bytes a client may have before its next commands wait.
 	maxQueuedReply = 1 << 20
 
@@ -57,8 +60,10 @@ const (
 	// looks again at every tickBusy, so this and the socket's own buffer bound the speed of one client: 800 MB/s.
 	maxOwed = 4 << 20
 
-	// owedStep is how much of a large reply is written at a time, in bytes.
-	owedStep = 256 << 10
+	// owedStep is how much of a large reply is written at a time, and turnPay how much of all of them in one turn, in bytes: some 20
+	// and 40 us.
+	owedStep = 64 << 10
+	turnPay  = 128 << 10
 
 	// maxWaitingInput is how many unparsed bytes a client may pile up, in bytes beyond the one
 	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
@@ -99,8 +104,10 @@ const (
 	fetchBytes  = readMost - readBuffer
 	behindBytes = 512
 
-	// keepDrafts is how many drafts a loop keeps for the next large values. One that is not in use has a page of memory.
+	// keepDrafts is how many drafts a loop keeps for the next large values, and keepPins how many pins. A draft that is not in use has
+	// a page of memory.
 	keepDrafts = 8
+	keepPins   = 8
 
 	// keepBuffer is the capacity above which a buffer is a slab, and given back when it is idle, in bytes.
 	keepBuffer = 256 << 10

@@ -6,19 +6,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vector is what a read into several places tells the kernel; it is kept, so that a read allocates nothing.
+// vector is what a read to several places, or a write from them, tells the kernel; it is kept, so that it allocates nothing.
 type vector struct{ iov []unix.Iovec }
 
 // read reads from a socket to places, one after the other, and returns how many bytes: 0 when there are none, or the stream has
 // ended.
 func (v *vector) read(fd int, places [][]byte) (int, error) {
+	return v.call(unix.SYS_READV, fd, places)
+}
+
+// write writes places to a socket, one after the other, and returns how many bytes it took.
+func (v *vector) write(fd int, places [][]byte) (int, error) {
+	return v.call(unix.SYS_WRITEV, fd, places)
+}
+
+func (v *vector) call(trap uintptr, fd int, places [][]byte) (int, error) {
 	v.iov = v.iov[:0]
 	for _, b := range places {
 		i := unix.Iovec{Base: &b[0]}
 		i.SetLen(len(b))
 		v.iov = append(v.iov, i)
 	}
-	n, _, errno := unix.Syscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&v.iov[0])), uintptr(len(v.iov)))
+	n, _, errno := unix.Syscall(trap, uintptr(fd), uintptr(unsafe.Pointer(&v.iov[0])), uintptr(len(v.iov)))
 	clear(v.iov)
 	switch errno {
 	case 0:

@@ -16,3 +16,12 @@ func (*vector) read(fd int, places [][]byte) (int, error) {
 	}
 	return max(n, 0), err
 }
+
+// write writes the first of the places to a socket, and returns how many bytes it took.
+func (*vector) write(fd int, places [][]byte) (int, error) {
+	n, err := unix.Write(fd, places[0])
+	if err == unix.EAGAIN || err == unix.EINTR {
+		return 0, nil
+	}
+	return max(n, 0), err
+}

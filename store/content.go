@@ -94,17 +94,19 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 	binary.LittleEndian.PutUint32(last, 0)
 }
 
-// freePages gives the pages of a large entry back.
+// freePages gives the pages of a large entry back, or leaves them to who reads them.
 func (sh *shard) freePages(e *entry) {
-	n := sh.env.memory.pages.giveChain(e.page)
+	n := sh.pageCount(e)
+	if !sh.env.pins.leave(e.page) {
+		sh.env.memory.pages.giveChain(e.page)
+	}
 	sh.pages -= n
 	sh.logs[sh.logAt(e.at)].pages -= n
 	e.page = 0
 }
 
-// giveChain takes pages back, each of which begins with the number of the next, and returns how many they were. Those in a row
-// go together.
-func (p *pool) giveChain(page uint32) (all int) {
+// giveChain takes pages back, each of which begins with the number of the next. Those in a row go together.
+func (p *pool) giveChain(page uint32) {
 	first, n := page, 0
 	for page != 0 {
 		if page != first+uint32(n) {
@@ -112,13 +114,11 @@ func (p *pool) giveChain(page uint32) (all int) {
 			first, n = page, 0
 		}
 		n++
-		all++
 		page = binary.LittleEndian.Uint32(p.at(page))
 	}
 	if n > 0 {
 		p.give(first, n)
 	}
-	return all
 }
 
 // takePages counts the pages of a large entry that went from one log to another.

@@ -30,6 +30,7 @@ type env struct {
 	charge      charge
 	ahead       atomic.Int64 // bytes that makeRoom evicts for
 	drafts      drafts
+	pins        pins
 	partials    atomic.Uint64 // changes of what leaves are partial
 	forgets     atomic.Bool   // a ghost was forgotten
 	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)

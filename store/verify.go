@@ -23,6 +23,11 @@ func (s *Store) verify() error {
 		}
 		used += sh.bytes()
 	}
+	for _, c := range s.env.pins.chains {
+		if c.orphan {
+			used += int64(c.pages) * s.env.memory.pages.cost
+		}
+	}
 	if err := s.verifyUnits(); err != nil {
 		return err
 	}
@@ -306,6 +311,11 @@ func (s *Store) verifyUnits() error {
 	}
 	for d := range s.env.drafts.open {
 		for page := d.first; page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+			pages[page]++
+		}
+	}
+	for page, c := range s.env.pins.chains {
+		for ; c.orphan && page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
 			pages[page]++
 		}
 	}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+)
+
+// Pin is a large value that is read where it lies, after the lock is gone: its pages are never written again, and while they are
+// pinned they are nobody else's, though the entry is written anew, deleted or evicted meanwhile. Begun by GetOrPin, it lasts until
+// Unpin. The zero value is none. It is not for concurrent use, but any number may be of one value.
+type Pin struct {
+	s     *Store
+	chain uint32 // the first page of the entry
+	size  int    // bytes of the value
+
+	page uint32 // where the next byte is,
+	at   int    // and where in it
+	left int    // bytes that Next has not returned
+}
+
+// pins are the chains of pages that are read without a lock, by their first pages.
+type pins struct {
+	mu     sync.Mutex
+	chains map[uint32]pinned
+	count  atomic.Int32 // of chains
+	pages  int          // of all of them
+}
+
+type pinned struct {
+	readers, pages int
+	orphan         bool // its entry has it no more: the last reader gives it back
+}
+
+// take pins a chain, unless all that are pinned would have more than most pages then.
+func (p *pins) take(chain uint32, pages, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.chains[chain]
+	if !ok {
+		if p.pages+pages > most {
+			return false
+		}
+		if p.chains == nil {
+			p.chains = map[uint32]pinned{}
+		}
+		c.pages = pages
+		p.pages += pages
+		p.count.Add(1)
+	}
+	c.readers++
+	p.chains[chain] = c
+	return true
+}
+
+// drop takes one reader off a chain and reports whether it was the last of one that no entry has.
+func (p *pins) drop(chain uint32) (orphan bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.chains[chain]
+	if c.readers--; c.readers > 0 {
+		p.chains[chain] = c
+		return false
+	}
+	delete(p.chains, chain)
+	p.pages -= c.pages
+	p.count.Add(-1)
+	return c.orphan
+}
+
+// leave reports whether a chain, which its entry gives up, is being read: the last reader gives it back then.
+func (p *pins) leave(chain uint32) bool {
+	if p.count.Load() == 0 { // who takes a pin holds a lock of the shard, and so does who asks
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.chains[chain]
+	if ok {
+		c.orphan = true
+		p.chains[chain] = c
+	}
+	return ok
+}
+
+// GetOrPin is Get, but for a string of more than PinFrom bytes in pages: of that it appends to dst as much as the entry has
+// itself, and p has the rest. It does not where too much is pinned already.
+func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte, m Meta, ok bool) {
+	s.warm(hash)
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	var e entry
+	if sh.find(&e, key, hash) && e.readable(now) {
+		switch {
+		case e.kind != KindString:
+			dst = sh.textOf(dst, &e)
+		case e.valueLen > PinFrom && sh.pin(p, s, &e):
+			if n := sh.inline(&e); e.keyLen < n {
+				dst = sh.read(dst, &e, e.keyLen, n)
+			}
+		default:
+			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
+		}
+		m = e.meta()
+		ok = true
+		hit(e.cell)
+	}
+	sh.mu.RUnlock()
+	return dst, m, ok
+}
+
+// pin makes p the part of a value that lies in pages.
+func (sh *shard) pin(p *Pin, s *Store, e *entry) bool {
+	most := draftable(sh.env.budget) / sh.env.memory.pages.cost
+	if !sh.env.pins.take(e.page, sh.pageCount(e), int(most)) {
+		return false
+	}
+	skip := max(0, e.keyLen-sh.inline(e)) // of a key that does not end before the pages
+	*p = Pin{s: s, chain: e.page, size: e.valueLen, page: e.page, at: pageHead, left: e.valueLen - max(0, sh.inline(e)-e.keyLen)}
+	for whole := sh.env.memory.pages.unit - pageHead; skip >= whole; skip -= whole {
+		p.page = binary.LittleEndian.Uint32(sh.env.memory.pages.at(p.page))
+	}
+	p.at += skip
+	return true
+}
+
+// Begun reports whether p has pages to read, or has read them and was not unpinned.
+func (p *Pin) Begun() bool { return p != nil && p.s != nil }
+
+// Size returns the length of the whole value in bytes.
+func (p *Pin) Size() int { return p.size }
+
+// Left returns how many bytes Next has still to return.
+func (p *Pin) Left() int { return p.left }
+
+// Next appends to dst where the next most bytes of the value are, in pieces of a page at most. They stay so until Unpin.
+func (p *Pin) Next(dst [][]byte, most int) [][]byte {
+	pages := &p.s.env.memory.pages
+	for most = min(most, p.left); most > 0; {
+		b := pages.at(p.page)
+		if p.at == len(b) {
+			p.page, p.at = binary.LittleEndian.Uint32(b), pageHead
+			continue
+		}
+		b = b[p.at:min(p.at+most, len(b))]
+		dst = append(dst, b)
+		p.at += len(b)
+		p.left -= len(b)
+		most -= len(b)
+	}
+	return dst
+}
+
+// Unpin ends the reading.
+func (p *Pin) Unpin() {
+	if p.s == nil {
+		return
+	}
+	if v := p.s.env; v.pins.drop(p.chain) {
+		v.memory.pages.giveChain(p.chain)
+	}
+	*p = Pin{}
+}
