@@ -140,7 +140,9 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		n.paid(now, l) // equal: that is a comparison too
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
-	n.relayTo(now, l)
+	if now-n.unrest < 2*int64(RelayDelay) || now-l.passedAt >= int64(RelayLook) {
+		n.relayTo(now, l)
+	}
 	n.hold(now, l)
 	if l.held.Load() {
 		return root{}, nil
@@ -186,15 +188,23 @@ func (m *member) measure(rtt, offset int64) {
 	}
 }
 
-// excuse forgives others the time that this node itself was asleep or stopped: what they sent may still be unread.
+// excuse forgives others the time that this node itself was asleep or stopped: what they sent may still be unread. A node that is
+// late again and again, for it has too little of its processors, trusts its own suspicions less the later it is: it forgives what is
+// beyond TickSlack, up to LateGrace of a silence in all, so it still finds who is dead.
 func (n *Node) excuse(now int64) {
 	late := now - n.lastTick
-	if late <= int64(TickLate) {
+	if late <= int64(TickSlack) {
 		return
 	}
-	late -= int64(TickInterval)
+	grace := now
+	if late > int64(TickLate) {
+		late -= int64(TickInterval)
+	} else {
+		late, grace = late-int64(TickSlack), int64(LateGrace)
+	}
 	for _, l := range n.links {
-		l.excuse = min(now, max(l.excuse, l.touched.Load())+late)
+		touched := l.touched.Load()
+		l.excuse = max(l.excuse, min(now, max(l.excuse, touched)+late, touched+grace))
 		l.opened = min(now, l.opened+late)
 	}
 	for _, m := range n.members {
@@ -283,6 +293,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	m.seen = max(m.seen, l.touched.Load())
 	n.publish()
 	n.beatSoon()
+	n.unrest, n.lost = now, true
 	m.lostAt, m.judgeAt = now, 0
 	switch {
 	case reason == codec.ReasonLeft && l.said == 0:
@@ -308,9 +319,14 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 
 // judgeLost decides about all members whose link was lost: a peer has said whom it is linked with.
 func (n *Node) judgeLost(now int64) {
+	if !n.lost || n.leaving {
+		return
+	}
+	n.lost = false
 	for _, m := range n.members {
-		if m.link == nil && m.lostAt != 0 && !n.leaving {
+		if m.link == nil && m.lostAt != 0 {
 			n.judge(now, m)
+			n.lost = n.lost || m.lostAt != 0
 		}
 	}
 }

@@ -243,6 +243,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	g := &l.greeting
 	n.events++
 	l.choice, l.chosenAt, l.member = n.events, now, m
+	n.unrest = now
 	again := m.stream != nil && m.stream.id != g.Stream
 	if again {
 		m.roots, m.linked, m.linkedAt = told{}, nil, 0 // of its life before

@@ -1,6 +1,11 @@
 package peer
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"covey/codec"
+)
 
 // A clone takes another id. The stream of the one that keeps it is not over, and the clone's goes on under its new id, also
 // where that was heard of first (R26). Streams of no use go after the horizon, but for one whose node greets: what is here of
@@ -42,5 +47,27 @@ func TestR26_StreamsStayWhenACloneTakesAnotherId(t *testing.T) {
 	n.dropStreams(b.now + n.horizon)
 	if n.streamBy(twin) == nil || n.streamBy(clone) != nil {
 		t.Error("after the horizon the stream of the node that greets is to be here, and no other")
+	}
+}
+
+// Of many that start at once none asks another for what that cannot have; one that has written is asked for all of it.
+func TestR22_OfASeekingPeerThatHeldNothingNothingIsPulled(t *testing.T) {
+	b := newBench(t)
+	x, y, z := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0), b.add("z", 3<<16|9000, 0, 0)
+	b.set(x, "key", "value")
+	b.wire(y, x, 1)
+	b.wire(y, z, 2)
+	b.settle()
+	for n, some := range map[*bnode]bool{x: false, y: true, z: false} {
+		if got := n.counters.pulls.Load(); (got >= 256) != some || got > 0 != some {
+			t.Errorf("%s has sent %d pulls", n.name, got)
+		}
+	}
+	if got := b.get(y, "key"); got != "value" {
+		t.Errorf("y has %s", got)
+	}
+	b.pass(6 * time.Second) // z hears of x's stream by y (R12), and compares
+	if got := b.get(z, "key"); got != "value" || z.State() != codec.StateReady {
+		t.Errorf("z has %s, %s", got, z.State())
 	}
 }

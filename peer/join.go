@@ -57,6 +57,8 @@ func (n *Node) joinLinked(now int64, l *Link) {
 	switch {
 	case n.State() == codec.StateSeeking && ready:
 		n.beginLoading(now)
+	case n.State() == codec.StateSeeking && l.holdsNothing():
+		m.stream.synced = true // as if all of it was copied; what comes is in its stream
 	case n.State() == codec.StateSeeking:
 		if !m.stream.synced {
 			n.oweAll(now, l)
@@ -66,6 +68,13 @@ func (n *Node) joinLinked(now int64, l *Link) {
 		n.require(now, l, 0)
 	}
 	n.feed(now, l)
+}
+
+// holdsNothing reports whether the other had nothing when it greeted, no write of its own and nothing of others: of many that start
+// at once each would ask each for 256 empty shards.
+func (l *Link) holdsNothing() bool {
+	g := &l.greeting
+	return !g.Stamped && g.Head == 0 && g.State == codec.StateSeeking
 }
 
 // joinChanged goes on when a peer's readiness has changed from old.

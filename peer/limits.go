@@ -66,6 +66,8 @@ const minute = int64(time.Minute)
 // The times of the node, on its boot-time clock.
 const (
 	TickInterval = 50 * time.Millisecond  // between two calls of Tick
+	TickSlack    = 2 * TickInterval       // between two Ticks, that is nobody's fault
+	LateGrace    = DeadAfter              // of a silence, that a node whose Ticks are late time and again forgives in all
 	TickLate     = 250 * time.Millisecond // a Tick later than this after the last excuses others' silence by the lateness
 
 	AnnounceInterval = 5 * time.Second // between announces, +-20 %
@@ -77,6 +79,7 @@ const (
 	HeartbeatInterval = 500 * time.Millisecond
 	Pace              = 200 * time.Microsecond  // since the last flush of records that are not acknowledged, before the next
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
+	RelayLook         = 5 * time.Second         // after which it is looked again what is passed on to a link, though nothing was seen to change
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
 	StepDelay         = time.Second             // that a link with another group is given before one proposes to step: they are still linking
 	StepWait          = 500 * time.Millisecond  // that a proposal is given to reach all

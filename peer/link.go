@@ -57,6 +57,7 @@ type Link struct {
 	closeBy    int64 // after a Bye was heard
 	excuse     int64 // silence counts from here at the earliest: this node was asleep
 	ourLinks   bool  // the other was told with whom this node is linked
+	passedAt   int64 // when it was looked which streams are passed on here
 	theirLinks bool  // the other has told with whom it is linked
 	pulls      pulls
 	asking     asking

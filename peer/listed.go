@@ -99,6 +99,9 @@ func (n *Node) takeLinks(now int64, l *Link, h *codec.Heartbeat) error {
 		m.linked, l.theirLinks = m.linked[:0], true
 	}
 	m.linkedAt = now
+	if h.Anew || h.Links.Len() > 0 {
+		n.unrest = now
+	}
 	for i := range h.Links.Len() {
 		c := h.Links.At(i)
 		m.linked.take(c)
@@ -127,12 +130,16 @@ func (n *Node) appendRelayed(dst []Member) []Member {
 		if p.link == nil || n.lastTick-p.linkedAt >= int64(VouchAge) {
 			continue
 		}
+		known := n.members // both are in the order of ids: one way through them
 		for _, e := range p.linked {
+			for len(known) > 0 && known[0].id < e.id {
+				known = known[1:]
+			}
+			if e.id == n.id || len(known) > 0 && known[0].id == e.id || slices.ContainsFunc(dst[from:], func(m Member) bool { return m.ID == e.id }) {
+				continue
+			}
 			if len(dst) >= MaxMembers {
 				return dst
-			}
-			if e.id == n.id || n.known(e.id) != nil || slices.ContainsFunc(dst[from:], func(m Member) bool { return m.ID == e.id }) {
-				continue
 			}
 			addr := e.addr()
 			if addr.Addr().IsLoopback() {

@@ -229,7 +229,7 @@ func (n *Node) streamOf(now int64, id, node, incarnation uint64) *stream {
 		found = &stream{id: id}
 		n.streams = append(n.streams, found)
 	}
-	found.used = now
+	found.used, n.unrest = now, now
 	if incarnation >= found.incarnation {
 		n.name(now, found, node, incarnation)
 	}
@@ -239,6 +239,7 @@ func (n *Node) streamOf(now int64, id, node, incarnation uint64) *stream {
 // name gives a stream to a start of a node, 0 to one whose id is not known. Where it had another name it is offered anew by this one.
 func (n *Node) name(now int64, s *stream, node, incarnation uint64) {
 	before := s.member
+	n.unrest = now
 	s.member, s.incarnation, s.over = node, incarnation, false
 	n.judgeStarts(node, false)
 	if before != 0 && before != node {
@@ -292,6 +293,6 @@ func (n *Node) setState(now int64, m *member, state MemberState, reason string) 
 		return
 	}
 	n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: state, Reason: reason})
-	m.state, m.since = state, now
+	m.state, m.since, n.unrest = state, now, now
 	n.wish()
 }

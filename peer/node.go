@@ -85,6 +85,8 @@ type Node struct {
 	steps     steps
 	lag       lag
 	offers    uint64           // counts offers
+	lost      bool             // there may be a member whose link was lost and that is not judged for good
+	unrest    int64            // when something was last seen to change that decides what is passed on (R12)
 	lateUntil int64            // until then nothing is repaired: records came that were late (R18)
 	scratch   []handover       // scratch
 	offsets   []int64          // scratch

@@ -11,6 +11,7 @@ func (n *Node) relayTo(now int64, l *Link) {
 	if l.member == nil || l.closing {
 		return
 	}
+	l.passedAt = now
 	old := l.relaying()
 	list, changed := n.scratch[:0], false
 	for _, s := range n.streams {

@@ -93,6 +93,21 @@ func play(b *bench, args []string) {
 		b.summarise()
 	case "heard": // heard FROM BY: an announce arrives
 		b.heard(node(1), node(2), codec.FormAnnounce)
+	case "stall": // stall NAME GAP DURATION: its ticker fires every GAP only, and nothing comes to it
+		gap, e1 := time.ParseDuration(args[2])
+		d, e2 := time.ParseDuration(args[3])
+		if e1 != nil || e2 != nil {
+			b.t.Fatal(e1, e2)
+		}
+		for end := b.now + int64(d); b.now < end; {
+			b.now += int64(gap)
+			before := len(b.log)
+			node(1).Tick(b.now)
+			b.carryOut(node(1))
+			for i := before; i < len(b.log); i++ {
+				b.log[i] += fmt.Sprintf(" (after %v)", d-time.Duration(end-b.now))
+			}
+		}
 	case "tick": // tick NAME: its ticker fires
 		b.now += int64(TickInterval)
 		node(1).Tick(b.now)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"covey/codec"
@@ -63,7 +64,7 @@ func (e *end) flush(closing bool) {
 		return
 	}
 	h := e.host
-	out := e.link.Control(h.mono(), nil)
+	out := e.link.Control(h.mono(), h.out[:0])
 	for range 8 {
 		b, _, ok := e.link.Data(h.mono(), nil)
 		if !ok {
@@ -73,8 +74,9 @@ func (e *end) flush(closing bool) {
 		e.link.Sent(len(b))
 	}
 	if len(out) > 0 {
-		e.write(out)
+		e.write(slices.Clone(out))
 	}
+	h.out = out
 	if closing {
 		e.close()
 		return

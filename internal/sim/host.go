@@ -36,6 +36,7 @@ type Host struct {
 	stage       codec.Stage
 	outbox      peer.Outbox
 	body        []byte // of the frame at hand
+	out         []byte // what a flush writes into
 	asleep      bool
 	late        []func()      // what happened meanwhile
 	ring        int           // bytes of its ring

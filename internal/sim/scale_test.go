@@ -151,11 +151,22 @@ func TestAMeshOfManyNodes(t *testing.T) {
 	}
 	die := func(what string, limit time.Duration, how func(gone *Host)) time.Duration {
 		gone := w.Hosts[w.Rand.IntN(n)]
-		begun := w.Now
+		begun, others, saw := w.Now, 0, 0
+		for _, h := range w.Hosts {
+			if h != gone && h.Node != nil && !h.asleep {
+				others++
+			}
+		}
+		w.changed = func(h *Host, c peer.Change) {
+			switch {
+			case c.ID == gone.id && c.New == peer.Dead:
+				saw++
+			case c.ID != gone.id && c.New == peer.Dead && !h.asleep:
+				t.Fatalf("%s takes %x for dead: %s", h.name, c.ID, c.Reason)
+			}
+		}
 		how(gone)
-		within(t, w, limit, "dead by "+what, func() bool {
-			return !slices.ContainsFunc(w.Hosts, func(h *Host) bool { return h != gone && h.Node != nil && !h.asleep && h.sees(gone) != peer.Dead })
-		})
+		within(t, w, limit, "dead by "+what, func() bool { return saw == others })
 		return time.Duration(w.Now - begun)
 	}
 	silent := die("silence", 3500*time.Millisecond, func(gone *Host) { gone.Sleep(time.Hour) })
