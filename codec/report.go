@@ -39,8 +39,10 @@ type InfoReport struct {
 	DroppedByFloor uint64  `json:"dropped_by_floor"`
 	LagMS          int64   `json:"lag_ms"` // age of the oldest write of this node that a linked peer has not acknowledged, in ms; 0: all have all
 	Evictions      uint64  `json:"evictions"`
-	Connections    int     `json:"connections"` // of clients and peers, open now
-	Security       int     `json:"security"`    // 0: open; 1: a secret is set
+	Connections    int     `json:"connections"`          // of clients and peers, open now
+	WallOff        int64   `json:"wall_clock_offset_ms"` // the cluster's time minus the wall clock of the answering node
+	Dialed         uint64  `json:"dialed_links"`         // that nodes on other machines have opened with this one, since its start
+	Security       int     `json:"security"`             // 0: open; 1: a secret is set
 
 	BadInput      uint64 `json:"bad_input"`      // connections closed for bytes that are no protocol of ours
 	BadAnnounces  uint64 `json:"bad_announces"`  // datagrams and Ethernet frames that are no announce

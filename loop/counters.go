@@ -11,6 +11,7 @@ type counters struct {
 	connections  atomic.Int64  // open now, clients and peers
 	accepted     atomic.Uint64 // connections opened since the start
 	refused      atomic.Uint64 // connections over the limit
+	dialed       atomic.Uint64 // links that nodes on other machines have opened
 	denied       atomic.Uint64 // connections of hosts that a node without a secret does not serve
 	otherSecrets atomic.Uint64 // announces and handshakes of nodes with another secret, or with none where this one has one
 	badInput     atomic.Uint64 // connections closed for bytes that are no protocol of ours

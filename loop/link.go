@@ -20,6 +20,9 @@ func (l *eventLoop) becomePeer(c *conn, dialed bool, number uint32, now int64) {
 	c.link = peer.NewLink(l.n.mind, dialed, number, remote(c.g), ringFor)
 	c.link.SetUser(c)
 	c.local = localAddr(c.g.Fd())
+	if !dialed && c.local != c.link.Remote().Addr().Unmap() && !c.local.IsLoopback() {
+		l.n.counters.dialed.Add(1)
+	}
 	c.link.Touched(now)
 	l.n.mind.Step(now, peer.Event{Kind: peer.EventOpened, Link: c.link})
 	l.n.drain(now)

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"covey/client"
 	"covey/cmd/covey/internal/survey"
 	"covey/codec"
 	"covey/ifaces"
@@ -31,11 +30,13 @@ type view struct {
 	sight   survey.Sight
 	dials   map[netip.AddrPort]survey.Outcome
 	members []codec.MemberReport // of the node on this machine, if one answers
+	reach   reach
+	clocks  []skew
 }
 
 // lookAtNetwork announces a node that does not exist, hears who is there, tries to connect, and gives its verdicts.
 func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, cards []ifaces.Interface, secrets seal.Secrets) []finding {
-	w := view{port: v.DiscoveryPort, cluster: peer.ClusterTag(v.Cluster), secrets: secrets, members: localMembers(ctx, listen)}
+	w := view{port: v.DiscoveryPort, cluster: peer.ClusterTag(v.Cluster), secrets: secrets, members: localMembers(ctx, listen, secrets)}
 	usable := false
 	for _, c := range cards {
 		usable = usable || c.Usable
@@ -55,7 +56,8 @@ func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, c
 		s.Sign = seal.NewAnnouncer(secrets).Sign
 	}
 	var err error
-	if w.sight, err = s.Look(ctx, v.Wait); err != nil {
+	w.reach = watchDoor(ctx, listen, secrets, func() { w.sight, err = s.Look(ctx, v.Wait) })
+	if err != nil {
 		return nil // the verdict on the UDP port has said what to do
 	}
 	var addrs []netip.AddrPort
@@ -70,27 +72,10 @@ func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, c
 		}
 	}
 	w.dials = survey.Dial(ctx, addrs)
+	if len(secrets) == 0 { // a password goes to no machine that merely says it is a node
+		w.clocks = readClocks(ctx, w.dials)
+	}
 	return w.findings(v.Wait)
-}
-
-// localMembers asks the node of this machine whom it knows; nil when none answers.
-func localMembers(ctx context.Context, listen netip.AddrPort) []codec.MemberReport {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
-	defer cancel()
-	addr := listen
-	if addr.Addr().IsUnspecified() {
-		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
-	}
-	c, err := client.Dial(ctx, addr.String())
-	if err != nil {
-		return nil
-	}
-	defer c.Close()
-	members, err := c.Members(ctx)
-	if err != nil {
-		return nil
-	}
-	return members
 }
 
 // ours reports whether a node that was heard is one of this cluster, with this secret, on another machine.
@@ -127,6 +112,8 @@ func (w *view) findings(waited time.Duration) []finding {
 		}
 	}
 	all = append(all, w.unheard()...)
+	all = append(all, w.reached()...)
+	all = append(all, w.clock()...)
 	if len(clusters) > 0 {
 		all = append(all, finding{"other clusters", note, "of another cluster are " + named(clusters) + ": nodes that are to be one need the same --cluster"})
 	}

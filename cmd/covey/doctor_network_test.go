@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -11,6 +12,72 @@ import (
 	"covey/cmd/covey/internal/survey"
 	"covey/codec"
 )
+
+// came is a view of a doctor who held the port, and to whom these machines came.
+func came(w view, callers ...netip.Addr) view {
+	w.reach = reach{port: 9000, watched: true, callers: callers}
+	return w
+}
+
+// dialed is a view with a node on this machine that others have linked with so often.
+func dialed(w view, times uint64) view {
+	w.reach = reach{port: 9000, watched: true, asked: true, dialed: times}
+	return w
+}
+
+// clocks is a view of nodes whose clocks are ahead by so much.
+func clocks(by ...time.Duration) (w view) {
+	for i, d := range by {
+		w.clocks = append(w.clocks, skew{netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 9000), d})
+	}
+	return w
+}
+
+// TestTheDoctorReadsOtherClocks: of those that TCP reaches and that answer.
+func TestTheDoctorReadsOtherClocks(t *testing.T) {
+	f, mute := startFake(t), startFake(t)
+	f.with(func() {
+		f.reports[codec.TopicMembers] = []codec.MemberReport{{ID: "a", State: "alive"}, {ID: "b", State: "self", LastSeen: time.Now().Add(time.Hour)}}
+	})
+	mute.with(func() { mute.refusal = "go away" })
+	at := netip.MustParseAddrPort(f.addr)
+	got := readClocks(t.Context(), map[netip.AddrPort]survey.Outcome{
+		at: survey.Connected, netip.MustParseAddrPort(mute.addr): survey.Connected, netip.MustParseAddrPort("127.0.0.1:1"): survey.Rejected,
+	})
+	if len(got) != 1 || got[0].addr != at || (got[0].by-time.Hour).Abs() > time.Minute {
+		t.Errorf("read %+v", got)
+	}
+}
+
+// TestWhoComesToTheDoctorIsSeen: while it looks, and the port is free again after that.
+func TestWhoComesToTheDoctorIsSeen(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := netip.MustParseAddrPort(ln.Addr().String())
+	ln.Close()
+	for range 2 {
+		r := watchDoor(t.Context(), listen, nil, func() {
+			conn, err := net.Dial("tcp4", listen.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
+				t.Errorf("the doctor says %d bytes, %v", n, err)
+			}
+			conn.Close()
+		})
+		if !r.watched || len(r.callers) != 1 || r.callers[0] != listen.Addr() {
+			t.Errorf("seen: %+v", r)
+		}
+	}
+	f := startFake(t)
+	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{Dialed: 4, WallOff: -7} })
+	if r := watchDoor(t.Context(), netip.MustParseAddrPort(f.addr), nil, func() {}); !r.watched || r.dialed != 4 || r.wallOff != -7 || r.callers != nil {
+		t.Errorf("of the node that has the port: %+v", r)
+	}
+}
 
 func TestTheDoctorJudgesWhatWasHeard(t *testing.T) {
 	const cluster = 7
@@ -43,6 +110,16 @@ func TestTheDoctorJudgesWhatWasHeard(t *testing.T) {
 		{"a cloned MAC", view{sight: survey.Sight{Clones: []netip.Addr{at.Addr()}}}, "problem|MAC address|10.0.0.2"},
 		{"an address twice", view{sight: survey.Sight{Twins: []netip.Addr{at.Addr()}}}, "problem|IP address|another machine has the address 10.0.0.2"},
 		{"linked, but never heard", view{members: []codec.MemberReport{{ID: "x", Addr: at.String(), State: "alive"}}, dials: map[netip.AddrPort]survey.Outcome{at: survey.Connected}}, "note|node x|none of its announces is heard"},
+		{"another machine has connected to the doctor", came(with(plain, survey.Connected), at.Addr()), "ok|TCP port 9000 from outside|of 1 heard, 1 connected"},
+		{"nobody has", came(with(plain, survey.Connected)), "problem|TCP port 9000 from outside|allow TCP port 9000 in its input rules"},
+		{"the node here was dialed", dialed(with(plain, survey.Connected), 3), "ok|TCP port 9000 from outside|have connected to the node here"},
+		{"the node here was not", dialed(with(plain, survey.Connected), 0), "problem|TCP port 9000 from outside|this machine's firewall keeps them out"},
+		{"the clocks agree", clocks(200*time.Millisecond, -100*time.Millisecond), "ok|clock|agrees with those of others: 2 asked"},
+		{"one other clock is an hour ahead", clocks(time.Hour), "note|clock|10.0.0.1 is 1h0m0s ahead, by this machine's: one of the two is wrong"},
+		{"this clock is behind most", clocks(time.Hour, time.Hour+time.Second/10), "note|clock|this machine's is 1h0m0s behind, by those of most nodes: set it (NTP)"},
+		{"one of three others is behind", clocks(0, 0, -time.Minute), "note|clock|10.0.0.3 (1m0s behind)"},
+		{"this clock is not the mesh's", view{reach: reach{asked: true, wallOff: -2000}}, "note|clock|this machine's is 2s ahead, by the time of the mesh"},
+		{"this clock is", view{reach: reach{asked: true}}, "ok|clock|agrees with the time of the mesh"},
 	} {
 		want := strings.Split(c.want, "|")
 		found := false

@@ -48,7 +48,7 @@ func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	rule := func(h *Host, chain, what string) {
 		h.Rules("table inet lab { chain c { type filter hook " + chain + " priority 0; " + what + "; }; }")
 	}
-	rule(shut, "input", "tcp dport 9000 drop")
+	rule(shut, "input", "iifname eth0 tcp dport 9000 drop")
 	rule(rejecting, "input", "tcp dport 9000 reject with tcp reset")
 	rule(mute, "output", "oifname eth0 udp dport 9000 drop")
 	rule(deaf, "input", "iifname eth0 udp dport 9000 drop")
@@ -69,10 +69,18 @@ func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	says(t, well, text, "problem node "+rejecting.ID(9000), "refused", "allow TCP port 9000")
 	says(t, well, text, "note node "+mute.ID(9000), "none of its announces is heard", "allow UDP port 9000")
 	says(t, well, text, "note other clusters", other.Addr.String(), "--cluster")
+	says(t, well, text, "ok TCP port 9000 from outside", "have connected to the node here")
+	says(t, well, text, "ok clock", "agrees")
+	says(t, shut, doctor(t, shut, nil, "--wait", "3s"), "problem TCP port 9000 from outside", "none of the", "allow TCP port 9000 in its input rules")
 
 	short := []string{"--wait", "1500ms"}
+	free := doctor(t, gagged, nil, "--listen", "0.0.0.0:9001", "--wait", "1s")
+	if strings.Contains(free, "from outside") {
+		t.Errorf("nobody heard the doctor, and it blames a firewall:\n%s", free)
+	}
 	says(t, deaf, doctor(t, deaf, nil, short...), "problem broadcasts", "do not come back", "input rules")
 	says(t, gagged, doctor(t, gagged, nil, short...), "problem broadcasts", "does not let announces out", "output rules")
+	says(t, held, doctor(t, held, nil, "--listen", "0.0.0.0:9001", "--wait", "3s"), "ok TCP port 9001 from outside", "connected")
 	limited := doctor(t, held, []string{"prlimit", "--nofile=200", "setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"}, short...)
 	says(t, held, limited, "note TCP port 9000", "taken by")
 	says(t, held, limited, "note open files", "ulimit -n")

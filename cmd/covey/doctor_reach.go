@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"covey/client"
+	"covey/cmd/covey/internal/survey"
+	"covey/codec"
+	"covey/seal"
+)
+
+// reach is what shows whether other machines get through to this one's TCP port. Nodes dial whoever announces himself: the doctor
+// does, so nothing has to be asked of them, and nobody can be made to dial for another.
+type reach struct {
+	port    uint16
+	watched bool         // the doctor held the port, or the node that does has counted
+	callers []netip.Addr // who came to the doctor's
+	dialed  uint64       // links that other machines have opened with the node here, ever
+	asked   bool         // the node here has told the next
+	wallOff int64        // ms that the time of the mesh is ahead of the wall clock here
+}
+
+// watchDoor stands at the port while f looks at the network: the doctor itself, or the node of this machine.
+func watchDoor(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets, f func()) reach {
+	r := reach{port: listen.Port()}
+	if door, err := survey.OpenDoor(listen); err == nil {
+		f()
+		r.watched, r.callers = true, door.Close()
+		return r
+	}
+	f()
+	if info, err := askNode(ctx, local(listen), (*client.Client).Info, passwords(secrets)...); err == nil {
+		r.watched, r.dialed, r.asked, r.wallOff = true, info.Dialed, true, info.WallOff
+	}
+	return r
+}
+
+// askNode asks the node at addr for a report.
+func askNode[T any](ctx context.Context, addr netip.AddrPort, what func(*client.Client, context.Context) (T, error), options ...client.Option) (report T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	c, err := client.Dial(ctx, addr.String(), options...)
+	if err != nil {
+		return report, err
+	}
+	defer c.Close()
+	return what(c, ctx)
+}
+
+// local is where a node that listens there answers its own machine.
+func local(listen netip.AddrPort) netip.AddrPort {
+	if listen.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), listen.Port())
+	}
+	return listen
+}
+
+// reached tells whether others get through to this machine; nothing where that cannot be known: nobody is there, or announces do not
+// get out.
+func (w *view) reached() []finding {
+	f := finding{Subject: fmt.Sprintf("TCP port %d from outside", w.reach.port), Verdict: good}
+	if !w.reach.watched {
+		return nil
+	}
+	if w.reach.dialed > 0 {
+		f.Finding = "nodes on other machines have connected to the node here"
+		return []finding{f}
+	}
+	heard, came := 0, 0
+	for i := range w.sight.Nodes {
+		n := &w.sight.Nodes[i]
+		if !w.ours(n) {
+			continue
+		}
+		heard++
+		if slices.Contains(w.reach.callers, n.Addr.Addr()) {
+			came++
+		}
+	}
+	switch {
+	case came > 0:
+		f.Finding = fmt.Sprintf("nodes on other machines reach it: of %d heard, %d connected", heard, came)
+	case heard == 0 || !w.sight.Returned || w.sight.Refused != nil:
+		return nil
+	default:
+		f.Verdict = problem
+		f.Finding = fmt.Sprintf("none of the %d nodes that were heard has connected, though nodes dial whoever announces himself: this machine's firewall keeps them out, so allow TCP port %d in its input rules; or they do not hear its announces", heard, w.reach.port)
+	}
+	return []finding{f}
+}
+
+// localMembers asks the node of this machine whom it knows; nil when none answers.
+func localMembers(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets) []codec.MemberReport {
+	members, err := askNode(ctx, local(listen), (*client.Client).Members, passwords(secrets)...)
+	if err != nil {
+		return nil
+	}
+	return members
+}
