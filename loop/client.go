@@ -42,6 +42,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	l.turn.Forget()
 	l.commit(c)
 	l.count()
+	l.flushFirst()
 	if !l.deliver(c) {
 		return gnet.None // OnClose has run already
 	}

@@ -45,6 +45,7 @@ type eventLoop struct {
 	slab   []byte // what out begins in
 	spare  []byte // the slab that is next; nil: a new one
 	out    []byte // replies of this turn, or control frames of this flush
+	short  []byte // the former while the latter are made
 
 	pins    []*store.Pin // none of them begun
 	budget  int          // bytes of what is owed that this turn may still write

@@ -115,8 +115,8 @@ const (
 	// maxFlush is what one flush of a link writes before other connections get their turn, in bytes.
 	maxFlush = 256 << 10
 
-	// restTime is how long a link was not written to, for a turn to write to it by itself.
-	restTime = 2 * time.Millisecond
+	// maxShortReply is up to how many bytes of replies wait for the links at rest to be written to; longer ones leave before.
+	maxShortReply = 4 << 10
 
 	// firstByteTimeout closes a connection that has not said, so long after it was accepted, what it speaks.
 	firstByteTimeout = 5 * time.Second

@@ -265,19 +265,30 @@ func (l *eventLoop) finish(c *conn, now int64) {
 	l.park(c)
 }
 
-// notifyLinks tells every link that the ring has grown. One of this loop that has been at rest is flushed at the end of the
+// notifyLinks tells every link that the ring has grown. One of this loop that was not written to within peer.Pace is flushed in the
 // turn, the others when their bell is answered: by then more clients have written.
 func (l *eventLoop) notifyLinks() {
 	for _, link := range l.n.mind.Links() {
 		if !link.Due(l.now) {
 			continue
 		}
-		if c := link.User().(*conn); c.l == l && l.now-c.flushed > int64(restTime) {
+		if c := link.User().(*conn); c.l == l && !c.rest && l.now-c.flushed >= int64(peer.Pace) {
 			l.due = append(l.due, c)
 		} else {
 			c.l.bell.ring(c)
 		}
 	}
+}
+
+// flushFirst flushes them before the turn's replies are written, where these are short: who has a reply and asks another node
+// next is to find there what was written. It costs the reply the time of one write for each link.
+func (l *eventLoop) flushFirst() {
+	if len(l.due) == 0 || len(l.out) > maxShortReply {
+		return
+	}
+	l.short = append(l.short[:0], l.out...) // a flush has need of out
+	l.flushDue()
+	l.out = append(l.out[:0], l.short...)
 }
 
 // flushDue flushes the links that the turn has written for.
