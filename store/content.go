@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 )
 
@@ -23,12 +22,12 @@ func (sh *shard) read(dst []byte, e *entry, from, to int) []byte {
 	pages := &sh.env.memory.pages
 	for page := e.page; n < to; {
 		b := pages.at(page)
-		rest := b[pageHead:]
+		rest := b
 		if skip := from - n; skip < len(rest) {
 			dst = append(dst, rest[max(skip, 0):min(to-n, len(rest))]...)
 		}
 		n += len(rest)
-		page = binary.LittleEndian.Uint32(b)
+		page = pages.next[page]
 	}
 	return dst
 }
@@ -49,12 +48,12 @@ func (sh *shard) hasKey(e *entry, key []byte) bool {
 	pages := &sh.env.memory.pages
 	for page, rest := e.page, key[n:]; len(rest) > 0; {
 		b := pages.at(page)
-		k := min(len(rest), len(b)-pageHead)
-		if !bytes.Equal(b[pageHead:pageHead+k], rest[:k]) {
+		k := min(len(rest), len(b))
+		if !bytes.Equal(b[:k], rest[:k]) {
 			return false
 		}
 		rest = rest[k:]
-		page = binary.LittleEndian.Uint32(b)
+		page = pages.next[page]
 	}
 	return true
 }
@@ -75,23 +74,24 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 		return
 	}
 	pages, log := &sh.env.memory.pages, &sh.logs[sh.logAt(e.at)]
-	var last []byte
+	last := uint32(0)
 	for len(key)+len(value) > 0 {
 		page := pages.take()
 		sh.pages++
 		log.pages++
 		sh.grown = true
-		if last == nil {
+		if last == 0 {
 			e.page = page
 		} else {
-			binary.LittleEndian.PutUint32(last, page)
+			pages.next[last] = page
 		}
-		last = pages.at(page)
-		k := copy(last[pageHead:], key)
-		v := copy(last[pageHead+k:], value)
+		last = page
+		b := pages.at(page)
+		k := copy(b, key)
+		v := copy(b[k:], value)
 		key, value = key[k:], value[v:]
 	}
-	binary.LittleEndian.PutUint32(last, 0)
+	pages.next[last] = 0
 }
 
 // freePages gives the pages of a large entry back, or leaves them to who reads them.
@@ -103,22 +103,6 @@ func (sh *shard) freePages(e *entry) {
 	sh.pages -= n
 	sh.logs[sh.logAt(e.at)].pages -= n
 	e.page = 0
-}
-
-// giveChain takes pages back, each of which begins with the number of the next. Those in a row go together.
-func (p *pool) giveChain(page uint32) {
-	first, n := page, 0
-	for page != 0 {
-		if page != first+uint32(n) {
-			p.give(first, n)
-			first, n = page, 0
-		}
-		n++
-		page = binary.LittleEndian.Uint32(p.at(page))
-	}
-	if n > 0 {
-		p.give(first, n)
-	}
 }
 
 // takePages counts the pages of a large entry that went from one log to another.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -67,7 +66,7 @@ func draftable(budget int64) int64 {
 // Begin makes d the value of so many bytes of a key, which is copied. false: it does not go into pages, or is larger than
 // the store takes, or too many bytes are on their way in already; it is to be put together elsewhere then, and given to Set.
 func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
-	whole := s.env.memory.pages.unit - pageHead
+	whole := s.env.memory.pages.unit
 	if !s.fitting(len(key), size) || len(key)+size < whole {
 		return false
 	}
@@ -179,22 +178,21 @@ func (d *Draft) next() []byte {
 // turnPage goes on to the next page, and takes it if Room has not.
 func (d *Draft) turnPage() {
 	pages := &d.s.env.memory.pages
-	d.at = pageHead
+	d.at = 0
 	switch {
 	case d.page == 0 && d.first != 0:
 		d.page = d.first
 		return
 	case d.page != 0 && d.page != d.last:
-		d.page = binary.LittleEndian.Uint32(pages.at(d.page))
+		d.page = pages.next[d.page]
 		return
 	}
 	page := pages.take()
-	b := pages.at(page)
-	binary.LittleEndian.PutUint32(b, 0)
+	pages.next[page] = 0
 	if d.last == 0 {
 		d.first = page
 	} else {
-		binary.LittleEndian.PutUint32(pages.at(d.last), page)
+		pages.next[d.last] = page
 	}
 	d.last, d.page = page, page
 	d.pages++

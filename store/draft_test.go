@@ -28,7 +28,7 @@ func fillDraft(d *Draft, value []byte, r *rand.Rand) {
 // over small, large and counted ones, and nothing of it is there before.
 func TestADraftBecomesWhatSetMakes(t *testing.T) {
 	by, whole := newStore(t, Options{Node: 1, Shards: 4}), newStore(t, Options{Node: 1, Shards: 4})
-	unit := by.env.memory.pages.unit - pageHead
+	unit := by.env.memory.pages.unit
 	r := rand.New(rand.NewPCG(1, 1))
 	var d Draft
 	for i := range 400 {

@@ -385,8 +385,8 @@ func (sh *shard) patch(e *entry, from int, b []byte) {
 		from = n
 	}
 	pages := &sh.env.memory.pages
-	for page := e.page; len(b) > 0; page = binary.LittleEndian.Uint32(pages.at(page)) {
-		rest := pages.at(page)[pageHead:]
+	for page := e.page; len(b) > 0; page = pages.next[page] {
+		rest := pages.at(page)
 		if skip := from - n; skip < len(rest) {
 			k := copy(rest[skip:], b)
 			b, from = b[k:], from+k

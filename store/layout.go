@@ -22,8 +22,8 @@ import "encoding/binary"
 //	       key and value; the hash of the key 8                        with ghostKey
 //	       padding; its length in the last byte, or in the two before a last byte of 0
 //
-// A large entry keeps the first bytes of key and value here and the rest in full pages: a page begins with the number of
-// the next.
+// A large entry keeps the first bytes of key and value here and the rest in full pages: which page comes next is kept beside
+// them (pool.next), so that who frees a value, or makes one, does not touch them.
 const (
 	headBytes = 20
 
@@ -40,7 +40,6 @@ const (
 	versionBytes = 10
 	largeBytes   = 12
 	hashBytes    = 8
-	pageHead     = 4
 
 	flagsAt   = 4
 	kindAt    = 5
@@ -176,12 +175,12 @@ func (sh *shard) inline(e *entry) int {
 	if e.ghost {
 		return hashBytes
 	}
-	return (e.keyLen + e.valueLen) % (sh.env.memory.pages.unit - pageHead)
+	return (e.keyLen + e.valueLen) % sh.env.memory.pages.unit
 }
 
 // pageCount returns how many pages the entry has.
 func (sh *shard) pageCount(e *entry) int {
-	return (e.keyLen + e.valueLen) / (sh.env.memory.pages.unit - pageHead)
+	return (e.keyLen + e.valueLen) / sh.env.memory.pages.unit
 }
 
 // save writes all of an entry but key and value to b, its place, of which it takes need bytes.

@@ -48,7 +48,7 @@ func TestNodesBeyondTheTableAreKeptInFull(t *testing.T) {
 // TestValuesOfAllSizes writes, reads and overwrites keys and values around every bound of the layout.
 func TestValuesOfAllSizes(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 80 << 20})
-	unit := s.env.memory.pages.unit - pageHead
+	unit := s.env.memory.pages.unit
 	sizes := []int{0, 1, 2, 100, unit - 10, unit - 1, unit, unit + 1, 2 * unit, 3*unit - 1, 100_000, MaxKeyBytes, MaxValueBytes}
 	if raceEnabled {
 		sizes = sizes[:len(sizes)-4]

@@ -136,7 +136,7 @@ type pool struct {
 	used *atomic.Int64
 
 	mu    sync.Mutex
-	next  []uint32 // of a free unit: the next free one
+	next  []uint32 // of a free unit: the next free one, guarded by mu; of one in use: whatever its user keeps there
 	fresh uint32   // units from here on were never in use
 	warm  uint32   // free units that still have their memory, the first of a list; 0 is none
 	cold  uint32   // free units that have none
@@ -204,6 +204,33 @@ func (p *pool) give(first uint32, n int) {
 		first++
 	}
 	p.mu.Unlock()
+}
+
+// giveChain takes units back that follow each other by next. Of those that stay warm it does not touch the memory.
+func (p *pool) giveChain(unit uint32) {
+	n := 0
+	p.mu.Lock()
+	for unit != 0 && p.count < p.most {
+		next := p.next[unit]
+		p.next[unit], p.warm = p.warm, unit
+		p.count++
+		n++
+		unit = next
+	}
+	p.mu.Unlock()
+	p.used.Add(-int64(n) * p.cost)
+	first, n := unit, 0
+	for unit != 0 { // those in a row together
+		if unit != first+uint32(n) {
+			p.give(first, n)
+			first, n = unit, 0
+		}
+		n++
+		unit = p.next[unit]
+	}
+	if n > 0 {
+		p.give(first, n)
+	}
 }
 
 // free returns how many units are free but were in use before.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 )
@@ -116,9 +115,9 @@ func (sh *shard) pin(p *Pin, s *Store, e *entry) bool {
 		return false
 	}
 	skip := max(0, e.keyLen-sh.inline(e)) // of a key that does not end before the pages
-	*p = Pin{s: s, chain: e.page, size: e.valueLen, page: e.page, at: pageHead, left: e.valueLen - max(0, sh.inline(e)-e.keyLen)}
-	for whole := sh.env.memory.pages.unit - pageHead; skip >= whole; skip -= whole {
-		p.page = binary.LittleEndian.Uint32(sh.env.memory.pages.at(p.page))
+	*p = Pin{s: s, chain: e.page, size: e.valueLen, page: e.page, left: e.valueLen - max(0, sh.inline(e)-e.keyLen)}
+	for whole := sh.env.memory.pages.unit; skip >= whole; skip -= whole {
+		p.page = sh.env.memory.pages.next[p.page]
 	}
 	p.at += skip
 	return true
@@ -139,7 +138,7 @@ func (p *Pin) Next(dst [][]byte, most int) [][]byte {
 	for most = min(most, p.left); most > 0; {
 		b := pages.at(p.page)
 		if p.at == len(b) {
-			p.page, p.at = binary.LittleEndian.Uint32(b), pageHead
+			p.page, p.at = pages.next[p.page], 0
 			continue
 		}
 		b = b[p.at:min(p.at+most, len(b))]

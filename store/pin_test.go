@@ -31,7 +31,7 @@ func (p *Pin) rest(r *rand.Rand) (all []byte) {
 // deleted, evicted and flushed; then its pages come back.
 func TestAPinnedValueStays(t *testing.T) {
 	s := newStore(t, Options{Node: 1, MaxBytes: 64 << 20, Shards: 4})
-	unit := s.env.memory.pages.unit - pageHead
+	unit := s.env.memory.pages.unit
 	r := rand.New(rand.NewPCG(1, 1))
 	for i := range 300 {
 		now := epoch0 + uint64(i)

@@ -102,7 +102,7 @@ func (s *Store) most() int {
 	left -= int64(len(s.shards)) * (minIndexBytes + 2*v.memory.segments.cost)
 	left -= 8 * epochsBusy << v.leafBits
 	pages := &v.memory.pages
-	return int(left / pages.cost * int64(pages.unit-pageHead))
+	return int(left / pages.cost * int64(pages.unit))
 }
 
 // Hash returns the key hash that the other methods take: 64 bits of xxh3 under the store's seed.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"fmt"
 )
 
@@ -169,7 +168,7 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 	}
 	pages := 0
 	for page := e.page; page != 0 && pages <= sh.pages; pages++ {
-		page = binary.LittleEndian.Uint32(sh.env.memory.pages.at(page))
+		page = sh.env.memory.pages.next[page]
 	}
 	if want := sh.pageCount(&e); pages != want && !e.ghost {
 		return fmt.Errorf("%d pages in its chain, want %d: %+v", pages, want, e)
@@ -302,7 +301,7 @@ func (s *Store) verifyUnits() error {
 				segments[g]++
 				for at, size := sh.nextIn(g, 0); size != 0; at, size = sh.nextIn(g, int(at-sh.start(g))+size) {
 					sh.load(at, &e)
-					for page := e.page; page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+					for page := e.page; page != 0; page = m.pages.next[page] {
 						pages[page]++
 					}
 				}
@@ -310,12 +309,12 @@ func (s *Store) verifyUnits() error {
 		}
 	}
 	for d := range s.env.drafts.open {
-		for page := d.first; page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+		for page := d.first; page != 0; page = m.pages.next[page] {
 			pages[page]++
 		}
 	}
 	for page, c := range s.env.pins.chains {
-		for ; c.orphan && page != 0; page = binary.LittleEndian.Uint32(m.pages.at(page)) {
+		for ; c.orphan && page != 0; page = m.pages.next[page] {
 			pages[page]++
 		}
 	}
