@@ -244,7 +244,8 @@ func (n *Node) detect(now int64) {
 	}
 }
 
-// listen judges the silence of a member with a link.
+// listen judges the silence of a member with a link. One that another hears is no suspect: when the link is closed it will be alive by
+// that one, so of a cut one way nothing changes at all.
 func (n *Node) listen(now int64, m *member) {
 	l := m.link
 	m.seen = max(m.seen, l.touched.Load())
@@ -252,8 +253,11 @@ func (n *Node) listen(now int64, m *member) {
 	case silence >= int64(DeadAfter):
 		n.close(now, l, codec.ReasonSilent)
 	case silence >= int64(SuspectAfter):
-		n.setState(now, m, Suspect, "silent for "+SuspectAfter.String())
+		if m.silent = true; n.via(now, m.id) == nil || n.weak&WithoutVouching != 0 {
+			n.setState(now, m, Suspect, "silent for "+SuspectAfter.String())
+		}
 	default:
+		m.silent = false
 		n.setState(now, m, Alive, "heard again")
 	}
 }

@@ -306,7 +306,7 @@ func (n *Node) reached(t *target) bool {
 // otherWay reports whether t is another address of a member whose link is silent: the network between may have failed, and not
 // the member.
 func (n *Node) otherWay(t *target, m *member) bool {
-	if m == nil || m.state != Suspect || m.link == nil || t.addr.Addr() == m.link.remote.Addr().Unmap() {
+	if m == nil || !m.silent || m.link == nil || t.addr.Addr() == m.link.remote.Addr().Unmap() {
 		return false
 	}
 	return !n.greetsAlready(t.id, m.link)

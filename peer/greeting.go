@@ -160,7 +160,7 @@ func (n *Node) held(but *Link, id uint64) (number uint32, dialer uint64) {
 // bypassed reports whether a link is silent while another with its node comes up at another address: it holds nothing any more.
 func bypassed(silent, fresh *Link) bool {
 	m := silent.member
-	return m != nil && m.state == Suspect && silent.remote.Addr().Unmap() != fresh.remote.Addr().Unmap()
+	return m != nil && m.silent && silent.remote.Addr().Unmap() != fresh.remote.Addr().Unmap()
 }
 
 // dialer returns the id of the node that dialed l.
@@ -252,7 +252,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
-	m.seen, m.leaves = now, false
+	m.seen, m.leaves, m.silent = now, false, false
 	healed := m.state == Dead && !again
 	n.judgeStarts(m.id, false)
 	if again {

@@ -64,6 +64,7 @@ type member struct {
 	lostAt   int64 // since when there is no link, while that is not judged (detect.go)
 	judgeAt  int64 // a deliberate close without leaving is no death before this
 	lostWhy  string
+	silent   bool  // its link has brought nothing for SuspectAfter
 	leaves   bool  // it has announced that it leaves: its Bye may be stuck behind what a slow network did not take
 	rtt      int64 // ns, smoothed
 	offset   int64 // ms
