@@ -92,7 +92,7 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 		done; \
 	done
 
-bench: ## every go test -bench, six times, with benchstat's tables (15 min); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
+bench: ## every go test -bench, six times, with benchstat's tables (4 min, wants a quiet machine); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
 compare: build ## a node beside redis-server and memcached on the wire, every table (18 min, wants a quiet machine); WIRE="-only lean" for less

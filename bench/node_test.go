@@ -1,13 +1,14 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,31 +207,40 @@ func BenchmarkNodeClient(b *testing.B) {
 	})
 }
 
+// manyConnections is how many BenchmarkNodeManyConnections has.
+const manyConnections = 64
+
 // BenchmarkNodeManyConnections is one request at a time on each of many connections.
 func BenchmarkNodeManyConnections(b *testing.B) {
 	addr := startNode(b)
 	request := codec.AppendCommand(nil, "GET", string(keys[1]))
-	b.ReportAllocs()
-	b.ResetTimer() // the start of the node is not measured
-	b.SetParallelism(32)
-	b.RunParallel(func(pb *testing.PB) {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			b.Error(err)
-			return
+	conns := make([]net.Conn, manyConnections)
+	for i := range conns {
+		var err error
+		if conns[i], err = net.Dial("tcp", addr); err != nil {
+			b.Fatal(err)
 		}
-		defer conn.Close()
-		in := bufio.NewReader(conn)
-		reply := make([]byte, len(codec.AppendBulk(nil, make([]byte, valueBytes))))
-		for pb.Next() {
-			if _, err := conn.Write(request); err != nil {
-				b.Error(err)
-				return
-			}
-			if _, err := io.ReadFull(in, reply); err != nil {
-				b.Error(err)
-				return
-			}
+		defer conns[i].Close()
+	}
+	b.Run("get", func(b *testing.B) {
+		var done atomic.Int64
+		var all sync.WaitGroup
+		b.ReportAllocs()
+		for _, conn := range conns {
+			all.Go(func() {
+				reply := make([]byte, len(codec.AppendBulk(nil, make([]byte, valueBytes))))
+				for done.Add(1) <= int64(b.N) {
+					if _, err := conn.Write(request); err != nil {
+						b.Error(err)
+						return
+					}
+					if _, err := io.ReadFull(conn, reply); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
 		}
+		all.Wait()
 	})
 }

@@ -104,12 +104,14 @@ func BenchmarkStoreMerge(b *testing.B) {
 
 // BenchmarkStoreParallel is what several event loops do at once: reads, writes, and nine reads to a write.
 func BenchmarkStoreParallel(b *testing.B) {
+	s := newStore(b)
 	for _, mix := range []struct {
 		name  string
 		setIn int // one write in so many operations; 0: none
 	}{{"get", 0}, {"set", 1}, {"mixed", 10}} {
 		b.Run(mix.name, func(b *testing.B) {
-			s := newStore(b)
+			b.ReportAllocs()
+			b.ResetTimer()
 			var start atomic.Int64
 			b.RunParallel(func(pb *testing.PB) {
 				value, dst := make([]byte, valueBytes), make([]byte, 0, valueBytes)

@@ -26,23 +26,7 @@ func (readyHost) Facts() command.Facts                             { return comm
 
 // benchmarkTurn carries out commands that arrive pipelined, from their bytes to the bytes of the replies: all of a node but
 // its sockets. An operation is one command.
-func benchmarkTurn(b *testing.B, pipeline int, request func(dst []byte, key string) []byte, frames bool) {
-	s, err := store.New(store.Options{Node: 1, MaxBytes: 1 << 30})
-	if err != nil {
-		b.Fatal(err)
-	}
-	value := make([]byte, 64)
-	for i := range turnKeys {
-		key := fmt.Appendf(nil, "key:%012d", i)
-		s.Set(nil, key, value, s.Hash(key), now, store.SetOptions{})
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	requests := make([][]byte, 1<<18/pipeline)
-	for i := range requests {
-		for range pipeline {
-			requests[i] = request(requests[i], fmt.Sprintf("key:%012d", random.IntN(turnKeys)))
-		}
-	}
+func benchmarkTurn(b *testing.B, s *store.Store, pipeline int, requests [][]byte, frames bool) {
 	stage := new(codec.Stage)
 	stage.SetQuiet(true)
 	turn := command.Turn{Store: s, Host: readyHost{}, Now: now, Stage: stage}
@@ -78,25 +62,52 @@ func benchmarkTurn(b *testing.B, pipeline int, request func(dst []byte, key stri
 	}
 }
 
+// turnRequests are pipelines of requests, for evenly chosen keys, long enough for no cache to hold what they need.
+func turnRequests(pipeline int, request func(dst []byte, key string) []byte) [][]byte {
+	random := rand.New(rand.NewPCG(1, 2))
+	requests := make([][]byte, 1<<18/pipeline)
+	for i := range requests {
+		for range pipeline {
+			requests[i] = request(requests[i], fmt.Sprintf("key:%012d", random.IntN(turnKeys)))
+		}
+	}
+	return requests
+}
+
 func BenchmarkTurn(b *testing.B) {
+	s, err := store.New(store.Options{Node: 1, MaxBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
 	value := make([]byte, 64)
+	for i := range turnKeys {
+		key := fmt.Appendf(nil, "key:%012d", i)
+		s.Set(nil, key, value, s.Hash(key), now, store.SetOptions{})
+	}
 	text := string(value)
-	for _, pipeline := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("RESP/get/pipeline=%d", pipeline), func(b *testing.B) {
-			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "GET", key) }, false)
-		})
-		b.Run(fmt.Sprintf("RESP/set/pipeline=%d", pipeline), func(b *testing.B) {
-			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "SET", key, text) }, false)
-		})
-		b.Run(fmt.Sprintf("binary/get/pipeline=%d", pipeline), func(b *testing.B) {
-			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte {
+	for _, frames := range []bool{false, true} {
+		get := func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "GET", key) }
+		set := func(dst []byte, key string) []byte { return codec.AppendCommand(dst, "SET", key, text) }
+		protocol := "RESP"
+		if frames {
+			protocol = "binary"
+			get = func(dst []byte, key string) []byte {
 				return codec.AppendGetValue(dst, 1, codec.GetValue{Key: []byte(key)})
-			}, true)
-		})
-		b.Run(fmt.Sprintf("binary/set/pipeline=%d", pipeline), func(b *testing.B) {
-			benchmarkTurn(b, pipeline, func(dst []byte, key string) []byte {
+			}
+			set = func(dst []byte, key string) []byte {
 				return codec.AppendSetValue(dst, 1, codec.SetValue{Key: []byte(key), Value: value})
-			}, true)
-		})
+			}
+		}
+		for _, pipeline := range []int{1, 16, 64} {
+			for _, verb := range []struct {
+				name    string
+				request func(dst []byte, key string) []byte
+			}{{"get", get}, {"set", set}} {
+				requests := turnRequests(pipeline, verb.request)
+				b.Run(fmt.Sprintf("%s/%s/pipeline=%d", protocol, verb.name, pipeline), func(b *testing.B) {
+					benchmarkTurn(b, s, pipeline, requests, frames)
+				})
+			}
+		}
 	}
 }

@@ -412,20 +412,3 @@ func TestParserDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
-
-func BenchmarkParserPipelineOfGets(b *testing.B) {
-	var pipeline []byte
-	for i := range 100 {
-		pipeline = AppendCommand(pipeline, "GET", fmt.Sprintf("key:%012d", i))
-	}
-	p := new(Parser)
-	args := make([][]byte, 0, 8)
-	b.SetBytes(int64(len(pipeline)))
-	b.ReportAllocs()
-	for b.Loop() {
-		for buf := pipeline; len(buf) > 0; {
-			_, n, _ := p.Next(args, buf)
-			buf = buf[n:]
-		}
-	}
-}

@@ -89,23 +89,3 @@ func TestFramesDoNotAllocate(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkRESPGet(b *testing.B) { benchmarkRESP(b, "GET", "key:3") }
-func BenchmarkRESPSet(b *testing.B) { benchmarkRESP(b, "SET", "key:3", strings.Repeat("v", 100)) }
-
-func benchmarkRESP(b *testing.B, words ...string) {
-	f := newFixture(b)
-	f.do("SET", "key:3", strings.Repeat("v", 100))
-	args := make([][]byte, len(words))
-	for i, w := range words {
-		args[i] = []byte(w)
-	}
-	out := make([]byte, 0, 1024)
-	parsed := make([][]byte, len(args))
-	b.ReportAllocs()
-	for b.Loop() {
-		copy(parsed, args)
-		f.RESP(f.client, parsed, out[:0])
-		f.Stage.Reset()
-	}
-}
