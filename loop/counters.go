@@ -1,13 +1,13 @@
 package loop
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// counters are what a node has seen go by and refused. Written by any loop, read by reports.
+	"covey/command"
+)
+
+// counters are what a node has seen come and refused: seldom. Written by any loop, read by reports.
 type counters struct {
-	commands     atomic.Uint64 // commands and client messages carried out
-	hits         atomic.Uint64 // keys that reads found
-	misses       atomic.Uint64 // keys that reads did not find
-	errors       atomic.Uint64 // errors replied to Redis clients
 	connections  atomic.Int64  // open now, clients and peers
 	accepted     atomic.Uint64 // connections opened since the start
 	refused      atomic.Uint64 // connections over the limit
@@ -19,4 +19,26 @@ type counters struct {
 	overloads    atomic.Uint64 // clients closed for input or replies past their limit
 	badAnnounce  atomic.Uint64 // datagrams and Ethernet frames that are no announce
 	panics       atomic.Uint64 // handlers that panicked; each cost its connection
+}
+
+// workload is what one loop has carried out. It alone writes, once a turn: a line of memory that all loops wrote to would wander
+// from processor to processor.
+type workload struct {
+	commands atomic.Uint64 // commands and client messages
+	hits     atomic.Uint64 // keys that reads found
+	misses   atomic.Uint64 // keys that reads did not find
+	errors   atomic.Uint64 // errors replied to Redis clients
+}
+
+// carried adds up what all loops have carried out.
+func (n *node) carried() (commands uint64, t command.Tally) {
+	n.loops.Range(func(_, v any) bool {
+		one := &v.(*eventLoop).work
+		commands += one.commands.Load()
+		t.Hits += one.hits.Load()
+		t.Misses += one.misses.Load()
+		t.Errors += one.errors.Load()
+		return true
+	})
+	return commands, t
 }

@@ -32,6 +32,8 @@ type eventLoop struct {
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
 
+	work workload // so far
+
 	behind codec.Header // of the binary message behind those gathered last
 
 	drafts      []*store.Draft // that none has begun
@@ -139,9 +141,9 @@ func (l *eventLoop) commit(c *conn) {
 	l.notifyLinks()
 }
 
-// count adds the turn's events to the node's counters: once a turn, not once a command.
+// count adds the turn's events to the loop's: once a turn, not once a command.
 func (l *eventLoop) count() {
-	c, t := &l.n.counters, &l.turn.Tally
+	c, t := &l.work, &l.turn.Tally
 	c.commands.Add(l.ran)
 	if t.Hits > 0 {
 		c.hits.Add(t.Hits)

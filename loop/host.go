@@ -39,12 +39,12 @@ func (n *node) Ask(client uint64, key []byte) command.Answer {
 
 func (n *node) Facts() command.Facts {
 	c := &n.counters
+	commands, tally := n.carried()
 	return command.Facts{
 		ID: n.mind.ID(), Release: n.cfg.Version, Cluster: n.cfg.Cluster, Port: n.cfg.Listen.Port(),
 		PID: os.Getpid(), Loops: n.cfg.Loops, Now: n.clock.now(), Uptime: int64(n.uptime().Seconds()),
 		Connections: int(c.connections.Load()), MaxConnections: n.share.conns,
-		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Commands: c.commands.Load(),
-		Tally:     command.Tally{Hits: c.hits.Load(), Misses: c.misses.Load(), Errors: c.errors.Load()},
+		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Commands: commands, Tally: tally,
 		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Linked: len(n.mind.Links()), Head: n.ring.Head(), Keyed: n.guard != nil,
 	}
 }
@@ -121,6 +121,7 @@ func (n *node) alive() int {
 
 func (n *node) report() codec.InfoReport {
 	c, counts, seen := &n.counters, n.store.Counts(), n.mind.Counters()
+	commands, _ := n.carried()
 	_, root := n.store.Digest(n.cluster.Cluster(n.clock.now()))
 	ready := 0
 	if n.State() == codec.StateReady {
@@ -134,7 +135,7 @@ func (n *node) report() codec.InfoReport {
 		ID: codec.FormatID(n.mind.ID()), Release: n.cfg.Version, Version: versionNumber(n.cfg.Version),
 		Uptime: n.uptime().Seconds(), Ready: ready, Keys: int64(counts.Keys), Bytes: counts.Bytes,
 		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Digest: fmt.Sprintf("%016x", root),
-		Commands: c.commands.Load(), RepairedKeys: seen.Repaired, DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
+		Commands: commands, RepairedKeys: seen.Repaired, DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
 		LagMS:       n.mind.Lag(n.clock.now()).Milliseconds(),
 		Connections: int(c.connections.Load()),
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
