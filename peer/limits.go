@@ -77,7 +77,7 @@ const (
 	HandshakeGap     = time.Second          // at least, between two handshakes
 
 	HeartbeatInterval = 500 * time.Millisecond
-	Pace              = 200 * time.Microsecond  // since the last flush of records that are not acknowledged, before the next
+	Pace              = 500 * time.Microsecond  // since the last flush of records that are not acknowledged, before the next
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
 	RelayLook         = 5 * time.Second         // after which it is looked again what is passed on to a link, though nothing was seen to change
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
