@@ -194,7 +194,7 @@ func TestArgumentsAreLetGoOf(t *testing.T) {
 		}
 	}
 	for i := range f.ahead.keys {
-		if f.ahead.keys[i].key != nil {
+		if f.ahead.keys[i] != nil {
 			t.Errorf("key %d is still there", i)
 		}
 	}

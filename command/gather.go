@@ -9,14 +9,15 @@ import "covey/codec"
 // It aliases the buffer in which the commands lie, until Forget.
 type gathered struct {
 	items [maxGathered]item
-	count int      // of items
-	next  int      // the first that is not carried out
-	args  [][]byte // of all items, one item's after the other's
-	arg   int      // the first of the item next
-	keys  [maxAimed]aimed
-	aims  int // of keys
-	aim   int // the first that the current item may ask for
-	last  int // and the one behind its last
+	count int              // of items
+	next  int              // the first that is not carried out
+	args  [][]byte         // of all items, one item's after the other's
+	arg   int              // the first of the item next
+	keys  [maxAimed][]byte // that the items will look for
+	hash  [maxAimed]uint64 // of each
+	aims  int              // of keys
+	aim   int              // the first that the current item may ask for
+	last  int              // and the one behind its last
 }
 
 // item is one command.
@@ -27,12 +28,6 @@ type item struct {
 	size int    // bytes that it takes in the buffer
 	head codec.Header
 	body []byte
-}
-
-// aimed is a key that an item will look for.
-type aimed struct {
-	key  []byte
-	hash uint64
 }
 
 // GatherRESP parses the commands at the start of buf, those that are there whole and maxGathered at most, for NextRESP to carry
@@ -121,9 +116,7 @@ func (t *Turn) Long() bool {
 func (t *Turn) Forget() {
 	g := &t.ahead
 	clear(g.args)
-	for i := range g.keys[:g.aims] {
-		g.keys[i].key = nil
-	}
+	clear(g.keys[:g.aims])
 	for i := range g.items[:g.count] {
 		g.items[i].body = nil
 	}
@@ -169,7 +162,7 @@ func (t *Turn) aimAtKey(it *item, key []byte) {
 	if len(key) == 0 || len(key) > codec.MaxKey || g.aims == maxAimed {
 		return
 	}
-	g.keys[g.aims] = aimed{key, t.Store.Hash(key)}
+	g.keys[g.aims], g.hash[g.aims] = key, t.Store.Hash(key)
 	g.aims++
 	it.aims++
 }
@@ -187,18 +180,10 @@ func keyOf(k codec.Kind, body []byte) []byte {
 	return nil
 }
 
-// warm begins the waits for all keys aimed at, cells first, then the entries that the cells name. Of a single one there is
-// nothing to gain.
+// warm begins the waits for all keys aimed at. Of a single one there is nothing to gain.
 func (t *Turn) warm() {
-	g := &t.ahead
-	if g.aims < 2 {
-		return
-	}
-	for i := range g.keys[:g.aims] {
-		t.Store.Warm(g.keys[i].hash)
-	}
-	for i := range g.keys[:g.aims] {
-		t.Store.WarmEntry(g.keys[i].hash)
+	if g := &t.ahead; g.aims >= 2 {
+		t.Store.Warm(g.hash[:g.aims])
 	}
 }
 
@@ -206,8 +191,8 @@ func (t *Turn) warm() {
 func (t *Turn) hash(key []byte) uint64 {
 	g := &t.ahead
 	for ; g.aim < g.last; g.aim++ {
-		if k := g.keys[g.aim].key; len(k) == len(key) && &k[0] == &key[0] {
-			return g.keys[g.aim].hash
+		if k := g.keys[g.aim]; len(k) == len(key) && &k[0] == &key[0] {
+			return g.hash[g.aim]
 		}
 	}
 	return t.Store.Hash(key)

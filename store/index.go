@@ -23,6 +23,7 @@ type index struct {
 	hand  int   // the first cell of cur that has not moved
 	next  table // the table that cells move to, if cells is not nil
 	freed int   // cells at the start of cur whose memory went back already
+	aim   *aim  // knows cur; nil in tests
 }
 
 type table struct {
@@ -115,6 +116,7 @@ func (t *table) take(p int) {
 func (x *index) insert(m *memory, tag, place uint64) (opened bool) {
 	if x.cur.cells == nil {
 		x.cur, opened = m.newTable(minHomes, 1), true
+		x.aim.atTable(m, &x.cur)
 	}
 	if x.cur.full(x.used+1) && !x.moving() {
 		x.start(m, homesFor(x.used+1), 1)
@@ -174,6 +176,7 @@ func (x *index) expect(m *memory, used uint64) (opened bool) {
 	}
 	if x.cur.cells == nil {
 		x.cur = m.newTable(homesFor(int(used)), 1)
+		x.aim.atTable(m, &x.cur)
 	} else {
 		x.start(m, homesFor(int(used)), 1)
 		x.step(m, sweepCells)
@@ -187,9 +190,9 @@ func (x *index) step(m *memory, cells int) bool {
 	if !x.moving() {
 		return false
 	}
-	p, old := x.hand, x.cur.cells
-	for end := p + cells; p < len(old); p++ {
-		c := old[p]
+	p, old := x.hand, x.cur
+	for end := p + cells; p < len(old.cells); p++ {
+		c := old.cells[p]
 		if c == 0 {
 			continue
 		}
@@ -204,8 +207,9 @@ func (x *index) step(m *memory, cells int) bool {
 		}
 		x.moved = c >> tagShift
 	}
-	m.freeTable(x.cur)
 	x.cur, x.next, x.moved, x.hand, x.freed = x.next, table{}, 0, 0, 0
+	x.aim.atTable(m, &x.cur)
+	m.freeTable(old)
 	return true
 }
 
@@ -249,9 +253,10 @@ func (x *index) shrink(m *memory) {
 
 // reset forgets all cells.
 func (x *index) reset(m *memory) {
+	x.aim.atTable(m, &table{})
 	m.freeTable(x.cur)
 	m.freeTable(x.next)
-	*x = index{}
+	*x = index{aim: x.aim}
 }
 
 // hit counts a hit in a cell, up to 3. Readers do it under the read lock; the count is the only thing they write, and only

@@ -19,6 +19,10 @@ type memory struct {
 	used     atomic.Int64 // bytes: units in use, and what the shards count besides
 	heap     bool         // everything from the Go heap: for the race detector, which sees nothing else
 	maps     *maps
+
+	// peek is held for reading by who looks at the cells of an index without the lock of its shard (Warm), and for as long as it takes to
+	// prefetch a turn's keys. Whoever gives a table back has the aim of the shard point elsewhere before, for which it is held too.
+	peek sync.RWMutex
 }
 
 // newMemory maps the regions of a store. A write may take units before it gives others back, so a region is larger than

@@ -41,8 +41,8 @@ func TestManyGoroutinesAtOnce(t *testing.T) {
 	})
 	run(func(rng *rand.Rand, now uint64) {
 		k, h := key(rng)
-		s.Warm(h)
-		s.WarmEntry(h)
+		_, other := key(rng)
+		s.Warm([]uint64{h, other})
 		if v, _, ok := s.Get(nil, k, h, now); ok && len(v) > 2000 {
 			t.Error("a value that nobody wrote")
 		}

@@ -1,9 +1,15 @@
 #include "textflag.h"
 
-// func prefetch(at uintptr)
-TEXT ·prefetch(SB), NOSPLIT, $0-8
-	MOVQ at+0(FP), AX
+// func prefetchKey(shard, cell, leaf uintptr)
+TEXT ·prefetchKey(SB), NOSPLIT, $0-24
+	MOVQ cell+8(FP), BX
+	PREFETCHT0 (BX)
+	MOVQ shard+0(FP), AX
 	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	MOVQ leaf+16(FP), CX
+	PREFETCHT0 (CX)
 	RET
 
 // func prefetchEntry(at uintptr)

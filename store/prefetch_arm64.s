@@ -1,9 +1,15 @@
 #include "textflag.h"
 
-// func prefetch(at uintptr)
-TEXT ·prefetch(SB), NOSPLIT, $0-8
-	MOVD at+0(FP), R0
+// func prefetchKey(shard, cell, leaf uintptr)
+TEXT ·prefetchKey(SB), NOSPLIT, $0-24
+	MOVD cell+8(FP), R1
+	PRFM (R1), PLDL1KEEP
+	MOVD shard+0(FP), R0
 	PRFM (R0), PLDL1KEEP
+	PRFM 64(R0), PLDL1KEEP
+	PRFM 128(R0), PLDL1KEEP
+	MOVD leaf+16(FP), R2
+	PRFM (R2), PLDL1KEEP
 	RET
 
 // func prefetchEntry(at uintptr)

@@ -2,13 +2,14 @@
 
 package store
 
-// prefetch asks the processor for the cache line at an address, which need not be one of this process, and does not wait.
-// What follows in program order, a lock taken included, does not wait for it either, as it would for a load.
-//
-//go:noescape
-func prefetch(at uintptr)
-
-// prefetchEntry does so for three lines: most entries.
+// prefetchEntry asks the processor for the cache lines at an address and does not wait: three of them, most entries. The address need
+// not be one of this process. What follows in program order, a lock taken included, does not wait for them either, as it would for
+// a load.
 //
 //go:noescape
 func prefetchEntry(at uintptr)
+
+// prefetchKey does so for three lines of a shard, a cell, and a leaf.
+//
+//go:noescape
+func prefetchKey(shard, cell, leaf uintptr)

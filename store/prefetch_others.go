@@ -2,5 +2,5 @@
 
 package store
 
-func prefetch(uintptr)      {}
-func prefetchEntry(uintptr) {}
+func prefetchEntry(uintptr)                 {}
+func prefetchKey(shard, cell, leaf uintptr) {}

@@ -53,7 +53,6 @@ type shard struct {
 	whole  bool // it covers all entries
 	grown  bool // took a segment or a page since the last trim
 	index  index
-	aim    *aim
 	clock  clock
 	leaves leaves
 	sums   sums
@@ -84,7 +83,7 @@ type shard struct {
 const shardBytes = int64(unsafe.Sizeof(shard{}))
 
 func (sh *shard) init(v *env, a *aim, bits int, base, tables []uint64) {
-	sh.env, sh.aim, sh.mem, sh.bits = v, a, v.memory.segments.mem, uint8(bits)
+	sh.env, sh.index.aim, sh.mem, sh.bits = v, a, v.memory.segments.mem, uint8(bits)
 	sh.leaves.init(v.leafBits-uint(bits), base, tables)
 	sh.trial.share = trialStart
 	sh.publish()
@@ -180,7 +179,7 @@ func (sh *shard) publish() {
 		sh.env.memory.used.Add(own - sh.published)
 		sh.published = own
 	}
-	sh.aim.at(&sh.index.cur, sh.leaves.of(sh.leaves.newest()))
+	sh.index.aim.atLeaves(sh.leaves.of(sh.leaves.newest()))
 }
 
 // apply moves registers of an entry to those of r: V with all that belongs to it, E with its expiry time, or both. The

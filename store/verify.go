@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // verify checks the structure of the whole store: all that is kept about entries against the entries themselves. It is
@@ -82,6 +84,9 @@ func (sh *shard) verify(leaves bool) error {
 	}
 	if sh == &sh.env.shards[0] {
 		t.sum += flushPrint(sh.flush)
+	}
+	if sh.index.aim.cells.Load() != unsafe.SliceData(sh.index.cur.cells) {
+		return errors.New("who looks at the index without a lock looks at a table that is gone")
 	}
 	total := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
 	got := tally{

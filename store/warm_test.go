@@ -1,0 +1,45 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Tables are unmapped under who looks at cells without a lock: that must never be the one looked at. Without memory.peek this
+// ends in a fault within some rounds.
+func TestNoTableIsUnmappedWhileSomebodyWarms(t *testing.T) {
+	const keys, rounds = 40_000, 12
+	s := newStore(t, Options{Shards: 2, Node: 1, MaxBytes: 64 << 20})
+	hashes := make([]uint64, keys)
+	for i := range hashes {
+		hashes[i] = s.Hash(fmt.Append(nil, "key ", i))
+	}
+	var over atomic.Bool
+	var warming sync.WaitGroup
+	for range 2 {
+		warming.Go(func() {
+			for i := 0; !over.Load(); i += 64 {
+				at := i % (keys - 64)
+				s.Warm(hashes[at : at+64])
+			}
+		})
+	}
+	now := epoch0
+	for range rounds {
+		for i, h := range hashes {
+			s.Set(nil, fmt.Append(nil, "key ", i), nil, h, now, SetOptions{})
+		}
+		for i := range s.shards {
+			if !s.aims[i].mapped.Load() {
+				t.Fatal("a table on the Go heap: too small for this test")
+			}
+		}
+		now += 10
+		s.Flush(now)
+	}
+	over.Store(true)
+	warming.Wait()
+	check(t, s)
+}
