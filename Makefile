@@ -77,7 +77,7 @@ linear: ## commands of one node under concurrent clients, each history checked, 
 join: ## how fast a node copies a million keys, beside a plain copy, over fast cables and over 1 Gbit/s (root, tc; quiet; 3 min)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000
 
-lab-scale: ## 50 nodes on hosts of their own, and 300 in the simulator: full mesh, cost at rest, how soon a death is seen (root; 10 min)
+lab-scale: ## 50 nodes on hosts of their own, and 300 in the simulator: full mesh, cost at rest, how soon a death is seen (root; 6 min)
 	$(GO) test -count=1 -timeout 10m -v ./internal/lab -run 'TestScale$$' -scale 50
 	$(GO) test -count=1 -timeout 20m -v ./internal/sim -run AMeshOfManyNodes -scale-nodes 300 | grep -v 'world.go'
 
