@@ -106,6 +106,9 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 		n.noticed(now, addr, a.Node)
 		return
 	}
+	if m == nil && len(n.dialing.order) >= MaxHints && n.dialing.byAddr[addr] == nil {
+		return // it is heard again when there is room, or hears of this node
+	}
 	n.hint(now, addr, a.Node)
 	n.wishHandshake(now)
 }

@@ -15,6 +15,8 @@ type target struct {
 	past     bool   // of a member of an earlier start: tried on for the horizon
 	own      bool   // it is this node
 	number   uint32 // of the dial under way; 0: none
+	strange  bool   // of that dial: nobody was known there
+	vouched  bool   // a linked peer has passed it on, or a node there has greeted
 	link     *Link  // the connection that came of it
 	failures int    // dials in a row that led to no link
 	next     int64  // when it may be dialed
@@ -29,6 +31,24 @@ type dialing struct {
 	order  []*target // the same, oldest first
 	count  uint32    // of dials so far: the last number
 	busy   int       // dials under way
+	// Of strangers: addresses of which no more is known than an announce.
+	strange int    // dials under way
+	recent  []call // and those that began within StrangerRest, oldest first
+}
+
+// call is one dial of a stranger.
+type call struct {
+	addr netip.AddrPort
+	at   int64
+}
+
+// mayCall reports whether a stranger may be dialed now: who sends made-up announces is not to have a node knock everywhere, nor
+// again and again at one door.
+func (d *dialing) mayCall(now int64, addr netip.AddrPort) bool {
+	for len(d.recent) > 0 && now-d.recent[0].at >= int64(StrangerRest) {
+		d.recent = d.recent[1:]
+	}
+	return d.strange < MaxStrangers && !slices.ContainsFunc(d.recent, func(r call) bool { return r.addr == addr })
 }
 
 // staticTarget adds a --peer address.
@@ -200,6 +220,9 @@ func (n *Node) takeHint(now int64, l *Link, p codec.PeerAddr, news bool) {
 	if news || n.dialing.byAddr[p.Addr] == nil {
 		n.hint(now, p.Addr, p.Node)
 	}
+	if t := n.dialing.byAddr[p.Addr]; t != nil {
+		t.vouched = true
+	}
 }
 
 // addressOf notes where a member was reached, so that it can be dialed again.
@@ -285,6 +308,13 @@ func (n *Node) dial(now int64) {
 		if n.dialing.busy >= MaxDialing {
 			return
 		}
+		if t.strange = m == nil && !t.static && !t.past && !t.vouched; t.strange {
+			if !n.dialing.mayCall(now, t.addr) {
+				continue
+			}
+			n.dialing.strange++
+			n.dialing.recent = append(n.dialing.recent, call{t.addr, now})
+		}
 		n.dialing.count++
 		n.dialing.busy++
 		t.number = n.dialing.count
@@ -323,10 +353,20 @@ func (n *Node) greetsAlready(id uint64, but *Link) bool {
 func (n *Node) dialed(l *Link) {
 	for _, t := range n.dialing.order {
 		if t.number == l.number {
-			t.number, t.link, l.target = 0, l, t
-			n.dialing.busy--
+			t.link, l.target = l, t
+			n.dialEnds(t)
 			return
 		}
+	}
+}
+
+// dialEnds follows the end of a dial, whatever came of it.
+func (n *Node) dialEnds(t *target) {
+	t.number = 0
+	n.dialing.busy--
+	if t.strange {
+		t.strange = false
+		n.dialing.strange--
 	}
 }
 
@@ -337,6 +377,7 @@ func (n *Node) undialed(now int64, l *Link) {
 		return
 	}
 	t.link, l.target = nil, nil
+	t.vouched = t.vouched || l.phase != phaseOpened
 	switch {
 	case quarrel(l.said) || quarrel(l.heard):
 		t.failures = MaxTries
@@ -359,8 +400,7 @@ func (n *Node) dialFailed(now int64, addr netip.AddrPort, number uint32) {
 	if t == nil || t.number != number {
 		return
 	}
-	t.number = 0
-	n.dialing.busy--
+	n.dialEnds(t)
 	n.counters.dialsFailed.Add(1)
 	n.backOff(now, t)
 }

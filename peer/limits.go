@@ -9,7 +9,9 @@ const (
 	MaxStreams = 2 * MaxMembers // streams whose applied is remembered
 
 	MaxTargets   = 2048      // addresses that may be dialed
+	MaxHints     = 1024      // of them, from which on an announce of a stranger adds none
 	MaxDialing   = 64        // dials under way at one time
+	MaxStrangers = 4         // of those, of addresses at which no member, --peer or past member is
 	MaxAddresses = 4         // addresses of one node that are remembered
 	MaxTries     = 6         // failed dials in a row after which a hint is forgotten; members and --peer never are
 	MaxHeard     = 4096      // announces whose sequence is remembered
@@ -104,6 +106,7 @@ const (
 	GreetingSlow    = time.Second             // for both, after which they do not tell the other's time: a heartbeat has to (R6)
 	ByeTimeout      = time.Second             // for the other side to close after its Bye
 	DialTimeout     = 1500 * time.Millisecond // for a TCP connect; the loop applies it
+	StrangerRest    = time.Second             // at least, between two dials of a stranger's address
 	DialCourtesy    = 100 * time.Millisecond  // that the higher id leaves to the lower one's dial
 	BackoffMin      = 100 * time.Millisecond
 	BackoffMax      = 5 * time.Second

@@ -106,7 +106,7 @@ func TestDialsAreBoundedAndBackOff(t *testing.T) {
 		a := announceOf(b, 1<<20+i, 1, 1)
 		n.Step(b.now, Event{Kind: EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 8, byte(i >> 8), byte(i)}), 9000)})
 	}
-	if len(n.dialing.order) > MaxTargets || len(n.dialing.byAddr) != len(n.dialing.order) {
+	if len(n.dialing.order) != MaxHints || len(n.dialing.byAddr) != len(n.dialing.order) {
 		t.Fatalf("%d targets", len(n.dialing.order))
 	}
 	for range 10 {
@@ -114,9 +114,21 @@ func TestDialsAreBoundedAndBackOff(t *testing.T) {
 		n.Tick(b.now)
 	}
 	b.carryOut(n)
+	if len(n.dials) != MaxStrangers {
+		t.Fatalf("%d strangers are dialed at one time", len(n.dials))
+	}
+	for i := range MaxDialing {
+		n.mu.Lock()
+		n.staticTarget(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 0, byte(i)}), 9000))
+		n.mu.Unlock()
+	}
+	b.now += int64(TickInterval)
+	n.Tick(b.now)
+	b.carryOut(n)
 	if len(n.dials) != MaxDialing {
 		t.Fatalf("%d dials under way", len(n.dials))
 	}
+	n.SetStatic(b.now, nil)
 	// One that always fails is tried less and less often, and a mere hint is given up.
 	target := n.dials[0].Addr
 	var waits []time.Duration
@@ -134,7 +146,7 @@ func TestDialsAreBoundedAndBackOff(t *testing.T) {
 		n.Tick(b.now)
 		b.carryOut(n)
 	}
-	if len(waits) != MaxTries || waits[len(waits)-1] < 4*waits[1] {
+	if len(waits) != MaxTries || waits[len(waits)-1] <= StrangerRest || slices.Min(waits[2:]) < StrangerRest {
 		t.Fatalf("waits between dials of one address: %v", waits)
 	}
 	if len(n.dialing.order) != 0 || n.dialing.busy != 0 {
