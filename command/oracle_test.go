@@ -24,7 +24,7 @@ import (
 // Turn, and the reply bytes must be the same. docs/COMPATIBILITY.md lists what may differ.
 
 // startOracle runs a redis-server and returns the path of its socket.
-func startOracle(t *testing.T) string {
+func startOracle(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {

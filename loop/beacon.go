@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -177,6 +178,7 @@ func (b *beacon) announce(a codec.Announce) {
 // datagram is a UDP datagram that a loop received.
 func (n *node) datagram(g gnet.Conn) {
 	n.loopOf(g.EventLoop()) // a loop without connections is met here and gets its doorbell
+	n.hearing.heard(g.Fd())
 	buf, err := g.Peek(-1)
 	if err != nil {
 		return
@@ -195,6 +197,7 @@ func (n *node) datagram(g gnet.Conn) {
 
 // hearFrame is an announce in an Ethernet frame; payload is the beacon's.
 func (b *beacon) hearFrame(payload []byte) {
+	defer time.Sleep(b.n.hearing.rest())
 	a, used, err := codec.DecodeAnnouncePrefix(payload)
 	if err != nil || len(payload) < used+4 {
 		b.n.counters.badAnnounce.Add(1)

@@ -194,6 +194,7 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 	now := n.clock.now()
 	if now-n.ticked >= int64(tickInterval-tickBusy) {
 		n.ticked = now
+		n.hearing.tick()
 		n.mind.Tick(now)
 		n.beacon.tick(now)
 		n.drain(now)

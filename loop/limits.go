@@ -158,6 +158,10 @@ const (
 	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read.
 	closeTimeout = time.Second
 
+	// maxHeard is how many announces, or what else comes as a datagram, are looked at from tick to tick: ten times what the
+	// largest mesh sends when all of it starts at once.
+	maxHeard = 500
+
 	// warnInterval is the least between two warnings about peers' breaches; the others are counted.
 	warnInterval = time.Second
 

@@ -32,6 +32,7 @@ type node struct {
 	counters counters
 
 	share     share         // of the descriptors
+	hearing   hearing       // of datagrams
 	names     *peerNames    // --peer
 	past      *past         // addresses of members, for the next start
 	dialSlots chan struct{} // one for each dial under way

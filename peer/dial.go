@@ -31,24 +31,7 @@ type dialing struct {
 	order  []*target // the same, oldest first
 	count  uint32    // of dials so far: the last number
 	busy   int       // dials under way
-	// Of strangers: addresses of which no more is known than an announce.
-	strange int    // dials under way
-	recent  []call // and those that began within StrangerRest, oldest first
-}
-
-// call is one dial of a stranger.
-type call struct {
-	addr netip.AddrPort
-	at   int64
-}
-
-// mayCall reports whether a stranger may be dialed now: who sends made-up announces is not to have a node knock everywhere, nor
-// again and again at one door.
-func (d *dialing) mayCall(now int64, addr netip.AddrPort) bool {
-	for len(d.recent) > 0 && now-d.recent[0].at >= int64(StrangerRest) {
-		d.recent = d.recent[1:]
-	}
-	return d.strange < MaxStrangers && !slices.ContainsFunc(d.recent, func(r call) bool { return r.addr == addr })
+	strangers
 }
 
 // staticTarget adds a --peer address.
@@ -308,12 +291,8 @@ func (n *Node) dial(now int64) {
 		if n.dialing.busy >= MaxDialing {
 			return
 		}
-		if t.strange = m == nil && !t.static && !t.past && !t.vouched; t.strange {
-			if !n.dialing.mayCall(now, t.addr) {
-				continue
-			}
-			n.dialing.strange++
-			n.dialing.recent = append(n.dialing.recent, call{t.addr, now})
+		if m == nil && !n.mayCall(now, t) {
+			continue
 		}
 		n.dialing.count++
 		n.dialing.busy++
@@ -357,16 +336,6 @@ func (n *Node) dialed(l *Link) {
 			n.dialEnds(t)
 			return
 		}
-	}
-}
-
-// dialEnds follows the end of a dial, whatever came of it.
-func (n *Node) dialEnds(t *target) {
-	t.number = 0
-	n.dialing.busy--
-	if t.strange {
-		t.strange = false
-		n.dialing.strange--
 	}
 }
 
