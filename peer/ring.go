@@ -17,8 +17,9 @@ type Ring struct {
 	stream    uint64
 	limit     int // bytes
 	chunkSize int // bytes
-	head      atomic.Uint64
 	live      atomic.Bool
+	_         [64]byte // every loop reads live at every turn: not on a line that every turn that wrote writes to
+	head      atomic.Uint64
 	stamp     atomic.Uint64 // the highest of all records so far
 
 	mu     sync.Mutex

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"covey/codec"
 	"covey/store"
@@ -334,5 +335,13 @@ func TestR10_AGapTellsTheHighestStampSent(t *testing.T) {
 	_, frame := x.gap(b.now, nil)
 	if m, err := codec.DecodeGap(frame[codec.HeaderLen:]); err != nil || m.Stamp != 90 || m.Head != 3 || m.Stream != x.ring.Stream() {
 		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
+// What every loop reads at every turn, and what every turn that wrote writes to, are on cache lines of their own.
+func TestALineOfTheRingIsReadOrWritten(t *testing.T) {
+	var r Ring
+	if apart := unsafe.Offsetof(r.head) - unsafe.Offsetof(r.live); apart < 64 {
+		t.Errorf("the head is %d bytes behind what is read", apart)
 	}
 }
