@@ -157,6 +157,7 @@ func once(ctx context.Context, node *server.Server, name string, c shape, window
 	if err != nil {
 		return measured.Row{}, err
 	}
+	percent, began := report.Others(), time.Now()
 	before, err := report.Processor(node.Pid())
 	if err != nil {
 		return measured.Row{}, err
@@ -166,7 +167,8 @@ func once(ctx context.Context, node *server.Server, name string, c shape, window
 		return measured.Row{}, err
 	}
 	after, err := report.Processor(node.Pid())
-	return measured.Row{Table: "clients", Case: c.String(), Server: name, Requests: f.Requests, PerSecond: f.PerSecond, P50: f.P50, P99: f.P99,
+	others := max(0, percent()-100*(after-before).Seconds()/(time.Since(began).Seconds()*float64(runtime.NumCPU())))
+	return measured.Row{Table: "clients", Case: c.String(), Server: name, Requests: f.Requests, PerSecond: f.PerSecond, P50: f.P50, P99: f.P99, Others: others,
 		CPU: f.CPU, Allocations: f.Allocations, Bytes: f.Bytes, Node: (after - before).Seconds() * 1e6 / float64(f.Requests)}, err
 }
 
@@ -186,7 +188,7 @@ func show(r *report.Report, rows measured.Rows, names []string) {
 	if len(names) > 1 {
 		r.Table([]string{names[0] + " ->", "requests/s", "CPU"}, ratios)
 	}
-	r.Table([]string{"medians", "requests/s", "CPU us", "allocations", "bytes", "p50 us", "p99 us", "node us"}, medians)
+	r.Table([]string{"medians", "requests/s", "CPU us", "allocations", "bytes", "p50 us", "p99 us", "node us", "others %"}, medians)
 }
 
 func medianLine(name string, rows measured.Rows) []string {
@@ -197,7 +199,7 @@ func medianLine(name string, rows measured.Rows) []string {
 	}{
 		{"%.0f", measured.PerSecond}, {"%.2f", measured.CPU}, {"%.2f", func(r *measured.Row) float64 { return r.Allocations }},
 		{"%.0f", func(r *measured.Row) float64 { return r.Bytes }}, {"%.0f", measured.P50}, {"%.0f", measured.P99},
-		{"%.2f", func(r *measured.Row) float64 { return r.Node }},
+		{"%.2f", func(r *measured.Row) float64 { return r.Node }}, {"%.1f", measured.Others},
 	} {
 		line = append(line, fmt.Sprintf(column.format, rows.Median(column.of)))
 	}
