@@ -109,7 +109,8 @@ func (w *worker) run(ctx context.Context, c conn, keys []string, seed uint64, se
 	value, dst := bytes.Repeat([]byte{'x'}, valueBytes), make([]byte, 0, valueBytes)
 	for phase.Load() != ended {
 		var since time.Time
-		timed := w.done%timedOneIn == 0 && len(w.took) < cap(w.took)
+		// Not the same ones of all: where many share little, each has a few within the window.
+		timed := (uint64(w.done)+seed)%timedOneIn == 0 && len(w.took) < cap(w.took)
 		if timed {
 			since = time.Now()
 		}
