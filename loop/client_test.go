@@ -35,8 +35,9 @@ func largeReplyWaits(t *testing.T, command string) {
 	if _, err := c.Write(pipeline); err != nil {
 		t.Fatal(err)
 	}
-	most := int64(maxOwed + owedStep + keepBuffer)
+	most := int64(maxOwedPin + owedStep + keepBuffer)
 	if command == "MGET" {
+		most += maxOwed
 		most += codec.MaxValue
 		eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
 	} else {

@@ -159,7 +159,7 @@ func TestHalfAValueIsNotSeen(t *testing.T) {
 		t.Fatal(got)
 	}
 	empty := tn.n.store.Counts().Bytes
-	const most = come/8 + 2*readBuffer // beyond the value's bytes: heads of pages, and the room of a read
+	const most = come/8 + readBuffer + fetchBytes // beyond the value's bytes: heads of pages, and the room of a read
 	for _, binary := range []bool{false, true} {
 		c := dialRaw(t, tn.addr)
 		if _, err := c.Write(half(binary, "key", size, come)); err != nil {

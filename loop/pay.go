@@ -15,7 +15,7 @@ func (c *conn) pay() bool { return c.payBehind(nil) }
 // payBehind is pay, of a connection with nothing in a slab; first is written before the slice, and may be empty.
 func (c *conn) payBehind(first []byte) bool {
 	l := c.l
-	for n := min(l.budget, owedStep); (n > 0 || len(first) > 0) && c.owes() && c.g.OutboundBuffered() < maxOwed; {
+	for n := min(l.budget, owedStep); (n > 0 || len(first) > 0) && c.owes() && c.takes(); {
 		paid, alive := 0, false
 		if len(c.reply) > 0 {
 			paid, alive = c.paySlab(n)
@@ -32,11 +32,19 @@ func (c *conn) payBehind(first []byte) bool {
 	if len(first) > 0 && !c.write(first) {
 		return false
 	}
-	if c.owes() && c.g.OutboundBuffered() < maxOwed {
+	if c.owes() && c.takes() {
 		l.owe(c)
 	}
 	c.weigh()
 	return true
+}
+
+// takes reports whether the engine is to have more of what is owed.
+func (c *conn) takes() bool {
+	if len(c.reply) > 0 {
+		return c.g.OutboundBuffered() < maxOwed
+	}
+	return c.g.OutboundBuffered() < maxOwedPin
 }
 
 // paySlab writes at most so many bytes of what lies in the slab.

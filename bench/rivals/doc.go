@@ -7,7 +7,8 @@
 //     benchstat's tables and the ratios.
 //  3. cmd/hitratio plays traces to each cache, beside the optimum. cmd/memory fills each in a process of its own and
 //     looks at its memory and its garbage collections. cmd/churn writes and deletes values of all sizes for minutes and
-//     holds the memory of the process against the budget. cmd/growth times every single Set on the way to ten million.
+//     holds the memory of the process against the budget. cmd/stalled has clients stop half-way through values of 16 MiB.
+//     cmd/growth times every single Set on the way to ten million.
 //  4. cmd/wire measures a node as clients see it, beside redis-server, memcached and valkey; cmd/clients the Go client beside
 //     others for Redis. internal/server starts them, internal/load sends the requests.
 //
