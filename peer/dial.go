@@ -14,6 +14,7 @@ type target struct {
 	static   bool   // --peer: never forgotten
 	past     bool   // of a member of an earlier start: tried on for the horizon
 	own      bool   // it is this node
+	told     bool   // others told of it, and nothing was heard from there
 	number   uint32 // of the dial under way; 0: none
 	strange  bool   // of that dial: nobody was known there
 	vouched  bool   // a linked peer has passed it on, or a node there has greeted
@@ -119,41 +120,6 @@ func (n *Node) dropTargets(id uint64) {
 	}
 }
 
-// hint says that a node is at addr. A fresh hint ends the waiting after failed dials.
-func (n *Node) hint(now int64, addr netip.AddrPort, id uint64) {
-	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	t := n.targetAt(now, addr)
-	if t == nil || t.own {
-		return
-	}
-	if t.id != id {
-		t.heard = now
-	}
-	t.id, t.failures, t.hinted = id, 0, now
-	next := now
-	if id < n.id {
-		next += int64(DialCourtesy) // it has heard us too, most likely, and R23 would prefer its dial
-	}
-	if t.next <= now || t.next > next {
-		t.next = next
-	}
-}
-
-// noticed notes that the node id was heard at addr, one of several addresses that it may have: where it is linked at another
-// it is dialed here when that link fails. Of a node that is no member the first address heard is enough.
-func (n *Node) noticed(now int64, addr netip.AddrPort, id uint64) {
-	if n.known(id) == nil {
-		return
-	}
-	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	if t := n.dialing.byAddr[addr]; t == nil {
-		n.leaveRoom(id)
-	}
-	if t := n.targetAt(now, addr); t != nil && !t.own && (t.id == 0 || t.id == id) {
-		t.id, t.seen = id, now
-	}
-}
-
 // leaveRoom forgets the address of a node that was not heard for longest, if it has as many as it may.
 func (n *Node) leaveRoom(id uint64) {
 	var oldest *target
@@ -181,37 +147,10 @@ func (n *Node) outdated(now int64, t *target, m *member) bool {
 	return t.failures >= MaxTries || m.link != nil && now-t.seen >= int64(AddressAge)
 }
 
-// takeHints takes the addresses that a greeting passed on. One of 127.0.0.0/8 is of the sender's own machine.
-func (n *Node) takeHints(now int64, l *Link, peers []codec.PeerAddr) {
-	for _, p := range peers {
-		n.takeHint(now, l, p, false)
-	}
-}
-
-// takeHint takes one address. news: the sender has come to be linked with that node just now, so it is there though it was thought
-// dead, and its address is good though it was not a moment ago.
-func (n *Node) takeHint(now int64, l *Link, p codec.PeerAddr, news bool) {
-	if p.Addr.Addr().IsLoopback() {
-		p.Addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), p.Addr.Port())
-	}
-	if p.Node == n.id || !p.Addr.IsValid() || p.Addr.Port() == 0 {
-		return
-	}
-	if m := n.known(p.Node); m != nil && (m.link != nil || (m.state == Dead || m.state == Left) && !news) {
-		return
-	}
-	if news || n.dialing.byAddr[p.Addr] == nil {
-		n.hint(now, p.Addr, p.Node)
-	}
-	if t := n.dialing.byAddr[p.Addr]; t != nil {
-		t.vouched = true
-	}
-}
-
 // addressOf notes where a member was reached, so that it can be dialed again.
 func (n *Node) addressOf(now int64, m *member) {
 	if t := n.targetAt(now, m.addr); t != nil && !t.own {
-		t.id, t.failures, t.seen = m.id, 0, now
+		t.id, t.failures, t.seen, t.told = m.id, 0, now, false
 	}
 }
 
@@ -268,6 +207,12 @@ func (n *Node) dial(now int64) {
 	if n.leaving {
 		return
 	}
+	told := 0
+	for _, t := range n.dialing.order {
+		if t.told && t.number != 0 {
+			told++
+		}
+	}
 	for i := len(n.dialing.order) - 1; i >= 0; i-- { // backwards: a target may be dropped
 		t := n.dialing.order[i]
 		if now < t.next || t.number != 0 || t.link != nil {
@@ -291,8 +236,11 @@ func (n *Node) dial(now int64) {
 		if n.dialing.busy >= MaxDialing {
 			return
 		}
-		if m == nil && !n.mayCall(now, t) {
+		if t.told && told >= MaxTold || m == nil && !n.mayCall(now, t) {
 			continue
+		}
+		if t.told {
+			told++
 		}
 		n.dialing.count++
 		n.dialing.busy++

@@ -8,15 +8,16 @@ const (
 	MaxLinks   = 2 * MaxMembers // links open at one time, those that still greet included
 	MaxStreams = 2 * MaxMembers // streams whose applied is remembered
 
-	MaxTargets   = 2048      // addresses that may be dialed
-	MaxHints     = 1024      // of them, from which on an announce of a stranger adds none
-	MaxDialing   = 64        // dials under way at one time
-	MaxStrangers = 4         // of those, of addresses at which no member, --peer or past member is
-	MaxAddresses = 4         // addresses of one node that are remembered
-	MaxTries     = 6         // failed dials in a row after which a hint is forgotten; members and --peer never are
-	MaxHeard     = 4096      // announces whose sequence is remembered
-	MaxChanges   = 1024      // changes that wait to be drained; more are dropped
-	ControlLimit = 256 << 10 // bytes of control frames that wait for one link
+	MaxTargets   = 2048           // addresses that may be dialed
+	MaxHints     = 1024           // of them, from which on no announce of a stranger adds one, and no word of a peer
+	MaxDialing   = 64             // dials under way at one time
+	MaxTold      = MaxDialing / 2 // of those, to addresses that only peers have told of: they may be of a network that is not reached from here
+	MaxStrangers = 4              // of those, of addresses at which no member, --peer or past member is
+	MaxAddresses = 4              // addresses of one node that are remembered
+	MaxTries     = 6              // failed dials in a row after which a hint is forgotten; members and --peer never are
+	MaxHeard     = 4096           // announces whose sequence is remembered
+	MaxChanges   = 1024           // changes that wait to be drained; more are dropped
+	ControlLimit = 256 << 10      // bytes of control frames that wait for one link
 
 	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged
 	AnswerSlice = 32 << 10  // bytes of answers that one flush of a link builds: 100 us

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"covey/codec"
 )
@@ -113,6 +114,39 @@ func TestR25_AListThatBeginsWithAChangeIsABreach(t *testing.T) {
 	h, _, _ := codec.DecodeHeader(frame)
 	if err := l.Frame(2*int64(1e12), h, frame[codec.HeaderLen:]); !errors.Is(err, ErrOrder) {
 		t.Fatal(err)
+	}
+}
+
+// TestAddressesThatOthersTellOfLeaveRoom: for dials of nodes that were heard, and on the list of addresses.
+func TestAddressesThatOthersTellOfLeaveRoom(t *testing.T) {
+	_, x, _, c := pair(t)
+	l, now := c.sides[0].link, int64(1e13)
+	if l.node != x.Node {
+		l = c.sides[1].link
+	}
+	for i := range 2 * MaxHints {
+		x.takeHint(now, l, codec.PeerAddr{Node: uint64(1000 + i), Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(i >> 8), byte(i)}), 9000)}, true)
+	}
+	if got := len(x.dialing.order); got != MaxHints {
+		t.Errorf("%d addresses are remembered", got)
+	}
+	heard := netip.MustParseAddrPort("10.0.0.77:9000")
+	x.hint(now, heard, 77)
+	var o Outbox
+	x.out.Reset()
+	x.dial(now + int64(time.Second))
+	x.Drain(&o)
+	if len(o.Dials) != MaxTold+1 || !slices.ContainsFunc(o.Dials, func(d Dial) bool { return d.Addr == heard }) {
+		t.Errorf("%d dials, of %d that may be for addresses nobody was heard at", len(o.Dials), MaxTold)
+	}
+	for _, d := range o.Dials {
+		x.dialFailed(now+int64(time.Second), d.Addr, d.Number)
+	}
+	o.Reset()
+	x.dial(now + int64(time.Hour))
+	x.Drain(&o)
+	if len(o.Dials) != MaxTold+1 {
+		t.Errorf("%d dials after those have failed", len(o.Dials))
 	}
 }
 
