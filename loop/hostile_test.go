@@ -353,3 +353,47 @@ func TestConnectionsOverTheLimitAreToldAndCounted(t *testing.T) {
 	}
 	eventually(t, "the refused one does not count", func() bool { return tn.n.served.Load() == 2 })
 }
+
+// What comes behind a command that waits is kept up to a limit; past it the client is told and closed.
+func TestWhatPilesUpBehindACommandThatWaitsIsBounded(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.MaxMemory = 1 << 30 // all together may hold more
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	if _, err := c.Write(respCommand("WAIT", "9", "20000")); err != nil {
+		t.Fatal(err)
+	}
+	behind, sent := bytes.Repeat(respCommand("GET", "k"), 10_000), 0
+	for sent < 2*(maxWaitingInput+codec.MaxFrame) {
+		n, err := c.Write(behind)
+		sent += n
+		if err != nil {
+			break
+		}
+	}
+	if sent < maxWaitingInput || tn.n.counters.overloads.Load() != 1 {
+		t.Errorf("closed after %d bytes, %d counted", sent, tn.n.counters.overloads.Load())
+	}
+	eventually(t, "nothing is held", func() bool { return tn.n.holdings.held.Load() == 0 })
+}
+
+// What the limits have to do with each other.
+func TestLimitsFitTogether(t *testing.T) {
+	for what, ok := range map[string]bool{
+		"the largest command and its reply fit what all may hold":        minHeld >= codec.MaxCommand+maxOwed && minHeld >= 2*codec.MaxFrame,
+		"what is heavy is more than a small buffer":                      heavyFrom > minGrow && heavyFrom <= keepBuffer,
+		"a peer that keeps to its window is not closed":                  maxWaitingPeer >= peer.Window+codec.MaxFrame+readMost,
+		"the largest value comes in time on the slowest network allowed": codec.MaxFrame/slowestFrame < 3600,
+		"leaving ends within 2 s":                                        drainTimeout+leaveTimeout+dialGrace < 2*time.Second,
+		"one address cannot take all connections":                        maxSourceConns <= maxConns/8,
+		"all members of the largest mesh can be linked":                  maxCalled >= peer.MaxMembers && peer.MaxLinks >= 2*peer.MaxMembers,
+		"a mesh that starts at once is heard":                            maxHeard*int(time.Second/tickInterval) >= 8*peer.MaxMembers,
+		"a greeting comes before the connection is closed":               peer.GreetingTimeout <= firstByteTimeout,
+		"strangers leave room for members":                               peer.MaxHints <= peer.MaxTargets/2 && peer.MaxStrangers < peer.MaxDialing,
+	} {
+		if !ok {
+			t.Errorf("not so: %s", what)
+		}
+	}
+}

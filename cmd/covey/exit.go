@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The exit statuses, a contract with scripts.
@@ -50,4 +54,25 @@ func sentence(err error) string {
 	default:
 		return err.Error()
 	}
+}
+
+// shown is a sentence as a terminal may get it: it may repeat what a node has said, or an argument, and neither is to move the
+// cursor or change colors.
+func shown(text string) string {
+	clean := func(r rune) bool { return r == '\n' || r == '\t' || unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, func(r rune) bool { return !clean(r) }) && utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if clean(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteString(text[i : i+n])
+		} else {
+			quoted := strconv.Quote(text[i : i+n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		i += n
+	}
+	return b.String()
 }

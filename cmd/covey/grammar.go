@@ -50,7 +50,7 @@ type process struct {
 func run(ctx context.Context, args []string, p *process) int {
 	err := execute(ctx, args, p)
 	if text := sentence(err); text != "" {
-		fmt.Fprintf(p.Stderr, "covey: %s\n", text)
+		fmt.Fprintf(p.Stderr, "covey: %s\n", shown(text))
 	}
 	return exitStatus(err)
 }
