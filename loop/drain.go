@@ -50,6 +50,13 @@ func (n *node) drain(now int64) {
 
 // logChange writes the one line of a membership change.
 func (n *node) logChange(ch *peer.Change) {
+	said, missed := n.changeLines.next(n.clock.now())
+	if !said {
+		return
+	}
+	if missed > 0 {
+		n.log.Warn("members change faster than is logged", "not_logged", missed)
+	}
 	addr := "" // a re-key concerns this node itself
 	if ch.Addr.IsValid() {
 		addr = ch.Addr.String()

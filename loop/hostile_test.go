@@ -397,3 +397,23 @@ func TestLimitsFitTogether(t *testing.T) {
 		}
 	}
 }
+
+// Peers that come and go under ever new names fill no disk.
+func TestLinesAboutMembersAreBounded(t *testing.T) {
+	var l lines
+	now, said := int64(time.Hour), 0
+	for range 10 * maxChangeLines {
+		if ok, _ := l.next(now); ok {
+			said++
+		}
+	}
+	if said != maxChangeLines {
+		t.Errorf("%d lines at once", said)
+	}
+	if ok, _ := l.next(now + int64(changeLineEvery) - 1); ok {
+		t.Error("one more too early")
+	}
+	if ok, missed := l.next(now + int64(changeLineEvery)); !ok || missed != 9*maxChangeLines+1 {
+		t.Errorf("one more in time: %v, %d missed", ok, missed)
+	}
+}

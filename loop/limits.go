@@ -165,6 +165,11 @@ const (
 	// largest mesh sends when all of it starts at once.
 	maxHeard = 500
 
+	// maxChangeLines is how many lines about members' changes the log has at once, twice what the largest mesh can cause, and
+	// changeLineEvery the time after which it has one more: who links up again and again under other names does not fill a disk.
+	maxChangeLines  = 2 * peer.MaxMembers
+	changeLineEvery = 50 * time.Millisecond
+
 	// warnInterval is the least between two warnings about peers' breaches; the others are counted.
 	warnInterval = time.Second
 

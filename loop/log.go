@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"covey/ifaces"
 )
@@ -55,4 +56,25 @@ func cardAddrs(c *ifaces.Interface) string {
 		s += a.Prefix.String()
 	}
 	return s
+}
+
+// lines bounds those of one kind in the log. Safe for concurrent use.
+type lines struct {
+	mu     sync.Mutex
+	spent  int64 // the time up to which lines are used up, ns
+	missed int   // since the last that was said
+}
+
+// next reports whether one more is to be said now, and how many before it were not.
+func (l *lines) next(now int64) (said bool, missed int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spent := max(l.spent, now-maxChangeLines*int64(changeLineEvery)) + int64(changeLineEvery)
+	if spent > now {
+		l.missed++
+		return false, 0
+	}
+	l.spent = spent
+	missed, l.missed = l.missed, 0
+	return true, missed
 }

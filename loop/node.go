@@ -31,22 +31,23 @@ type node struct {
 	engine   gnet.Engine // set in OnBoot, used after running is closed
 	counters counters
 
-	share     share         // of the descriptors
-	hearing   hearing       // of datagrams
-	names     *peerNames    // --peer
-	past      *past         // addresses of members, for the next start
-	dialSlots chan struct{} // one for each dial under way
-	leaving   atomic.Bool   // clients are not served any more
-	holdings  holdings      // what all connections hold
-	sources   sources       // of accepted connections
-	served    atomic.Int64  // accepted connections open now
-	called    atomic.Int64  // dialed ones
-	warned    atomic.Int64  // when the last breach was logged, ns
-	clientIDs atomic.Uint64
-	waiting   atomic.Int64 // parked clients of all loops
-	loops     sync.Map     // gnet.EventLoop -> *eventLoop
-	birth     sync.Mutex   // of an event loop
-	dials     sync.WaitGroup
+	share       share         // of the descriptors
+	changeLines lines         // of members' changes in the log
+	hearing     hearing       // of datagrams
+	names       *peerNames    // --peer
+	past        *past         // addresses of members, for the next start
+	dialSlots   chan struct{} // one for each dial under way
+	leaving     atomic.Bool   // clients are not served any more
+	holdings    holdings      // what all connections hold
+	sources     sources       // of accepted connections
+	served      atomic.Int64  // accepted connections open now
+	called      atomic.Int64  // dialed ones
+	warned      atomic.Int64  // when the last breach was logged, ns
+	clientIDs   atomic.Uint64
+	waiting     atomic.Int64 // parked clients of all loops
+	loops       sync.Map     // gnet.EventLoop -> *eventLoop
+	birth       sync.Mutex   // of an event loop
+	dials       sync.WaitGroup
 
 	booted  sync.Once
 	running chan struct{} // closed by the first tick
