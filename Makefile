@@ -13,6 +13,7 @@ SEED = 0
 SIEGE = FourTimes|IdleSlow|SixtyFour|EngineThatStops|FloodOfAnnounces|DeletesOfWhat
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.6.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
+PROFILE = cmd/covey/wire.pgo
 TODAY = $(shell date +%F)
 
 # Packages in which goroutines meet: their tests run under the race detector too.
@@ -24,7 +25,7 @@ help: ## list the targets
 build: ## build bin/covey
 	@mkdir -p bin
 	@version=$$(git describe --tags --always --dirty 2>/dev/null) || version=dev; \
-	$(GO) build -trimpath -ldflags "-X main.version=$$version" -o bin/covey ./cmd/covey
+	$(GO) build -trimpath -pgo=$(PROFILE) -ldflags "-X main.version=$$version" -o bin/covey ./cmd/covey
 
 run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 	@exec ./bin/covey run $(ARGS)
@@ -96,6 +97,10 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 		done; \
 	done
 
+profile: ## make anew what the compiler of make build is told about which calls are frequent (20 s)
+	@mkdir -p bin
+	$(GO) test -trimpath ./bench -run '^$$' -bench '^Benchmark(Turn|NodeRESP|NodeBinary|StoreMerge)$$' -benchtime 200ms -cpuprofile $(PROFILE) -o bin/bench.test
+
 bench: ## every go test -bench, six times, with benchstat's tables (4 min, wants a quiet machine); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
@@ -140,4 +145,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak siege fuzz bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
