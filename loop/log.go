@@ -61,7 +61,7 @@ func cardAddrs(c *ifaces.Interface) string {
 // lines bounds those of one kind in the log. Safe for concurrent use.
 type lines struct {
 	mu     sync.Mutex
-	spent  int64 // the time up to which lines are used up, ns
+	spent  int64 // the time at which as many as may be at once can be said again, ns
 	missed int   // since the last that was said
 }
 
@@ -69,8 +69,8 @@ type lines struct {
 func (l *lines) next(now int64) (said bool, missed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	spent := max(l.spent, now-maxChangeLines*int64(changeLineEvery)) + int64(changeLineEvery)
-	if spent > now {
+	spent := max(l.spent, now) + int64(changeLineEvery)
+	if spent > now+maxChangeLines*int64(changeLineEvery) {
 		l.missed++
 		return false, 0
 	}
