@@ -25,6 +25,8 @@ type node struct {
 	// answer, when set, makes the reply instead of the map; nil from it means that there is none.
 	answer func(h codec.Header, body []byte) []byte
 	conns  []net.Conn
+
+	came chan struct{} // a connection was added to conns
 }
 
 // newNode starts a node on a free port of loopback; it ends with the test.
@@ -34,7 +36,7 @@ func newNode(t *testing.T) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, addr: l.Addr().String(), values: map[string][]byte{}}
+	n := &node{t: t, addr: l.Addr().String(), values: map[string][]byte{}, came: make(chan struct{}, 256)}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -45,6 +47,10 @@ func newNode(t *testing.T) *node {
 			n.mu.Lock()
 			n.conns = append(n.conns, conn)
 			n.mu.Unlock()
+			select {
+			case n.came <- struct{}{}:
+			default:
+			}
 			running.Go(func() { n.serve(conn) })
 		}
 	})
@@ -65,7 +71,7 @@ func (n *node) hangUp() {
 	}
 }
 
-// dial connects a client that ends with the test.
+// dial connects a client that ends with the test, and waits until the node has taken its connection.
 func (n *node) dial(options ...client.Option) *client.Client {
 	n.t.Helper()
 	c, err := client.Dial(n.t.Context(), n.addr, options...)
@@ -73,6 +79,7 @@ func (n *node) dial(options ...client.Option) *client.Client {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { c.Close() })
+	<-n.came
 	for range n.alone {
 		if _, err := c.Get(n.t.Context(), []byte("nothing")); !errors.Is(err, client.ErrNotFound) {
 			n.t.Fatal(err)

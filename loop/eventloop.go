@@ -24,6 +24,10 @@ type eventLoop struct {
 	n    *node
 	gnet gnet.EventLoop
 
+	poller int // the engine's epoll instance; -1 when it is not known
+	busy   int // ends of turns at which linger need not look
+	looks  int // how many they were last time
+
 	now   int64   // when the turn began, ns
 	due   []*conn // links to flush at its end
 	turns uint64  // of clients
@@ -67,7 +71,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	}
 	n.birth.Lock() // not while nothing may run
 	defer n.birth.Unlock()
-	l := &eventLoop{n: n, gnet: g, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
+	l := &eventLoop{n: n, gnet: g, poller: -1, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)

@@ -28,6 +28,7 @@ func (h *handler) OnBoot(e gnet.Engine) gnet.Action {
 func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	if b, ok := g.Context().(*bellConn); ok {
 		l := b.l
+		l.poller = pollerOf(g.Fd())
 		l.bell.fd.Store(int64(l.bellWrite))
 		l.bell.strike() // somebody may have rung before there was a bell
 		return nil, gnet.None
@@ -119,9 +120,10 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 	switch c := g.Context().(type) {
 	case *conn:
-		defer c.l.exit(c.l.enter())
-		defer h.survive(c, &act)
-		return c.l.traffic(c)
+		if act = h.turn(c); act == gnet.None && !c.closed {
+			c.l.linger()
+		}
+		return act
 	case *bellConn:
 		defer c.l.exit(c.l.enter())
 		_, _ = g.Discard(-1)
@@ -131,6 +133,13 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 		h.n.datagram(g)
 	}
 	return gnet.None
+}
+
+// turn is the turn of a connection.
+func (h *handler) turn(c *conn) (act gnet.Action) {
+	defer c.l.exit(c.l.enter())
+	defer h.survive(c, &act)
+	return c.l.traffic(c)
 }
 
 // traffic dispatches by protocol; the first byte decides (DESIGN: one TCP port).

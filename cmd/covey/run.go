@@ -78,6 +78,7 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 	// (docs/ARCHITECTURE.md, How many loops).
 	if _, chosen := p.LookupEnv("GOMAXPROCS"); !chosen && cfg.Loops > 0 {
 		runtime.GOMAXPROCS(cfg.Loops)
+		cfg.Linger = true
 	}
 	err = loop.Run(ctx, cfg)
 	if errors.Is(err, loop.ErrConfig) {
