@@ -101,7 +101,7 @@ profile: ## make anew what the compiler of make build is told about which calls 
 	@mkdir -p bin
 	$(GO) test -trimpath ./bench -run '^$$' -bench '^Benchmark(Turn|NodeRESP|NodeBinary|StoreMerge)$$' -benchtime 200ms -cpuprofile $(PROFILE) -o bin/bench.test
 
-bench: ## every go test -bench, six times, with benchstat's tables (4 min, wants a quiet machine); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
+bench: ## every go test -bench, six times, with benchstat's tables (2 min, wants a quiet machine); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
 compare: build ## a node beside redis-server and memcached on the wire, every table (18 min, wants a quiet machine); WIRE="-only lean" for less
