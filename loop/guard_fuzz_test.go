@@ -2,8 +2,6 @@ package loop
 
 import (
 	"bytes"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"testing"
 
@@ -11,7 +9,6 @@ import (
 
 	"covey/codec"
 	"covey/command"
-	"covey/ifaces"
 	"covey/peer"
 	"covey/seal"
 )
@@ -43,20 +40,8 @@ func FuzzStrangersOfAKeyedNode(f *testing.F) {
 	f.Add(append(codec.AppendAuth(nil, 1, codec.Auth{Password: []byte("guess")}), set...), uint8(0))
 	f.Add([]byte("*2\r\n$4\r\nAUTH\r\n$5\r\nguess\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"), uint8(0))
 	f.Add([]byte("SET k v\r\nHELLO 3 AUTH default x\r\nGET k\r\nFLUSHALL\r\nQUIT\r\nSET k v\r\n"), uint8(9))
-	cfg := testConfig(f, 9000)
-	cfg.Secrets, cfg.Logger, cfg.Out = secret, slog.New(slog.DiscardHandler), io.Discard
-	pattern, err := ifaces.ParsePattern("")
-	if err != nil {
-		f.Fatal(err)
-	}
-	n, err := newNode(f.Context(), cfg, pattern, new(peerNames), new(past))
-	if err != nil {
-		f.Fatal(err)
-	}
-	l := &eventLoop{n: n, conns: map[*conn]struct{}{}, parked: map[*conn]struct{}{}, slab: newSlab(largeReply)}
-	l.bell.fd.Store(-1)
-	l.out = l.slab
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Door: doorman{n}}
+	l := loopFor(f, secret)
+	n := l.n
 	f.Fuzz(func(t *testing.T, b []byte, piece uint8) {
 		e := &ear{}
 		c := &conn{g: e, l: l, client: command.Client{ID: 1, Proto: 2}}
