@@ -65,9 +65,10 @@ func (n *Node) beatFrames(now int64, h codec.Heartbeat) {
 	b.whole = codec.AppendHeartbeat(b.whole[:0], h)
 	all := h.Links.Len()
 	h.Anew, h.Links = false, appendChanges(h.Links[:0], b.told, b.now)
-	b.frame = append(b.frame[:0], b.whole...)
 	if h.Links.Len() <= all {
 		b.frame = codec.AppendHeartbeat(b.frame[:0], h)
+	} else {
+		b.frame = append(b.frame[:0], b.whole...)
 	}
 	b.links, b.told, b.now = h.Links, b.now, b.told
 }
