@@ -75,7 +75,9 @@ type entry struct {
 	life int
 	key  int
 	v, e store.Version
-	only bool // it wrote the expiry alone
+	ends uint64 // expiry time
+	gone bool   // it is a deletion
+	only bool   // it wrote the expiry alone
 }
 
 // known is the highest that one life of a node was seen to hold of a key.
@@ -180,7 +182,7 @@ func (b *ledger) wrote(h *Host, args []string, r *store.Record) {
 		b.values[valueID{i, r.Version(), r.Content}] = value{bytes.Clone(r.Value), r.Flags, store.Version{Stamp: r.BaseStamp, Node: r.BaseNode}}
 	}
 	b.expiries[expiryID{i, r.Expiry()}] = r.ExpireAt
-	b.log = append(b.log, entry{at: b.world.Now, host: h, life: h.life, key: i, v: r.Version(), e: r.Expiry(), only: only})
+	b.log = append(b.log, entry{at: b.world.Now, host: h, life: h.life, key: i, v: r.Version(), e: r.Expiry(), ends: r.ExpireAt, gone: r.Flags&store.Bare == store.Deleted, only: only})
 	k.raise(r.Version(), r.Expiry(), r.ExpireAt)
 }
 

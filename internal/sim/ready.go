@@ -42,9 +42,9 @@ func (b *ledger) readAll(h *Host) (all []string) {
 
 // checkReady: a node that says it is ready holds what every ready peer that it is linked with held when it started (R21).
 // A node that loads asks each ready peer for a part: where these did not hold the same, as right after a split, that is not
-// all yet, and not judged. What the peer itself holds as deleted or expired by now is not asked for: what is pulled from another,
-// and compared with this one, tells of nothing that is dead (R13, R18); what is older and alive is, but where it came from one
-// that was not ready yet when the node started, and had missed the deletion in a split of its own.
+// all yet, and not judged. What the peer itself has held as deleted or expired since is not asked for, though it be written again by
+// now (seed 62576): what is pulled from another, and compared with this one, tells of nothing that is dead (R13, R18); what is older
+// and alive is, but where it came from one that was not ready yet when the node started, and had missed the deletion in a split of its own.
 func (b *ledger) checkReady(h *Host) {
 	if h.wasReady || h.Node == nil || h.Node.State() != codec.StateReady {
 		return
@@ -77,9 +77,11 @@ func (b *ledger) checkReady(h *Host) {
 		}
 		b.seen.Joins++
 		for i, k := range r.held {
-			if p := prints[b.hashes[i]]; (k.gone || r.host.known[i].gone) && (p == nil || p.Gone || p.Bare) {
+			if p := prints[b.hashes[i]]; p != nil && p.V.Compare(k.v) >= 0 && p.E.Compare(k.e) >= 0 {
+				continue
+			} else if ended := b.ended(r.host, i, k); ended && (p == nil || p.Gone || p.Bare) {
 				continue // a deletion that not all have to know of
-			} else if (k.gone || r.host.known[i].gone) && slices.ContainsFunc(fresh, func(o *Host) bool { return o.known[i].v == p.V }) {
+			} else if ended && slices.ContainsFunc(fresh, func(o *Host) bool { return o.known[i].v == p.V }) {
 				b.seen.Unlike++
 				continue
 			}
@@ -89,6 +91,15 @@ func (b *ledger) checkReady(h *Host) {
 		}
 	}
 	h.before = nil
+}
+
+// ended reports whether what a host held of a key, k, has been deleted or has expired: what it holds now may be a later write.
+func (b *ledger) ended(o *Host, i int, k known) bool {
+	now, last := o.now(), &o.known[i]
+	return k.gone || last.gone || k.at != 0 && k.at <= now || slices.ContainsFunc(b.log, func(e entry) bool {
+		return e.key == i && (e.gone && e.v.Compare(k.v) > 0 && e.v.Compare(last.v) <= 0 ||
+			e.ends != 0 && e.ends <= now && e.e.Compare(k.e) > 0 && e.e.Compare(last.e) <= 0)
+	})
 }
 
 // fresh looks at the ready peers of h that became ready since it started: they are its donors too.
