@@ -297,7 +297,9 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	m.link = nil
 	m.seen = max(m.seen, l.touched.Load())
 	n.publish()
-	n.beatSoon()
+	if n.beat.told.has(m.id) { // of one that was silent for long the others know
+		n.beatSoon()
+	}
 	n.unrest, n.lost = now, true
 	m.lostAt, m.judgeAt = now, 0
 	switch {

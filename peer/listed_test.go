@@ -103,6 +103,27 @@ func TestR25_TheListOfLinksIsToldOnceAndThenItsChanges(t *testing.T) {
 	}
 }
 
+// TestR25_ADeathBySilenceIsNoNews: that it is not heard was told long before. In a mesh of many all find it at about one time, and heartbeats of
+// each to all others would hold up those that have not yet.
+func TestR25_ADeathBySilenceIsNoNews(t *testing.T) {
+	b, x, y, _ := pair(t)
+	z := b.add("z", 100<<16|9000, 0, 0)
+	b.wire(z, x, 1)
+	b.wire(z, y, 2)
+	b.settle()
+	b.pass(2e9)
+	b.cut(z, x)
+	b.cut(z, y)
+	begun, told := b.now, x.beat.sequence
+	for x.known(z.ID()).state != Dead && b.now-begun < int64(2*DeadAfter) {
+		b.pass(TickInterval)
+	}
+	b.pass(2 * TickInterval)
+	if took := b.now - begun; took > int64(DeadAfter+4*TickInterval) || int64(x.beat.sequence-told) > took/int64(HeartbeatInterval)+1 {
+		t.Errorf("dead after %v, with %d rounds of heartbeats meanwhile", time.Duration(took), x.beat.sequence-told)
+	}
+}
+
 func TestR25_AListThatBeginsWithAChangeIsABreach(t *testing.T) {
 	_, x, _, c := pair(t)
 	l := c.sides[0].link
