@@ -141,7 +141,7 @@ func (n *node) report() codec.InfoReport {
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
 		WallOff: int64(n.cluster.Cluster(n.clock.now())) - time.Now().UnixMilli(), Dialed: c.dialed.Load(),
 		Security: security, OtherSecrets: c.otherSecrets.Load(),
-		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load(), Denied: c.denied.Load(), Overloads: c.overloads.Load(),
+		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load() + seen.LinksRefused, Denied: c.denied.Load(), Overloads: c.overloads.Load(),
 		AheadDropped: counts.Ahead, Expired: counts.Expired, Tombstones: int64(counts.Tombstones), Panics: c.panics.Load(),
 	}
 }

@@ -20,6 +20,7 @@ func (l *eventLoop) becomePeer(c *conn, dialed bool, number uint32, now int64) {
 	c.link = peer.NewLink(l.n.mind, dialed, number, remote(c.g), ringFor)
 	c.link.SetUser(c)
 	c.local = localAddr(c.g.Fd())
+	c.link.Near(c.local)
 	if !dialed && c.local != c.link.Remote().Addr().Unmap() && !c.local.IsLoopback() {
 		l.n.counters.dialed.Add(1)
 	}

@@ -106,7 +106,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 	n.mind = peer.NewNode(peer.Config{
 		ID: id, Incarnation: uint64(time.Now().UnixMilli())<<16 | random.Uint64()&0xffff, Stream: stream,
 		Cluster: cfg.Cluster, Port: cfg.Listen.Port(), Rand: random,
-		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: names.addrs(), Past: past.addrs(), Horizon: cfg.Horizon, Still: n.still,
+		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: names.addrs(), Past: past.addrs(), Horizon: cfg.Horizon, Keyed: n.guard != nil, Still: n.still,
 	})
 	return n, nil
 }

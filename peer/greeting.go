@@ -24,7 +24,7 @@ func (n *Node) opened(now int64, l *Link, c cut) {
 	switch {
 	case n.leaving:
 		n.close(now, l, codec.ReasonLeft)
-	case len(n.links) > MaxLinks:
+	case len(n.links) > MaxLinks || !l.dialed && n.greetsOf(l.host) > MaxGreeting:
 		n.counters.refused.Add(1)
 		n.close(now, l, codec.ReasonOverload)
 	case l.dialed:
@@ -206,7 +206,7 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 		n.sameID(now, l)
 		return
 	}
-	m := n.member(now, g.Node)
+	m := n.member(now, g.Node, l.host)
 	if m == nil {
 		n.counters.refused.Add(1)
 		n.close(now, l, codec.ReasonOverload)
@@ -250,7 +250,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 		m.stream.over = true
 	}
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
-	m.addr = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port)
+	m.addr, m.host = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port), l.host
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
 	m.seen, m.leaves, m.silent = now, false, false
 	healed := m.state == Dead && !again

@@ -18,7 +18,7 @@ func TestR26_StreamsStayWhenACloneTakesAnotherId(t *testing.T) {
 	defer n.mu.Unlock()
 	for _, named := range []bool{false, true} {
 		n.streams = nil
-		m := n.member(b.now, id)
+		m := n.member(b.now, id, thisHost)
 		n.streamOf(b.now, twin, id, 1).applied.Store(63)
 		m.stream = n.streamOf(b.now, clone, id, 2)
 		m.stream.applied.Store(5)

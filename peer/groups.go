@@ -15,11 +15,12 @@ func (n *Node) compareGroups(now int64) {
 		if waited < int64(StepDelay) {
 			continue
 		}
-		smaller, lowest := n.smaller(m)
+		ours, theirs := n.sides(m)
+		smaller := ours.size < theirs.size || ours.size == theirs.size && ours.low > theirs.low
 		switch {
-		case smaller && lowest:
+		case smaller && ours.low == n.id:
 		case smaller && waited >= int64(StepDelay+2*StepWait):
-		case waited >= int64(StepPatience):
+		case waited >= int64(StepPatience) && n.yields(m):
 		default:
 			continue
 		}
@@ -31,9 +32,12 @@ func (n *Node) compareGroups(now int64) {
 	}
 }
 
-// smaller reports whether this node's group is the one to step of it and that of m, and whether this node has the lowest id
-// in it. A group are the nodes whose clocks agree; one that has no link with this node goes with the peer that lists it.
-func (n *Node) smaller(m *member) (smaller, lowest bool) {
+// sides returns this node's group and that of m, of which the smaller is to step. A group are the nodes whose clocks agree; with a
+// secret one that has no link with this node goes with the peer that lists it, without one hosts are counted (hosts.go).
+func (n *Node) sides(m *member) (ours, theirs side) {
+	if !n.keyed && n.weak&WithoutHosts == 0 {
+		return n.hostSides(m)
+	}
 	of := map[uint64]bool{n.id: true} // by id: whether the node is of our group
 	for _, p := range n.members {
 		if p.link == nil {
@@ -46,7 +50,7 @@ func (n *Node) smaller(m *member) (smaller, lowest bool) {
 		}
 	}
 	for _, p := range n.members {
-		ours, ok := of[p.id]
+		own, ok := of[p.id]
 		if p.link == nil || !ok {
 			continue
 		}
@@ -56,20 +60,20 @@ func (n *Node) smaller(m *member) (smaller, lowest bool) {
 				continue
 			}
 			if _, ok := of[id]; !ok {
-				of[id] = ours
+				of[id] = own
 			}
 		}
 	}
-	size, low := [2]int{}, [2]uint64{n.id, m.id}
-	for id, ours := range of {
-		i := 1
-		if ours {
-			i = 0
+	ours.low, theirs.low = n.id, m.id
+	for id, own := range of {
+		s := &theirs
+		if own {
+			s = &ours
 		}
-		size[i]++
-		low[i] = min(low[i], id)
+		s.size++
+		s.low = min(s.low, id)
 	}
-	return size[0] < size[1] || size[0] == size[1] && low[0] > low[1], low[0] == n.id
+	return ours, theirs
 }
 
 // near reports whether the clocks of two members agree.
@@ -146,7 +150,7 @@ func (n *Node) stepHeard(now int64, l *Link, body []byte) error {
 }
 
 // proposed takes a proposal and passes it on. One of this group is kept, if its id is lower than that of the one at hand,
-// until it is time to take it. One of a group that wants to step to this one's time ends a proposal here, unless that one's
+// until it is time to take it; in an open mesh only if this node sees for itself that its group is to yield. One of a group that wants to step to this one's time ends a proposal here, unless that one's
 // id is lower: then the others will see it.
 func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 	s := &n.steps
@@ -160,6 +164,8 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 	case rival || min(fromOld, fromNew) > 2*StepFrom:
 		return
 	case now < s.yieldTo && s.foreign.Node <= k.Node:
+		return
+	case fromOld < fromNew && !n.consents(now, k):
 		return
 	case fromOld < fromNew:
 		if s.best.To == 0 {

@@ -4,9 +4,10 @@ import "time"
 
 // Every bound of this package, with its unit.
 const (
-	MaxMembers = 1024           // members known at one time, dead and left ones included
-	MaxLinks   = 2 * MaxMembers // links open at one time, those that still greet included
-	MaxStreams = 2 * MaxMembers // streams whose applied is remembered
+	MaxMembers  = 1024           // members known at one time, dead and left ones included
+	MaxLinks    = 2 * MaxMembers // links open at one time, those that still greet included
+	MaxGreeting = 128            // links from one other host that have not greeted yet
+	MaxStreams  = 2 * MaxMembers // streams whose applied is remembered
 
 	MaxTargets   = 2048           // addresses that may be dialed
 	MaxHints     = 1024           // of them, from which on no announce of a stranger adds one, and no word of a peer
@@ -56,6 +57,7 @@ const (
 	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
 	StepFrom       = 2000      // ms that clocks may be apart before one group steps (R7)
 	MaxMarks       = 256       // moments at which the head of the own stream is known
+	MaxClimb       = 1024      // by which the number of the last step is raised at once because a peer has a higher one
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	MaxFloorMarks  = 256       // moments at which the ends of the logs are known: of 32 s in heartbeats, of hours before
@@ -88,6 +90,7 @@ const (
 	StepWait          = 500 * time.Millisecond  // that a proposal is given to reach all
 	StepYield         = 3 * time.Second         // that another group is given to take the step it has proposed
 	StepPatience      = 5 * time.Second         // after which the larger group proposes, if the smaller does not
+	HostMemory        = 10 * time.Second        // for which a host counts for this node's time after its last link
 	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal

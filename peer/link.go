@@ -19,6 +19,7 @@ type Link struct {
 	node     *Node
 	dialed   bool
 	remote   netip.AddrPort // of the connection: the port of an accepted one is of no use for dialing
+	host     netip.Addr     // of the other end; thisHost for another node of this machine
 	doorbell func(*Link)
 	user     any
 
@@ -95,7 +96,7 @@ var (
 // one whose first frame is a peer's. doorbell is called, from any goroutine, when the link has something to write and
 // was not scheduled yet. The link takes part from EventOpened on.
 func NewLink(n *Node, dialed bool, number uint32, remote netip.AddrPort, doorbell func(*Link)) *Link {
-	l := &Link{node: n, dialed: dialed, number: number, remote: remote, doorbell: doorbell}
+	l := &Link{node: n, dialed: dialed, number: number, remote: remote, host: hostOf(netip.Addr{}, remote.Addr()), doorbell: doorbell}
 	l.bitmaps.theirs = allComplete
 	l.held.Store(true)
 	return l

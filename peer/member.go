@@ -54,6 +54,7 @@ type member struct {
 	id          uint64
 	incarnation uint64
 	addr        netip.AddrPort
+	host        netip.Addr // of its last link
 	state       MemberState
 	since       int64 // of state
 	readiness   codec.State
@@ -130,17 +131,17 @@ func (s *stream) jump(seq uint64) {
 	}
 }
 
-// member returns the member with this id and makes it if it is new; nil when there are too many.
-func (n *Node) member(now int64, id uint64) *member {
+// member returns the member with this id and makes it if it is new, of a host; nil when there are too many.
+func (n *Node) member(now int64, id uint64, host netip.Addr) *member {
 	i, ok := n.find(id)
 	if ok {
 		return n.members[i]
 	}
-	if len(n.members) >= MaxMembers-1 && !n.forgetOne() {
+	if len(n.members) >= MaxMembers-1 && !n.makeRoom(now, host) {
 		return nil
 	}
 	i, _ = n.find(id)
-	m := &member{id: id, since: now, seen: now}
+	m := &member{id: id, host: host, since: now, seen: now}
 	n.members = slices.Insert(n.members, i, m)
 	n.ring.SetLive(true)
 	return m
@@ -164,20 +165,6 @@ func (n *Node) find(id uint64) (int, bool) {
 		}
 		return 0
 	})
-}
-
-// forgetOne makes room by forgetting the member that has been dead or left for longest.
-func (n *Node) forgetOne() bool {
-	var oldest *member
-	for _, m := range n.members {
-		if (m.state == Dead || m.state == Left) && (oldest == nil || m.since < oldest.since) {
-			oldest = m
-		}
-	}
-	if oldest != nil {
-		n.forget(oldest)
-	}
-	return oldest != nil
 }
 
 // forget drops a member that has no link. Its streams stay until they are of no use: another member may have its id, and what

@@ -35,6 +35,7 @@ type Config struct {
 	Static                  []netip.AddrPort // --peer: dialed for ever
 	Past                    []netip.AddrPort // where members of an earlier start were: dialed for the horizon
 	Horizon                 time.Duration    // how long dead and left members are remembered; 0: DefaultHorizon
+	Keyed                   bool             // members have proved that they know a secret: their word counts
 	Still                   func(f func())   // runs f while no loop is in a turn; nil: Tick is called when none is
 }
 
@@ -45,6 +46,7 @@ type Node struct {
 	cluster, stream uint64
 	port            uint16
 	horizon         int64
+	keyed           bool
 	weak            Weakness
 	store           *store.Store
 	ring            *Ring
@@ -98,7 +100,7 @@ type Node struct {
 func NewNode(cfg Config) *Node {
 	n := &Node{
 		cluster: ClusterTag(cfg.Cluster), incarnation: cfg.Incarnation, stream: cfg.Stream, port: cfg.Port,
-		horizon: int64(cfg.Horizon), store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, still: cfg.Still, rand: cfg.Rand, id: cfg.ID,
+		horizon: int64(cfg.Horizon), keyed: cfg.Keyed, store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, still: cfg.Still, rand: cfg.Rand, id: cfg.ID,
 	}
 	n.relay.limit = n.ring.limit
 	if n.still == nil {
@@ -111,6 +113,7 @@ func NewNode(cfg Config) *Node {
 	n.chosen.Store(new([]*Link))
 	n.beacon.heard = make(map[start]uint64)
 	n.doubts = make(doubts)
+	n.steps.hosts = make(hosts)
 	n.partial.own = &partials{leaves: n.store.LeafCount()}
 	n.partial.last = n.partial.own
 	n.dialing.byAddr = make(map[netip.AddrPort]*target)

@@ -203,14 +203,14 @@ func TestMembersAreBounded(t *testing.T) {
 	n := b.add("n", 1<<16|9000, 5000, 0)
 	n.Tick(b.now)
 	for i := range uint64(MaxMembers - 1) {
-		m := n.member(b.now, 1<<20+i)
+		m := n.member(b.now, 1<<20+i, thisHost)
 		m.state = Alive
 	}
-	if n.member(b.now, 1<<30) != nil {
+	if n.member(b.now, 1<<30, thisHost) != nil {
 		t.Fatal("one member too many")
 	}
 	n.known(1<<20 + 7).state = Dead
-	if m := n.member(b.now, 1<<30); m == nil || len(n.members) != MaxMembers-1 || n.known(1<<20+7) != nil {
+	if m := n.member(b.now, 1<<30, thisHost); m == nil || len(n.members) != MaxMembers-1 || n.known(1<<20+7) != nil {
 		t.Fatal("a dead one must make room")
 	}
 	if !slices.IsSortedFunc(n.members, func(a, b *member) int { return int(int64(a.id) - int64(b.id)) }) {

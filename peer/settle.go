@@ -154,10 +154,10 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 		return
 	}
 	defer n.settled.Store(true)
-	if stamped || j.time == timeReady {
+	ready := m.readiness == codec.StateReady
+	if stamped || j.time == timeReady && !(ready && n.outvoted(m)) {
 		return
 	}
-	ready := m.readiness == codec.StateReady
 	switch {
 	case n.State() == codec.StateReady && !ready:
 		return
@@ -174,6 +174,7 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	n.clock.step(now, step)
 	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
+	clear(n.steps.hosts)
 	if told := m.link.told; told > n.steps.number.Load() {
 		n.steps.number.Store(told)
 		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})

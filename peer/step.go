@@ -35,6 +35,8 @@ type steps struct {
 	wanted   bool       // this node is to propose a step
 	wantedBy int64      // ms that the time of the others is ahead
 	wantedTo uint32     // the number
+	hosts    hosts      // of this node's time, in an open mesh
+	climbAt  int64      // when the number may be raised again for nothing but a peer's being higher
 }
 
 // apart reports whether clocks are so far from each other that it cannot be drift that slewing has not caught up with.
@@ -92,20 +94,21 @@ func (n *Node) judgeTime(now int64) bool {
 	}
 	n.catchUp(now)
 	if s.best.To != 0 && now >= s.bestAt && len(s.due) == 0 {
-		if s.best.From == s.number.Load() && gap(n.clock.Cluster(now), s.best.Old) <= 2*StepFrom {
+		if s.best.From == s.number.Load() && gap(n.clock.Cluster(now), s.best.Old) <= 2*StepFrom && n.consents(now, s.best) {
 			s.due = append(s.due, s.best)
 		}
 		s.best = codec.Step{}
 	}
 	if len(s.due) == 0 && s.best.To == 0 && now >= s.lookAt {
 		s.lookAt = now + int64(StepLook)
+		s.hosts.note(now, n.members)
 		n.compareGroups(now)
 	}
 	return len(s.due) > 0
 }
 
 // catchUp makes the steps due that lead to the number of a peer that is ahead: those that explain its clock, or none but
-// the number where the clocks agree as they are.
+// the number where the clocks agree as they are: that by MaxClimb a second at most, or one peer could use up all numbers.
 func (n *Node) catchUp(now int64) {
 	s := &n.steps
 	own := s.number.Load()
@@ -117,12 +120,15 @@ func (n *Node) catchUp(now int64) {
 			continue
 		}
 		cluster := n.clock.Cluster(now)
-		plain := codec.Step{From: own, To: m.link.told, Node: m.id, Old: cluster, New: cluster}
+		plain := codec.Step{From: own, To: min(m.link.told, own+MaxClimb), Node: m.id, Old: cluster, New: cluster}
 		way, off := s.way(own, m.link.told, int64(cluster), m.offset, nil)
 		switch {
 		case way != nil && off <= StepFrom && off < max(m.offset, -m.offset):
-			s.due = append(s.due, way...)
-		case !m.apart():
+			if !m.apart() || n.yields(m) {
+				s.due = append(s.due, way...)
+			}
+		case !m.apart() && now >= s.climbAt:
+			s.climbAt = now + int64(StepDelay)
 			s.due = append(s.due, plain)
 		}
 	}
@@ -207,6 +213,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 		}
 	}
 	if by != 0 {
+		clear(s.hosts)
 		n.join.floor = codec.Version{}
 		n.verdict.restart(n.clock.Cluster(now))
 		n.out.change(Change{ID: n.id, Old: Self, New: Self, Reason: "the time was stepped by " + (time.Duration(by) * time.Millisecond).String() + " to that of a larger group"})

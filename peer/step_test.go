@@ -68,6 +68,7 @@ func TestR7_OfProposalsTheLowestIdsCounts(t *testing.T) {
 	theirs := func(node uint64) codec.Step { return codec.Step{To: 1, Node: node, Old: now + hourMS, New: now} }
 	other := codec.Step{To: 1, Node: 1, Old: now + hourMS, New: now + 2*hourMS}
 	s := &n.steps
+	n.keyed = true // anybody may propose
 	for _, c := range []struct {
 		name string
 		k    codec.Step

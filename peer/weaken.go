@@ -21,6 +21,7 @@ const (
 	AnyWitness                           // R14: a node that loads says what is absent, and is believed
 	WithoutBye                           // R24: who closes a link says nothing
 	WithoutVouching                      // R25: nobody speaks up for one without a link
+	WithoutHosts                         // R7: everybody's word about the time counts, without a secret too
 )
 
 // Weaken switches protections off, for tests alone; before Start.

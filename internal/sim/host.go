@@ -104,8 +104,8 @@ func (h *Host) Start() {
 	h.Clock = peer.NewClock(date + h.booted/1e6 + h.skew)
 	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
 	h.Node = peer.NewNode(peer.Config{
-		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: port, Rand: random,
-		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon,
+		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: h.addr.Port(), Rand: random,
+		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon, Keyed: w.keyed,
 	})
 	h.stage.Reset()
 	h.openDesk()

@@ -286,6 +286,7 @@ func manyGroups(t *testing.T, seed uint64, weak peer.Weakness) string {
 		for _, pair := range d.Apart {
 			w.Apart(w.Hosts[pair[0]], w.Hosts[pair[1]])
 		}
+		w.keyed = true // without a secret nobody is believed about hosts that are out of reach
 	}
 	for range r.IntN(2 * n) {
 		a, b := w.Hosts[r.IntN(n)], w.Hosts[r.IntN(n)]

@@ -34,6 +34,7 @@ type World struct {
 	cut     map[[2]int]bool
 	held    map[[2]int]int                   // how many faults hold up what goes from one host to another
 	apart   map[[2]int]bool                  // of hosts that never reach each other: the mesh is not full
+	keyed   bool                             // the nodes share a secret, so that each believes the others about the time (R7)
 	Trace   func(format string, args ...any) // nil: silent
 }
 
