@@ -1,12 +1,14 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +207,78 @@ func TestNothingIsLeftWhenATestEnds(t *testing.T) {
 			t.Errorf("%s is left", name)
 		}
 	}
+}
+
+// TestNothingIsLeftOfATestThatIsKilled kills -9 another run of these tests, which has three nodes on three hosts at that moment.
+func TestNothingIsLeftOfATestThatIsKilled(t *testing.T) {
+	t.Parallel()
+	Need(t, basics...)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command(program, "-test.run", "^TestACardThatIsDownForTenSecondsIsBackWithoutARestart$")
+	run.Env = append(os.Environ(), binaryVariable+"="+Binary(t))
+	run.SysProcAttr = diesWithThread()
+	runtime.LockOSThread() // or it might die with a thread that goes before its time
+	defer runtime.UnlockOSThread()
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	start, err := startOf(run.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spaces := func() int {
+		names, err := namespaceNames()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, owner{run.Process.Pid, start}.String()+"-") }))
+	}
+	var nodes []string
+	Poll(t, patience, "four namespaces and three nodes", func() bool {
+		nodes = children(t, run.Process.Pid, "covey")
+		return spaces() == 4 && len(nodes) == 3
+	})
+	if err := run.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	run.Wait()
+	Poll(t, endLimit, "the namespaces to be gone", func() bool { return spaces() == 0 })
+	Poll(t, endLimit, "the nodes to be gone", func() bool {
+		return !slices.ContainsFunc(nodes, func(pid string) bool { return parent(pid) != "" })
+	})
+	t.Logf("killed with four namespaces and %d nodes: nothing is left after %v", len(nodes), time.Since(begin).Round(time.Millisecond))
+}
+
+// children are the processes of a name that a process has forked.
+func children(t *testing.T, pid int, name string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if text, err := os.ReadFile("/proc/" + e.Name() + "/comm"); err == nil && string(text) == name+"\n" && parent(e.Name()) == fmt.Sprint(pid) {
+			all = append(all, e.Name())
+		}
+	}
+	return all
+}
+
+// parent is the process that has forked another, "" of one that has ended.
+func parent(pid string) string {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // state, parent
+	if fields[0] == "Z" || fields[0] == "X" {
+		return ""
+	}
+	return fields[1]
 }
 
 func TestReapRemovesWhatADeadProcessLeftAndNothingElse(t *testing.T) {

@@ -117,11 +117,14 @@ func ipBatch(namespace string, lines ...string) error {
 	return nil
 }
 
-// deleteNamespaces deletes the named ones and goes on after an error.
+// deleteNamespaces deletes the named ones and goes on after an error. One that another has deleted meanwhile is none.
 func deleteNamespaces(names []string) error {
 	var all error
 	for _, name := range names {
 		if text, err := exec.Command("ip", "netns", "delete", name).CombinedOutput(); err != nil {
+			if _, gone := os.Stat(namespaceDir + name); errors.Is(gone, os.ErrNotExist) {
+				continue
+			}
 			all = errors.Join(all, fmt.Errorf("%s: %w: %s", name, err, text))
 		}
 	}

@@ -54,7 +54,7 @@ func (o owner) alive() bool {
 	return err == nil && start == o.start
 }
 
-// startOf reads when a process started.
+// startOf reads when a process started. One that has ended and is not waited for yet is none.
 func startOf(pid int) (uint64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -64,13 +64,14 @@ func startOf(pid int) (uint64, error) {
 	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
 	fields := strings.Fields(rest)
 	const startField = 22 - 3 // rest begins with field 3
-	if len(fields) <= startField {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	if len(fields) <= startField || fields[0] == "Z" || fields[0] == "X" {
+		return 0, fmt.Errorf("/proc/%d/stat tells of none that runs", pid)
 	}
 	return strconv.ParseUint(fields[startField], 10, 64)
 }
 
-// Reap deletes the namespaces of labs whose process has ended without its cleanup. Their nodes were killed with it.
+// Reap deletes the namespaces of labs whose process has ended without its cleanup. Their nodes were killed with it. The warden of each
+// does so at once; who starts next finds what was left by one that was killed too.
 func Reap() error {
 	names, err := namespaceNames()
 	if err != nil {
