@@ -110,10 +110,11 @@ func TestTwoNodesThatShareTwoNetworksHaveOneLinkAndUseTheOtherWhenItFails(t *tes
 	Poll(t, patience, "one link over either network", one)
 	pulled := Figure{Name: "two shared networks, a cable of the link's is pulled: linked over the other", Limit: rejoin}
 	silent := Figure{Name: "two shared networks, the link's goes silent: linked over the other", Limit: rejoin}
+	removed := Figure{Name: "two shared networks, a card of the link's is removed: linked over the other", Limit: rejoin}
 	// onFirst tells which of the networks the link goes over at the moment.
 	onFirst := func() bool { return linkOver(hosts[0], hosts[1].Addr) == 1 }
 	onSecond := func() bool { return linkOver(hosts[0], cards[1].Addr) == 1 }
-	for i := range 4 {
+	for i := range 5 {
 		Poll(t, patience, "one link", func() bool { return one() && onFirst() != onSecond() })
 		// Both have heard the other over both networks by then: an announce goes at every change of the cards.
 		card, down, up, other := "eth0", hosts[i%2].CableDown, hosts[i%2].CableUp, onSecond
@@ -121,12 +122,16 @@ func TestTwoNodesThatShareTwoNetworksHaveOneLinkAndUseTheOtherWhenItFails(t *tes
 			card, down, up, other = "eth1", cards[i%2].CableDown, cards[i%2].CableUp, onFirst
 		}
 		figure := &pulled
-		if i >= 2 {
+		switch i {
+		case 2, 3:
 			figure = &silent
 			down = func() {
 				hosts[i%2].Rules("table inet lab { chain in { type filter hook input priority 0; iifname " + card + " drop; }; chain out { type filter hook output priority 0; oifname " + card + " drop; }; }")
 			}
 			up = func() { hosts[i%2].Rules("") }
+		case 4: // for good
+			figure = &removed
+			down, up = func() { hosts[0].mustIP("link del " + card) }, func() {}
 		}
 		begin := time.Now()
 		down()
@@ -139,12 +144,14 @@ func TestTwoNodesThatShareTwoNetworksHaveOneLinkAndUseTheOtherWhenItFails(t *tes
 		mustCovey(t, hosts[0], "set", "turn", fmt.Sprint(i))
 		Poll(t, patience, "a value over the network that is left", func() bool { return hosts[1].Covey("get", "turn").Stdout == fmt.Sprintf("%d\n", i) })
 		figure.Add(time.Since(begin))
-		up()
-		<-time.After(2 * time.Second) // announces on both networks again, those of a card that came back
+		if up(); figure != &removed {
+			<-time.After(2 * time.Second) // announces on both networks again, those of a card that came back
+		}
 	}
 	stays(t, nodes, "the other network was there")
 	pulled.Check(t)
 	silent.Check(t)
+	removed.Check(t)
 }
 
 func TestContainersOfAMachineAreNotTakenForItsNetwork(t *testing.T) {
