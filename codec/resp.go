@@ -201,6 +201,19 @@ func (p *Parser) bulks(buf []byte) error {
 	return nil
 }
 
+// FirstBulk returns the first bulk of a command in the form of an array that Next has taken once, and the offset behind it.
+func FirstBulk(buf []byte) (arg []byte, next int) {
+	_, next, _ = length(buf, 1)
+	return Bulk(buf, next)
+}
+
+// Bulk returns the bulk at an offset of such a command, and the offset behind it.
+func Bulk(buf []byte, at int) (arg []byte, next int) {
+	size, from, _ := length(buf, at+1)
+	end := from + int(size)
+	return buf[from:end:end], end + 2
+}
+
 // trim gives back the room of a command that had very many arguments.
 func (p *Parser) trim() {
 	if cap(p.spans) > keptArgs {

@@ -232,21 +232,6 @@ func TestAValueThatCannotFitIsRefusedWithASentence(t *testing.T) {
 	}
 }
 
-func TestMGETEndsAReplyThatGrowsTooLarge(t *testing.T) {
-	f := newFixture(t)
-	f.do("SET", "a", strings.Repeat("v", 8<<20))
-	args := []string{"MGET"}
-	for range 9 {
-		args = append(args, "a")
-	}
-	if got := f.do(args...); got != "-"+errReplyMGET+"\r\n" {
-		t.Errorf("%d bytes of reply", len(got))
-	}
-	if got := f.do(args[:5]...); len(got) < 4*8<<20 {
-		t.Errorf("%d bytes of reply to four keys", len(got))
-	}
-}
-
 func TestSCANVisitsEveryKey(t *testing.T) {
 	f := newFixture(t)
 	const n = 5000

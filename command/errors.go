@@ -16,7 +16,7 @@ const (
 	errTryAgain   = "TRYAGAIN " + sentenceTryAgain
 	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
 	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
-	errReplyMGET  = "ERR the reply would be larger than 64 MiB; ask for fewer keys at once"
+	errWork       = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
 	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
 	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"

@@ -87,6 +87,9 @@ func (f *fixture) doVerdict(args ...string) (string, Verdict) {
 		list[i] = []byte(a)
 	}
 	out, v := f.RESP(f.client, list, nil)
+	for v == Again {
+		out, v = f.RESP(f.client, list, out)
+	}
 	return string(out), v
 }
 

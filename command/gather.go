@@ -152,7 +152,7 @@ func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	if last < 0 {
 		last += len(args)
 	}
-	for i := it.cmd.first; i <= last; i += it.cmd.step {
+	for i := it.cmd.first; i <= last && t.ahead.aims < maxAimed; i += it.cmd.step {
 		t.aimAtKey(it, args[i])
 	}
 }

@@ -1,26 +1,40 @@
 package command
 
 // match reports whether name matches a glob pattern as Redis has it: * ? [abc] [a-z] [^a]
-// and \ before a character that is meant as such. Of several stars only the last one is ever
-// tried anew, which is enough: the work is at most the product of the two lengths.
+// and \ before a character that is meant as such.
 func match(pattern, name []byte) bool {
+	ok, _ := try(pattern, name)
+	return ok
+}
+
+// mostWork is how many bytes of a pattern are looked at for one name: the product of the two lengths would be a tenth of a second.
+func mostWork(name []byte) int { return matchWork + 16*len(name) }
+
+// try is match, and tells the work. Of several stars only the last one is ever tried anew, which is enough: the work is at most
+// the product of the two lengths. Past mostWork it gives up.
+func try(pattern, name []byte) (ok bool, work int) {
 	p, n := 0, 0
 	star, from := -1, 0 // pattern behind the last star; where in name it was tried last
+	most := mostWork(name)
 	for n < len(name) {
+		if work++; work > most {
+			return false, work
+		}
 		if p < len(pattern) && pattern[p] == '*' {
 			p++
 			star, from = p, n
 			continue
 		}
 		if p < len(pattern) {
-			if next, ok := one(pattern, p, name[n]); ok {
+			next, ok := one(pattern, p, name[n])
+			if work += next - p; ok {
 				p = next
 				n++
 				continue
 			}
 		}
 		if star < 0 {
-			return false
+			return false, work
 		}
 		from++
 		p, n = star, from
@@ -28,7 +42,7 @@ func match(pattern, name []byte) bool {
 	for p < len(pattern) && pattern[p] == '*' {
 		p++
 	}
-	return p == len(pattern)
+	return p == len(pattern), work
 }
 
 // one matches a single byte against the element at p, which is no star, and returns the

@@ -3,6 +3,8 @@ package command
 import (
 	"strings"
 	"testing"
+
+	"covey/codec"
 )
 
 func TestGlob(t *testing.T) {
@@ -22,16 +24,39 @@ func TestGlob(t *testing.T) {
 	}
 }
 
-// A pattern of many stars on a long name ends within the product of the lengths; by trying
-// every star it would never end.
-func TestGlobIsNotExponential(t *testing.T) {
-	pattern := []byte(strings.Repeat("a*", maxPattern/2))
-	name := []byte(strings.Repeat("a", 10_000) + "b")
-	if !match(pattern, name) {
-		t.Error("no match")
+// A pattern of many stars on a long name ends within the product of the lengths, by trying every star it would never end; and that
+// product has a bound, at which it is given up.
+func TestTheWorkOfGlobIsBounded(t *testing.T) {
+	name := []byte(strings.Repeat("a", codec.MaxKey))
+	stars := strings.Repeat("a*", maxPattern/2)
+	for pattern, want := range map[string]bool{
+		stars: true, stars[:maxPattern-2] + "b*": false, strings.Repeat("*", maxPattern): true, strings.Repeat("[^b]", 256): false,
+	} {
+		ok, work := try([]byte(pattern), name)
+		if most := 2*len(name) + 2*len(pattern); ok != want || work > most {
+			t.Errorf("%.20q: %v after %d steps of %d", pattern, ok, work, most)
+		}
 	}
-	if match(append(pattern[:len(pattern)-2], 'c'), name) {
-		t.Error("a match")
+	for _, pattern := range []string{"*" + strings.Repeat("a", 1000) + "b", "*[" + strings.Repeat("b", 1000) + "]", "*" + strings.Repeat("?", 1000)} {
+		if ok, work := try([]byte(pattern), name); ok || work <= mostWork(name) || work > mostWork(name)+maxPattern+1 {
+			t.Errorf("%.20q: %v after %d steps", pattern, ok, work)
+		}
+	}
+	f := newFixture(t)
+	f.do("SET", string(name), "v")
+	f.do("SET", "short", "v")
+	evil := "*" + strings.Repeat("a", 1000) + "b"
+	for _, words := range [][]string{{"KEYS", evil}, {"SCAN", "0", "MATCH", evil, "COUNT", "1000"}} {
+		if got := f.do(words...); got != "-"+errWork+"\r\n" {
+			t.Errorf("%s: %.100q", words[0], got)
+		}
+	}
+	if got := f.do("KEYS", "*"+strings.Repeat("a", 5)); !strings.HasPrefix(got, "*1\r\n$65536\r\n") {
+		t.Errorf("%.40q", got)
+	}
+	many := append([]string{"CONFIG", "GET"}, strings.Split(strings.Repeat("x ", maxPatterns+1), " ")[:maxPatterns+1]...)
+	if got := f.do(many...); !strings.HasPrefix(got, "-ERR more than 64 patterns") {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -9,27 +9,39 @@ import (
 // for every key: it cannot be sure that no other node has it (R3, R17). The reply counts the
 // keys that were there.
 func del(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	blind, n := !t.ready(), int64(0)
-	for _, key := range args[1:] {
+	blind, l := !t.ready(), &c.long
+	part := l.part(args, 1)
+	for _, key := range part {
 		r, existed, written := t.Store.Delete(key, t.hash(key), t.Now, blind)
 		if written {
 			t.update(c, &r)
 		}
 		if existed {
-			n++
+			l.count++
 		}
 	}
-	return codec.AppendInt(out, n), Done
+	return l.counted(out, len(part))
 }
 
 func exists(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	n := int64(0)
-	for _, key := range args[1:] {
+	l := &c.long
+	part := l.part(args, 1)
+	for _, key := range part {
 		if _, _, ok := t.has(key); ok {
-			n++
+			l.count++
 		}
 	}
-	return codec.AppendInt(out, n), Done
+	return l.counted(out, len(part))
+}
+
+// counted replies how many keys were counted, once all are done: n more are.
+func (l *long) counted(out []byte, n int) ([]byte, Verdict) {
+	if l.did(n) {
+		return out, Again
+	}
+	count := l.count
+	*l = long{}
+	return codec.AppendInt(out, count), Done
 }
 
 func typeOf(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {

@@ -46,15 +46,20 @@ func wait(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 // configGet gives the settings that clients and tools of Redis ask for.
 func configGet(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args)-2 > maxPatterns {
+		return codec.AppendError(out, "ERR more than 64 patterns; ask for fewer at once"), Done
+	}
+	patterns := make([][]byte, 0, len(args)-2)
 	for _, pattern := range args[2:] {
 		if len(pattern) > maxPattern {
 			return codec.AppendError(out, errPattern), Done
 		}
+		patterns = append(patterns, lower(pattern))
 	}
 	var found []setting
 	for _, s := range t.settings() {
-		for _, pattern := range args[2:] {
-			if match(lower(pattern), []byte(s.name)) {
+		for _, pattern := range patterns {
+			if match(pattern, []byte(s.name)) {
 				found = append(found, s)
 				break
 			}

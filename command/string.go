@@ -57,14 +57,19 @@ func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	start := len(out)
-	out = codec.AppendArray(out, len(args)-1)
-	for _, key := range args[1:] {
-		out = t.value(c, key, out)
-		if len(out)-start > maxReply {
-			return codec.AppendError(out[:start], errReplyMGET), Done
-		}
+	l, start, n := &c.long, len(out), 0
+	part := l.part(args, 1)
+	if l.done == 0 {
+		out = codec.AppendArray(out, l.total)
 	}
+	for n < len(part) && len(out)-start < listBytes {
+		out = t.value(c, part[n], out)
+		n++
+	}
+	if l.did(n) {
+		return out, Again
+	}
+	*l = long{}
 	return out, Done
 }
 
@@ -264,14 +269,21 @@ func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(args)%2 == 0 {
 		return wrongArity(out, "mset"), Done
 	}
-	for i := 1; i < len(args); i += 2 {
-		key := args[i]
-		_, res := t.Store.Set(nil, key, args[i+1], t.hash(key), t.Now, store.SetOptions{})
+	l := &c.long
+	part := l.part(args, 2)
+	for i := 0; i < len(part); i += 2 {
+		key := part[i]
+		_, res := t.Store.Set(nil, key, part[i+1], t.hash(key), t.Now, store.SetOptions{})
 		if res.Err != nil {
+			*l = long{}
 			return codec.AppendError(out, "ERR "+res.Err.Error()), Done
 		}
 		t.update(c, &res.Record)
 	}
+	if l.did(len(part)) {
+		return out, Again
+	}
+	*l = long{}
 	return codec.AppendSimple(out, "OK"), Done
 }
 

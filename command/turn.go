@@ -20,6 +20,9 @@ const (
 	// acknowledged something, when the node's state changed, or at the next tick.
 	// Client.Deadline says until when it may wait; the command itself answers past it.
 	Wait
+	// Again: a part of a long command was done, and perhaps appended. Run the same command again once others had their turn;
+	// a list goes on by GoOn where GoesOn says so.
+	Again
 )
 
 // Host is what commands ask of the node beside the store. Its methods are called on the
@@ -63,6 +66,8 @@ type Client struct {
 	LastSeq uint64
 	// Deadline is until when the command that waits may wait, in ms of Turn.Now; 0: none waits.
 	Deadline uint64
+
+	long long // the command that is under way, if it takes several turns
 }
 
 // Tally counts what the commands of a turn met. The loop may add it to the node's counters
@@ -91,6 +96,7 @@ type Turn struct {
 	Pin *store.Pin
 
 	guess int      // length of the last value replied
+	work  int      // that is left of a walk's for this turn
 	buf   []byte   // scratch of one command
 	keys  [][]byte // scratch of one command
 	ahead gathered
@@ -118,6 +124,9 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
 		}
+	}
+	if v == Again && cmd.first > 0 {
+		c.long.cmd = cmd
 	}
 	t.trim()
 	return out, v

@@ -147,6 +147,14 @@ func (l *eventLoop) dismiss(c *conn, sentence string) {
 func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.Action) {
 	c.need, c.rest = 0, false
 	looked := readBuffer
+	if len(buf) > 0 && l.turn.GoesOn(&c.client, buf) {
+		var v command.Verdict
+		if l.out, used, v = l.turn.GoOn(&c.client, buf, l.out); v >= command.Wait {
+			l.pause(c, v)
+			return 0, gnet.None
+		}
+		l.ran++
+	}
 	for used < len(buf) {
 		n, all, err := l.gather(c, buf[used:])
 		for range n {
@@ -155,9 +163,9 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 				return used, gnet.None
 			}
 			size, v := l.next(c)
-			if v == command.Wait {
+			if v >= command.Wait {
 				c.parser.Forget()
-				l.wait(c)
+				l.pause(c, v)
 				return used, gnet.None
 			}
 			used += size
@@ -206,6 +214,13 @@ func (l *eventLoop) spill(c *conn) bool {
 	return false
 }
 
+// pause has a command wait, or go on once others had their turn.
+func (l *eventLoop) pause(c *conn, v command.Verdict) {
+	if l.wait(c); v == command.Again {
+		l.bell.ring(c)
+	}
+}
+
 // comeAgain has a client's next commands carried out in a turn of their own.
 func (l *eventLoop) comeAgain(c *conn) {
 	l.wait(c)
@@ -236,7 +251,7 @@ func (l *eventLoop) next(c *conn) (size int, v command.Verdict) {
 	} else if l.out, size, v = l.turn.NextFrame(&c.client, l.out); v == command.Close {
 		l.n.counters.badInput.Add(1) // a body that makes no sense, or one password too many
 	}
-	if c.draft != nil && v != command.Wait {
+	if c.draft != nil && v < command.Wait {
 		l.turn.Draft = nil
 		c.dropDraft()
 	}

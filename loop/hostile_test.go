@@ -204,6 +204,60 @@ func TestCommandsThatTakeLongLetOthersThrough(t *testing.T) {
 	}
 }
 
+// One command of very many keys goes on over turns, of which others have some between; what is sent behind it waits for its end.
+func TestACommandOfVeryManyKeysGoesOnOverTurns(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	const keys = 20_000
+	good, c := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	pairs, list := []string{"MSET"}, []string{"MGET"}
+	for i := range keys {
+		key := fmt.Sprint("key-", i)
+		pairs, list = append(pairs, key, fmt.Sprint(i)), append(list, key)
+	}
+	if got := c.do(pairs...); got != "+OK" {
+		t.Fatal(got)
+	}
+	in := append(respCommand(list...), respCommand("KEYS", "key-*")...)
+	list[0] = "EXISTS"
+	in = append(in, respCommand(list...)...)
+	list[0] = "DEL"
+	in = append(append(in, respCommand(list...)...), respCommand("DBSIZE")...)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := c.Write(in)
+		sent <- err
+	}()
+	if got := c.reply(); got != fmt.Sprint("*", keys) {
+		t.Fatal(got)
+	}
+	for i := range keys {
+		if got := c.reply(); got != fmt.Sprint(i) {
+			t.Fatalf("value %d is %q", i, got)
+		}
+		if i%1000 == 0 && good.do("PING") != "+PONG" {
+			t.Fatal("no answer to another")
+		}
+	}
+	if got := c.reply(); got != fmt.Sprint("*", keys) {
+		t.Fatal(got)
+	}
+	for range keys {
+		c.reply()
+	}
+	for _, want := range []string{fmt.Sprint(":", keys), fmt.Sprint(":", keys), ":0"} {
+		if got := c.reply(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	eventually(t, "nothing is held", func() bool { return tn.n.holdings.held.Load() == 0 })
+}
+
 // A browser that is led to the port, by HTTP or TLS, has nothing carried out, however its bytes are cut.
 func TestABrowserHasNothingCarriedOut(t *testing.T) {
 	tn := startNode(t, testConfig(t, freePort(t)))

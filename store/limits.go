@@ -94,8 +94,9 @@ const (
 	maxContributions  = 64  // of a counter: who would open one more writes it anew as a SET (R27)
 	mostContributions = 128 // that a counter has after merges: two sides of a split; beyond it the oldest are forgotten
 
-	DefaultScanCount = 10      // keys of a Scan that names no count
-	MaxScanCount     = 100_000 // keys of one Scan
+	DefaultScanCount = 10        // keys of a Scan that names no count
+	MaxScanCount     = 100_000   // keys of one Scan
+	scanBytes        = 256 << 10 // bytes of the keys of one Scan, and the last one
 )
 
 // RecordOverhead is the most bytes that an encoded record adds to its key and value; Range counts with it.

@@ -10,6 +10,9 @@ import (
 // while is met exactly when the cursor passes its hash.
 const cursorShift = 8 // bits of a hash that a cursor lacks; entries that differ in them only come together
 
+// CursorOf returns the cursor at which Scan meets the entry of a hash first.
+func CursorOf(hash uint64) uint64 { return hash >> cursorShift }
+
 // walk calls visit, in the order of their hashes, for the entries whose hash is from or above, until it returns false or a
 // few cells were looked at; and returns the hash to go on at, or false at the end of the shard. visit is told whether it
 // may decline: not in the middle of what one cursor stands for. The entry's cell is not looked up.
@@ -160,7 +163,7 @@ func (s *Store) Range(recs []Record, buf []byte, shard int, cursor uint64, limit
 	return recs, buf, next >> cursorShift, false
 }
 
-// Scan appends live keys to keys, their bytes to buf, about count of them (0: DefaultScanCount). It starts at cursor 0
+// Scan appends live keys to keys, their bytes to buf, about count of them (0: DefaultScanCount), fewer where they are long. It starts at cursor 0
 // and goes on at next until that is 0. As in Redis: a key that is there from the first call to the last is returned at
 // least once; one that comes or goes on the way may be. The keys alias buf as Range's records do.
 func (s *Store) Scan(keys [][]byte, buf []byte, cursor uint64, count int, now uint64) (_ [][]byte, _ []byte, next uint64) {
@@ -169,12 +172,13 @@ func (s *Store) Scan(keys [][]byte, buf []byte, cursor uint64, count int, now ui
 	}
 	want := min(count, MaxScanCount)
 	cells := max(walkCells, 2*want)
+	full := len(buf) + scanBytes
 	from := cursor & (1<<(64-cursorShift) - 1) << cursorShift
 	for number := s.shardNumber(from); number < len(s.shards); number++ {
 		sh := &s.shards[number]
 		sh.rlock(now)
 		next, more := sh.walk(from, cells, func(e entry, first bool) bool {
-			if first && want <= 0 {
+			if first && (want <= 0 || len(buf) >= full) {
 				return false
 			}
 			if e.readable(now) && e.kind&Composite == 0 {
@@ -193,7 +197,7 @@ func (s *Store) Scan(keys [][]byte, buf []byte, cursor uint64, count int, now ui
 		if from = uint64(number+1) << s.shift; from == 0 {
 			break
 		}
-		if want <= 0 || cells <= 0 {
+		if want <= 0 || cells <= 0 || len(buf) >= full {
 			return keys, buf, from >> cursorShift
 		}
 	}
