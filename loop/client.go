@@ -24,10 +24,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 			return act
 		}
 	}
-	buf, more, err := c.source()
-	if err != nil {
-		return gnet.Close
-	}
+	buf, more := c.source()
 	if len(buf) < c.need {
 		c.keep(buf, 0)
 		return c.bounded()
@@ -73,8 +70,8 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 func (l *eventLoop) topUp(c *conn, rest []byte) []byte {
 	n := copy(l.input[:], rest)
 	c.in, c.from = c.in[:0], 0
-	_, _ = c.g.Discard(-1)
-	return l.input[:n+readNow(c.g, l.input[n:])]
+	c.got = nil
+	return l.input[:n+readNow(c.g.Fd(), l.input[n:])]
 }
 
 // unproved reports whether a client has still to authenticate.
@@ -105,10 +102,7 @@ func (l *eventLoop) deliver(c *conn) (alive bool) {
 // pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
 func (c *conn) pileUp() gnet.Action {
 	// Mostly there is a command that waits; it may be the reply to the last one that does.
-	buf, _, err := c.source()
-	if err != nil {
-		return gnet.Close
-	}
+	buf, _ := c.source()
 	c.keep(buf, 0)
 	return c.bounded()
 }

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 
 	"covey/codec"
 	"covey/command"
@@ -36,6 +35,7 @@ type conn struct {
 
 	// Below: the loop's goroutine alone.
 	g        gnet.Conn
+	got      []byte // what has come and the turn has not taken: it has to. Of the engine's buffer or of the loop's
 	l        *eventLoop
 	protocol protocol
 	closed   bool       // gnet has closed it: the descriptor may be someone else's by now
@@ -79,33 +79,29 @@ type conn struct {
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes
-// added to it. What is not consumed must be handed to keep. more: the engine's buffer was full, so there may be more to read.
-func (c *conn) source() (buf []byte, more bool, err error) {
-	more = c.g.InboundBuffered() >= readBuffer
+// added to it. What is not consumed must be handed to keep. more: the read buffer was full, so there may be more to read.
+func (c *conn) source() (buf []byte, more bool) {
+	more = len(c.got) >= readBuffer
 	if len(c.in) == 0 {
-		buf, err = c.g.Peek(-1)
-		return buf, more, err
+		return c.got, more
 	}
-	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
-		c.grow(n)
-		m, err := c.g.Read(c.in[len(c.in):min(cap(c.in), len(c.in)+n)])
-		if err != nil {
-			return nil, false, err
-		}
-		c.in = c.in[:len(c.in)+m]
+	if len(c.got) > 0 {
+		c.grow(len(c.got))
+		c.in = append(c.in, c.got...)
+		c.got = nil
 	}
 	if more && c.need-(len(c.in)-c.from) > readBuffer {
 		c.readOn()
 	}
 	c.weigh()
-	return c.in[c.from:], more, nil
+	return c.in[c.from:], more
 }
 
 // readOn reads what else has come of a long command or frame right into in, within the bound of a turn.
 func (c *conn) readOn() {
 	c.grow(readMost - readBuffer)
 	end := len(c.in) + readMost - readBuffer
-	c.in = c.in[:len(c.in)+readNow(c.g, c.in[len(c.in):end])]
+	c.in = c.in[:len(c.in)+readNow(c.g.Fd(), c.in[len(c.in):end])]
 }
 
 // peerSource is source on a peer's connection, where a turn is bounded by time: of what has come it returns readMost bytes.
@@ -113,20 +109,11 @@ func (c *conn) peerSource() ([]byte, error) {
 	if c.session != nil {
 		return c.open()
 	}
-	buf, more, err := c.source()
-	if !more || err != nil || len(c.in) > 0 {
-		return buf, err
+	buf, more := c.source()
+	if !more || len(c.in) > 0 {
+		return buf, nil
 	}
 	return c.l.topUp(c, buf), nil
-}
-
-// readNow reads what a socket has. 0: nothing, or it has ended or is broken, which the engine finds when it reads itself.
-func readNow(g gnet.Conn, to []byte) int {
-	n, err := unix.Read(g.Fd(), to)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // grow makes room for n more bytes. A small buffer at most doubles with what really came, whatever length the sender
@@ -168,7 +155,7 @@ func (c *conn) cut(buf []byte, n int) []byte {
 	return buf[:n]
 }
 
-// keep stores the unconsumed rest of what source returned and takes everything from gnet.
+// keep stores the unconsumed rest of what source returned.
 func (c *conn) keep(buf []byte, used int) {
 	rest := buf[used:]
 	switch {
@@ -177,7 +164,7 @@ func (c *conn) keep(buf []byte, used int) {
 			c.grow(len(rest))
 			c.in = append(c.in[:0], rest...)
 		}
-		_, _ = c.g.Discard(-1)
+		c.got = nil
 	case used == 0 && c.from == 0:
 	case cap(c.in) > keepBuffer && len(rest) <= keepBuffer:
 		slab := c.in
@@ -205,6 +192,16 @@ func (c *conn) write(b []byte) bool {
 	}
 	if c.session != nil {
 		return c.writeSealed(b)
+	}
+	return c.push(b)
+}
+
+// push hands bytes to the socket; what it does not take, or why, is the engine's to see. false: the connection is gone.
+func (c *conn) push(b []byte) bool {
+	if c.g.OutboundBuffered() == 0 {
+		if b = b[writeNow(c.g.Fd(), b):]; len(b) == 0 {
+			return true
+		}
 	}
 	_, err := c.g.Write(b) // a failing Write runs OnClose inside
 	return err == nil && !c.closed

@@ -13,8 +13,8 @@
 //     in order; the same for those behind them. Replies and updates are gathered; then the ring, then
 //     the replies in one write, then every link that was at rest is flushed, or rung for. In this order: store
 //     before ring before reply, so WAIT sees its own writes.
-//  5. A peer turn: every frame goes to peer.Link; what it owes in return is flushed once. Where no event is waiting at the end of
-//     a turn the loop lingers for the next (linger_linux.go).
+//  5. A peer turn: every frame goes to peer.Link; what it owes in return is flushed once. After a turn that the engine began the
+//     loop looks by itself what else is ready, and lingers for what is next (round_linux.go).
 //  6. OnTick runs on a goroutine of its own: peer.Node.Tick, expiry, announces, cards. It never
 //     touches a connection; it rings doorbells.
 //  7. Whoever has called into peer.Node drains its wishes (drain.go): dials, closes, announces,

@@ -37,13 +37,9 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 // time, what else has come, right from the socket. whole: nothing of the value is missing.
 func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 	d := c.draft
-	more := c.g.InboundBuffered() >= readBuffer
-	for d.Left() > 0 && c.g.InboundBuffered() > 0 {
-		b, err := c.g.Peek(-1)
-		if err != nil {
-			return gnet.Close, false
-		}
-		_, _ = c.g.Discard(d.Write(b)) // never 0, which would be all
+	more := len(c.got) >= readBuffer
+	for d.Left() > 0 && len(c.got) > 0 {
+		c.got = c.got[d.Write(c.got):]
 	}
 	if more && d.Left() > 0 && !l.fetch(c) {
 		return gnet.Close, false

@@ -19,14 +19,15 @@ type eventLoop struct {
 	inTurn  bool       // gnet closes a connection from within a write to it
 
 	bell      bell
+	bellRead  int // the loop's end, a descriptor; -1 when it is not known
 	bellWrite int // the written end until OnOpen publishes it in bell.fd
 
 	n    *node
 	gnet gnet.EventLoop
 
-	poller int // the engine's epoll instance; -1 when it is not known
-	busy   int // ends of turns at which linger need not look
-	looks  int // how many they were last time
+	poller  *poller          // the engine's; nil when it is not known
+	sockets []*conn          // by descriptor
+	fetched [readBuffer]byte // what the loop has read for a turn by itself
 
 	now   int64   // when the turn began, ns
 	due   []*conn // links to flush at its end
@@ -71,7 +72,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	}
 	n.birth.Lock() // not while nothing may run
 	defer n.birth.Unlock()
-	l := &eventLoop{n: n, gnet: g, poller: -1, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
+	l := &eventLoop{n: n, gnet: g, bellRead: -1, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
@@ -87,6 +88,22 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 		n.fail(err)
 	}
 	return l
+}
+
+// place notes who has a descriptor; nil: nobody.
+func (l *eventLoop) place(fd int, c *conn) {
+	for len(l.sockets) <= fd {
+		l.sockets = append(l.sockets, nil)
+	}
+	l.sockets[fd] = c
+}
+
+// at returns the connection that has a descriptor, if one of the loop's does.
+func (l *eventLoop) at(fd int) *conn {
+	if fd < 0 || fd >= len(l.sockets) {
+		return nil
+	}
+	return l.sockets[fd]
 }
 
 // enter begins what must not run while the cluster's time steps (R7): everything that reads the time, the store or a link.
@@ -159,6 +176,12 @@ func (l *eventLoop) count() {
 		c.errors.Add(t.Errors)
 	}
 	l.ran, *t = 0, command.Tally{}
+}
+
+// rung is the turn of the bell.
+func (l *eventLoop) rung() {
+	defer l.exit(l.enter())
+	l.answer()
 }
 
 // answer is what a rung bell asks for: each queued connection once.

@@ -28,7 +28,7 @@ func (h *handler) OnBoot(e gnet.Engine) gnet.Action {
 func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	if b, ok := g.Context().(*bellConn); ok {
 		l := b.l
-		l.poller = pollerOf(g.Fd())
+		l.bellRead, l.poller = g.Fd(), pollerOf(g.Fd())
 		l.bell.fd.Store(int64(l.bellWrite))
 		l.bell.strike() // somebody may have rung before there was a bell
 		return nil, gnet.None
@@ -43,6 +43,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now}
 	g.SetContext(c)
 	l.conns[c] = struct{}{}
+	l.place(g.Fd(), c)
 	if !ours {
 		if refusal := n.admit(c, remote(g).Addr()); refusal != nil {
 			c.protocol = protocolRESP
@@ -99,6 +100,7 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	l, n := c.l, h.n
 	defer l.exit(l.enter())
 	c.closed = true
+	l.place(g.Fd(), nil)
 	n.counters.connections.Add(-1)
 	n.dismissed(c)
 	delete(l.conns, c)
@@ -120,14 +122,19 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 	switch c := g.Context().(type) {
 	case *conn:
-		if act = h.turn(c); act == gnet.None && !c.closed {
-			c.l.linger()
+		c.got, _ = g.Peek(-1)
+		act = h.turn(c)
+		c.got = nil
+		if !c.closed {
+			_, _ = g.Discard(-1)
+		}
+		if act == gnet.None {
+			h.rounds(c.l)
 		}
 		return act
 	case *bellConn:
-		defer c.l.exit(c.l.enter())
 		_, _ = g.Discard(-1)
-		c.l.answer()
+		c.l.rung()
 	default:
 		defer h.survive(nil, &act)
 		h.n.datagram(g)
@@ -166,9 +173,9 @@ const tlsHandshake = 0x16
 
 // decide looks at the first bytes of an accepted connection; told is false when they are too few to tell.
 func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
-	first, _, err := c.source()
+	first, _ := c.source()
 	switch {
-	case err != nil || len(first) == 0:
+	case len(first) == 0:
 		return gnet.None, false
 	case first[0] == seal.Magic:
 		return l.accept(c, first)

@@ -152,21 +152,16 @@ func (l *eventLoop) prove(c *conn, now int64) gnet.Action {
 
 // open opens what has come on a sealed link, and appends it to in.
 func (c *conn) open() ([]byte, error) {
-	more := c.g.InboundBuffered() >= readBuffer
-	for n := c.g.InboundBuffered(); n > 0; n = c.g.InboundBuffered() {
-		sealed, err := c.g.Peek(-1)
-		if err != nil {
-			return nil, err
-		}
-		err = c.unseal(sealed)
-		_, _ = c.g.Discard(-1)
-		if err != nil {
+	more := len(c.got) >= readBuffer
+	if len(c.got) > 0 {
+		err := c.unseal(c.got)
+		if c.got = nil; err != nil {
 			return nil, err
 		}
 	}
 	if more {
 		sealed := c.l.input[:readMost-readBuffer]
-		if err := c.unseal(sealed[:readNow(c.g, sealed)]); err != nil {
+		if err := c.unseal(sealed[:readNow(c.g.Fd(), sealed)]); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +186,7 @@ func (c *conn) writeSealed(b []byte) bool {
 			c.close()
 			return false
 		}
-		if _, err := c.g.Write(sealed); err != nil || c.closed {
+		if !c.push(sealed) {
 			return false
 		}
 		b = b[n:]

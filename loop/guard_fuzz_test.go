@@ -20,7 +20,6 @@ type ear struct {
 }
 
 func (e *ear) Write(b []byte) (int, error) { e.said = append(e.said, b...); return len(b), nil }
-func (e *ear) OutboundBuffered() int       { return 0 }
 
 // FuzzStrangersOfAKeyedNode gives a node with a secret whatever somebody says who does not know it, in pieces: whole handshakes of
 // others, frames, commands, in any order. Nothing of it becomes a link or reaches the store, a handshake is answered with at
@@ -49,7 +48,7 @@ func FuzzStrangersOfAKeyedNode(f *testing.F) {
 		peers := len(b) >= codec.HeaderLen && b[0] == codec.Magic && codec.Kind(b[1]).Peer()
 		for rest := b; len(rest) > 0; {
 			size := min(len(rest), 1+int(piece))
-			e.b, rest = rest[:size], rest[size:]
+			c.got, rest = rest[:size], rest[size:]
 			if l.traffic(c) == gnet.Close {
 				break
 			}

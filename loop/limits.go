@@ -144,10 +144,11 @@ const (
 	// tickInterval is the ticker's beat: detection, heartbeats, expiry.
 	tickInterval = 50 * time.Millisecond
 
-	// lingerFor is for how long a loop waits at the end of a turn for the next event, out of the scheduler's sight, and lingerLooks
-	// how many ends of turns at most it lets pass without a look when there were events at the last.
+	// roundsFor is for how long a loop goes on by itself when the engine has given it an event, and roundEvents how many events it takes
+	// at a time. lingerFor is for how long it waits for the next, out of the scheduler's sight.
+	roundsFor   = 5 * time.Millisecond
+	roundEvents = 128
 	lingerFor   = 5 * time.Millisecond
-	lingerLooks = 31
 
 	// tickBusy is its beat while a connection waits for something only a clock can tell:
 	// a drained socket (gnet has no callback for it) or the time-out of WAIT.

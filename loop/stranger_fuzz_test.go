@@ -57,7 +57,7 @@ func FuzzClients(f *testing.F) {
 		defer func() { c.closed = true; c.forgive(); c.release(); l.unpark(c) }()
 		for sent := 0; sent < len(b); {
 			n := min(len(b)-sent, piece)
-			e.b = b[sent : sent+n]
+			c.got = b[sent : sent+n]
 			sent += n
 			if l.traffic(c) == gnet.Close {
 				break

@@ -1,0 +1,72 @@
+package loop
+
+import (
+	"runtime"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// rounds follows a turn that the engine began: in each round the loop looks by itself what else is ready, and gives every connection
+// of that its turn. What it saves is what the engine does for each event and around all of them, and Go's scheduler, which is
+// told of none of these system calls: of a loop that it knows to be in one its monitor takes the processor (P), has another
+// thread look for work, and goes to sleep; the next event has to wake all of them.
+//
+// So a loop lingers here too: it waits for the next event, lingerFor at most. What that costs is bounded: another goroutine that
+// becomes ready meanwhile, as the ticker, may wait for so long; those that were ready before run first. It is for a process that is
+// a node and nothing else: clients in the same one would wait as the ticker does.
+//
+// The engine's part is what is no connection of the loop, and what is wrong with one: listeners, datagrams, its own wake-up, sockets
+// that have ended or have room again. They are left as they are, ready, and the engine finds them next; it is in charge again after
+// roundsFor in any case. Of connections it believes what is true: nothing has come of them that a turn has not taken, and what a socket
+// did not take was given to it.
+func (h *handler) rounds(l *eventLoop) {
+	for until := l.now + int64(roundsFor); l.poller != nil && !l.n.leaving.Load(); {
+		came := l.poller.wait(l.lingers())
+		if len(came) == 0 || l.now >= until || !h.round(l, came) {
+			l.poller.leave(came)
+			return
+		}
+	}
+}
+
+// lingers is for how long a round may wait for its first event. Others that are ready run before that.
+func (l *eventLoop) lingers() (ms int) {
+	if !l.n.cfg.Linger || l.n.waiting.Load() > 0 {
+		return 0
+	}
+	runtime.Gosched()
+	return int(lingerFor.Milliseconds())
+}
+
+// round gives all that is ready its turn. false: some of it is the engine's.
+func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
+	all = true
+	for i := range came {
+		fd := int(came[i].Fd)
+		switch c := l.at(fd); {
+		case came[i].Events != unix.EPOLLIN || c == nil && fd != l.bellRead:
+			all = false
+		case c == nil:
+			readNow(fd, l.fetched[:])
+			l.rung()
+		default:
+			all = h.fetch(c, fd) && all
+		}
+	}
+	return all
+}
+
+// fetch reads what has come of a connection, as much as the engine does at a time, for a turn. false: the engine is to see to it.
+func (h *handler) fetch(c *conn, fd int) bool {
+	n := readNow(fd, c.l.fetched[:])
+	if n == 0 {
+		return false
+	}
+	c.got = c.l.fetched[:n]
+	if act := h.turn(c); act == gnet.Close {
+		c.close()
+	}
+	c.got = nil
+	return true
+}
