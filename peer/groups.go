@@ -20,7 +20,7 @@ func (n *Node) compareGroups(now int64) {
 		switch {
 		case smaller && ours.low == n.id:
 		case smaller && waited >= int64(StepDelay+2*StepWait):
-		case waited >= int64(StepPatience) && n.yields(m):
+		case waited >= int64(StepPatience) && n.yields(now, m):
 		default:
 			continue
 		}

@@ -91,6 +91,8 @@ const (
 	StepYield         = 3 * time.Second         // that another group is given to take the step it has proposed
 	StepPatience      = 5 * time.Second         // after which the larger group proposes, if the smaller does not
 	HostMemory        = 10 * time.Second        // for which a host counts for this node's time after its last link
+	WallTrust         = 24 * time.Hour          // from its wall clock, within which a node steps to a time of fewer hosts
+	StepRest          = time.Minute             // after a step, before one to a time of fewer hosts
 	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal

@@ -36,6 +36,7 @@ type steps struct {
 	wantedBy int64      // ms that the time of the others is ahead
 	wantedTo uint32     // the number
 	hosts    hosts      // of this node's time, in an open mesh
+	restTo   int64      // until then no step to a time of fewer hosts
 	climbAt  int64      // when the number may be raised again for nothing but a peer's being higher
 }
 
@@ -124,7 +125,7 @@ func (n *Node) catchUp(now int64) {
 		way, off := s.way(own, m.link.told, int64(cluster), m.offset, nil)
 		switch {
 		case way != nil && off <= StepFrom && off < max(m.offset, -m.offset):
-			if !m.apart() || n.yields(m) {
+			if !m.apart() || n.yields(now, m) {
 				s.due = append(s.due, way...)
 			}
 		case !m.apart() && now >= s.climbAt:
@@ -214,6 +215,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 	}
 	if by != 0 {
 		clear(s.hosts)
+		s.restTo = now + int64(StepRest)
 		n.join.floor = codec.Version{}
 		n.verdict.restart(n.clock.Cluster(now))
 		n.out.change(Change{ID: n.id, Old: Self, New: Self, Reason: "the time was stepped by " + (time.Duration(by) * time.Millisecond).String() + " to that of a larger group"})

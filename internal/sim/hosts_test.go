@@ -89,3 +89,43 @@ func TestR7_ManyNodesOfOneMachineStepAsOneHost(t *testing.T) {
 		}
 	}
 }
+
+// TestR7_TwoNetworksWithOneNodeBetweenBecomeOne: who is in the one network sees of the other only the node between, and believes it within
+// a day of its own clock. Clocks of 1970 it does not.
+func TestR7_TwoNetworksWithOneNodeBetweenBecomeOne(t *testing.T) {
+	for _, c := range []struct {
+		skew  int64
+		there int // nodes there; three are here, with the one between
+		one   bool
+	}{{hour, 3, true}, {-hour, 2, true}, {5000, 5, true}, {to1970, 3, false}} {
+		t.Run(fmt.Sprintf("%d nodes off by %d ms", c.there, c.skew), func(t *testing.T) {
+			w := mesh(t, 11, 0)
+			for range 4 { // the first is the one between
+				w.AddHost(0, 1<<20)
+			}
+			for range c.there {
+				h := w.AddHost(c.skew, 1<<20)
+				for _, o := range w.Hosts[1:4] {
+					w.Apart(o, h)
+				}
+			}
+			w.apartUntilHealed(4)
+			for _, h := range w.Hosts {
+				h.Start()
+			}
+			within(t, w, 6*time.Second, "ready apart", w.ready)
+			for _, h := range w.Hosts {
+				h.set("by "+h.name, "1")
+			}
+			w.Run(2 * time.Second)
+			w.Heal()
+			if one := w.RunUntil(90*time.Second, func() bool { return w.apartBy() < 250 }); one != c.one {
+				t.Fatalf("one time: %v; clocks are %d ms apart", one, w.apartBy())
+			}
+			if c.one {
+				w.Hosts[1].set("k", "v")
+				within(t, w, 5*time.Second, "a write of the one network is in the other", func() bool { return w.all("k", "v") })
+			}
+		})
+	}
+}
