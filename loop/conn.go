@@ -64,6 +64,11 @@ type conn struct {
 
 	draft *store.Draft // not nil: the value of the command of which in holds the stub
 
+	gauged  int64 // when it was last told whether its reader is slow, ns
+	left    int   // bytes that were queued for it when it was last looked at while it was parked
+	drained int   // bytes of those that went since gauged
+	slow    bool
+
 	flushed int64  // when records were last written to a link, ns
 	turns   uint64 // those of the loop's clients at the last look
 

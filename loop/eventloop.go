@@ -62,6 +62,8 @@ type eventLoop struct {
 	conns     map[*conn]struct{} // what the sweep looks at
 	parked    map[*conn]struct{} // clients whose next command waits
 	waiters   atomic.Int32       // how many: the ticker and acknowledgements ring for them
+	slow      int32              // how many of them the ticker alone rings for, at its own beat
+	hurried   int32              // how many are the others, as the node knows it
 	swept     int64              // when, ns
 }
 
@@ -219,6 +221,7 @@ func (l *eventLoop) attend(c *conn, now int64) {
 			c.close()
 		}
 	}()
+	l.gauge(c, now)
 	switch {
 	case c.tooMuch.Load():
 		l.overload(c)
@@ -236,6 +239,9 @@ func (l *eventLoop) attend(c *conn, now int64) {
 		if l.client(c, now) == gnet.Close {
 			c.close()
 		}
+	}
+	if !c.closed {
+		c.left = c.g.OutboundBuffered()
 	}
 }
 

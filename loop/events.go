@@ -234,6 +234,9 @@ func (n *node) beatLoops(now int64) time.Duration {
 		return tickInterval
 	}
 	n.ringParked()
+	if n.hurried.Load() == 0 {
+		return tickInterval
+	}
 	return tickBusy
 }
 

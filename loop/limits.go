@@ -154,6 +154,11 @@ const (
 	// a drained socket (gnet has no callback for it) or the time-out of WAIT.
 	tickBusy = 5 * time.Millisecond
 
+	// slowLook is how often it is told of a connection that waits for its socket to drain whether its reader is slow, and slowDrain
+	// fewer bytes than which went meanwhile then. It waits with maxQueuedReply queued or more, which lasts tickInterval twice.
+	slowLook  = 2 * tickInterval
+	slowDrain = maxQueuedReply
+
 	// sweepBudget is how many records a tick may look at for expiry.
 	sweepBudget = 20_000
 

@@ -111,7 +111,7 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	if c.rest {
 		l.bell.ring(c)
 	}
-	if l.n.waiting.Load() > 0 {
+	if l.n.hurried.Load() > 0 {
 		l.n.ringParked()
 	}
 	l.turned(false)

@@ -44,7 +44,8 @@ type node struct {
 	called      atomic.Int64  // dialed ones
 	warned      atomic.Int64  // when the last breach was logged, ns
 	clientIDs   atomic.Uint64
-	waiting     atomic.Int64 // parked clients of all loops
+	waiting     atomic.Int64 // parked connections of all loops
+	hurried     atomic.Int64 // those of them whose readers are not slow
 	loops       sync.Map     // gnet.EventLoop -> *eventLoop
 	birth       sync.Mutex   // of an event loop
 	dials       sync.WaitGroup

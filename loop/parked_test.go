@@ -1,0 +1,40 @@
+package loop
+
+import (
+	"bytes"
+	"testing"
+
+	"covey/codec"
+)
+
+// A client that does not read is looked at at the ticker's own beat, one that waits for time or for others at every tickBusy; and
+// once it reads again it gets everything.
+func TestAReaderThatIsSlowLetsTheTickerRest(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	deaf, other := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	value := bytes.Repeat([]byte("0123456789abcdef"), codec.MaxValue/16)
+	if got := other.do("SET", "large", string(value)); got != "+OK" {
+		t.Fatal(got)
+	}
+	const asked = 3
+	if _, err := deaf.Write(bytes.Repeat(respCommand("GET", "large"), asked)); err != nil {
+		t.Fatal(err)
+	}
+	slow := func() bool { return tn.n.waiting.Load() == 1 && tn.n.hurried.Load() == 0 }
+	eventually(t, "the client is found to be slow", slow)
+	if _, err := other.Write(respCommand("WAIT", "1", "100")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one that waits is in a hurry", func() bool { return tn.n.waiting.Load() == 2 && tn.n.hurried.Load() == 1 })
+	if got := other.reply(); got != ":0" {
+		t.Fatal(got)
+	}
+	eventually(t, "the slow one alone is left", slow)
+	for i := range asked {
+		if got := deaf.reply(); got != string(value) {
+			t.Fatalf("reply %d has %d bytes", i, len(got))
+		}
+	}
+	eventually(t, "nobody waits", func() bool { return tn.n.waiting.Load() == 0 && tn.n.hurried.Load() == 0 })
+}
