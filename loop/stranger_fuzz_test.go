@@ -16,7 +16,7 @@ import (
 )
 
 // loopFor is a node that is not on any network, and one loop of it.
-func loopFor(f *testing.F, all seal.Secrets) *eventLoop {
+func loopFor(f testing.TB, all seal.Secrets) *eventLoop {
 	cfg := testConfig(f, 9000)
 	cfg.Secrets, cfg.Logger, cfg.Out, cfg.MaxMemory = all, slog.New(slog.DiscardHandler), io.Discard, 64<<20
 	pattern, err := ifaces.ParsePattern("")

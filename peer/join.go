@@ -8,12 +8,13 @@ import (
 
 // join is how a node becomes ready (R21, R22).
 type join struct {
-	since   int64         // seeking since
-	cardUp  bool          // R22's second was begun again for the first card
-	covered shards        // pulled from ready donors since loading began
-	asked   [256]uint16   // links that a shard is being pulled on
-	whole   bool          // it has compared what was held, not an epoch
-	floor   codec.Version // to be raised when the node is unlocked
+	since    int64         // seeking since
+	cardUp   bool          // R22's second was begun again for the first card
+	covered  shards        // pulled from ready donors since loading began
+	asked    [256]uint16   // links that a shard is being pulled on
+	finished int64         // since when one donor at least has given all that it has
+	whole    bool          // it has compared what was held, not an epoch
+	floor    codec.Version // to be raised when the node is unlocked
 	// Leaves that were partial with all donors, and those that are so with a peer of which all was compared; the same.
 	inherited, completed *partials
 	rewound              bool // the clock has stepped back since the last Tick (R6)
@@ -36,6 +37,7 @@ type pull struct {
 	id    uint32 // 0: the slot is free
 	shard uint16
 	stale bool // begun before it was owed (again): merged, but it does not count
+	begun int64
 }
 
 // shards is a set of the 256 shards of the digest.
@@ -99,7 +101,7 @@ func (n *Node) joinChanged(now int64, l *Link, old codec.State) {
 // them.
 func (n *Node) beginLoading(now int64) {
 	n.setReadiness(codec.StateLoading)
-	n.join.covered = shards{}
+	n.join.covered, n.join.finished = shards{}, now
 	for _, m := range n.members {
 		if m.link != nil {
 			n.outdate(m.link)
@@ -178,12 +180,12 @@ func (n *Node) feed(now int64, l *Link) {
 		if p.id != 0 {
 			continue
 		}
-		shard, ok := n.nextShard(l)
+		shard, ok := n.nextShard(now, l)
 		if !ok {
 			return
 		}
 		n.join.asked[shard]++
-		p.shard, p.stale = shard, false
+		p.shard, p.stale, p.begun = shard, false, now
 		n.pull(now, l, p, 0)
 	}
 }
@@ -197,8 +199,8 @@ func (n *Node) pull(now int64, l *Link, p *pull, cursor uint64) {
 	n.send(now, l, func(b []byte) []byte { return codec.AppendPull(b, m) })
 }
 
-// nextShard chooses what to pull from l next: what no ready donor has served yet, then what l owes.
-func (n *Node) nextShard(l *Link) (uint16, bool) {
+// nextShard chooses what to pull from l next: what no ready donor has served yet, then what another is slow with, then what l owes.
+func (n *Node) nextShard(now int64, l *Link) (uint16, bool) {
 	p := &l.pulls
 	if n.State() == codec.StateLoading && l.member.readiness == codec.StateReady {
 		for i := range 256 {
@@ -206,11 +208,29 @@ func (n *Node) nextShard(l *Link) (uint16, bool) {
 				return s, true
 			}
 		}
+		if s, ok := n.slowShard(now, l); ok {
+			return s, true
+		}
 	}
 	if p.owed {
 		for i := range 256 {
 			if s := uint16((p.begin + i) % 256); !p.had.has(s) && !p.pulling(s) {
 				return s, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// slowShard finds a shard that one other donor alone has been asked for, SlowPull ago.
+func (n *Node) slowShard(now int64, l *Link) (uint16, bool) {
+	for _, m := range n.members {
+		if m.link == nil || m.link == l {
+			continue
+		}
+		for i := range m.link.pulls.slots {
+			if s := &m.link.pulls.slots[i]; s.id != 0 && !s.stale && now-s.begun >= int64(SlowPull) && n.join.asked[s.shard] == 1 && !n.join.covered.has(s.shard) {
+				return s.shard, true
 			}
 		}
 	}
@@ -246,6 +266,9 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 	before := n.join.covered.full()
 	switch {
 	case p.stale:
+		*p = pull{}
+	case !m.Done && !l.pulls.owed && n.join.covered.has(p.shard): // another was faster
+		n.join.asked[p.shard]--
 		*p = pull{}
 	case !m.Done:
 		n.pull(now, l, p, m.Next)

@@ -19,6 +19,7 @@ const (
 	MaxHeard     = 4096           // announces whose sequence is remembered
 	MaxChanges   = 1024           // changes that wait to be drained; more are dropped
 	ControlLimit = 256 << 10      // bytes of control frames that wait for one link
+	keptControl  = 16 << 10       // bytes of room for them that is kept when none waits
 
 	Window      = 4 << 20   // bytes of Batch and Records frames on their way on one link, unacknowledged
 	AnswerSlice = 32 << 10  // bytes of answers that one flush of a link builds: 100 us
@@ -121,6 +122,8 @@ const (
 
 	SeekTime        = time.Second      // R22: for others to be heard and greeted
 	SeekLimit       = 5 * time.Second  // after which a seeking node waits for no more announcers, however many there are
+	SlowPull        = 2 * time.Second  // after which a shard is pulled from another donor too
+	DonorPatience   = time.Minute      // that a loading node waits for the others once one donor has given all
 	LoadingPatience = 10 * time.Second // that a seeking node waits for peers that are loading
 	DefaultHorizon  = time.Hour        // that dead and left members are remembered
 )

@@ -29,6 +29,7 @@ type Link struct {
 	paced     atomic.Int64               // ns: who has records for it before then leaves them to the next Ack; 0: nothing is on its way
 	muted     atomic.Bool                // said Bye: no more data
 	waiting   atomic.Bool                // control is not empty
+	owes      atomic.Int64               // bytes of control's room
 	held      atomic.Bool                // the other is of another time: no records, no digests (R7); set with Node.mu
 	touched   atomic.Int64               // boot-time ns of the last byte received
 	acked     atomic.Uint64              // what the other has applied of our stream
@@ -188,12 +189,24 @@ func (n *Node) takeControl(l *Link, dst []byte) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	dst = append(dst, l.control...)
-	l.control = l.control[:0]
+	if l.control = l.control[:0]; cap(l.control) > keptControl {
+		l.control = nil
+	}
+	l.owes.Store(int64(cap(l.control)))
 	l.waiting.Store(false)
 	if l.closing {
 		return dst
 	}
 	return n.appendQuestions(l, dst)
+}
+
+// Held returns the bytes that wait on the link, for the other to read, to ask for or to be answered. On its loop.
+func (l *Link) Held() int {
+	held := int(l.owes.Load()) + l.out.repair.bytes + len(l.in.wanted)
+	for i := range l.out.asked {
+		held += len(l.out.asked[i].keys)
+	}
+	return held
 }
 
 // More reports whether a flush would write something now.

@@ -85,6 +85,7 @@ func (n *Node) send(now int64, l *Link, frame func([]byte) []byte) {
 		return
 	}
 	l.control = frame(l.control)
+	l.owes.Store(int64(cap(l.control)))
 	if len(l.control) > ControlLimit {
 		n.close(now, l, codec.ReasonOverload)
 		return

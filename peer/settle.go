@@ -59,7 +59,7 @@ func (n *Node) sought(now int64) bool {
 		if m.link == nil {
 			continue
 		}
-		if m.link.pulls.owed || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
+		if m.link.pulls.owed && waited < int64(DonorPatience) || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
 			return false
 		}
 	}
@@ -82,11 +82,12 @@ func (n *Node) expects(now int64) bool {
 }
 
 // load looks whether loading is done (R21): every shard came from a ready donor, what each of them holds was compared after
-// that, and all of its stream that was there when it greeted is here.
+// that, and all of its stream that was there when it greeted is here. Once that is so of one donor, the others have DonorPatience: one
+// that never comes to an end keeps nobody from becoming ready.
 func (n *Node) load(now int64) {
 	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
 	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
-	donors, done := 0, n.join.covered.full() && !expecting
+	donors, finished, done := 0, 0, n.join.covered.full() && !expecting
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady {
 			continue
@@ -94,12 +95,17 @@ func (n *Node) load(now int64) {
 		donors++
 		if m.link.pulls.owed || m.link.debt.owed && n.weak&WithoutDebt == 0 || m.stream.applied.Load() < m.link.greeting.Head {
 			done = false
+		} else {
+			finished++
 		}
+	}
+	if finished == 0 || !n.join.covered.full() {
+		n.join.finished = now
 	}
 	switch {
 	case donors == 0:
 		n.seekAgain(now)
-	case done:
+	case done || now-n.join.finished >= int64(DonorPatience):
 		for _, m := range n.members {
 			if m.link == nil || m.readiness != codec.StateReady {
 				continue
