@@ -29,7 +29,7 @@ func (readyHost) Facts() command.Facts                             { return comm
 func benchmarkTurn(b *testing.B, s *store.Store, pipeline int, requests [][]byte, frames bool) {
 	stage := new(codec.Stage)
 	stage.SetQuiet(true)
-	turn := command.Turn{Store: s, Host: readyHost{}, Now: now, Stage: stage}
+	turn := command.Turn{Store: s, Host: readyHost{}, Now: now, Stage: stage, Pin: new(store.Pin)}
 	var client command.Client
 	var parser codec.Parser
 	out := make([]byte, 0, 64<<10)

@@ -85,19 +85,16 @@ func (t *Turn) getFrame(c *Client, h codec.Header, key, out []byte) []byte {
 	}
 	start := len(out)
 	out = codec.BeginValueResponse(out, h.Tag, codec.StatusOK)
-	left, ok := 0, false
-	if t.Pin == nil {
-		out, _, ok = t.Store.Get(out, key, t.hash(key), t.Now)
-	} else {
-		out, _, ok = t.Store.GetOrPin(out, key, t.hash(key), t.Now, t.Pin)
-		left = t.Pin.Left()
-	}
+	out, ok := t.Store.GetOrPin(out, key, t.hash(key), t.Now, t.Pin)
 	if !ok {
 		t.Tally.Misses++
 		return respond(out[:start], h, codec.StatusNotFound, "")
 	}
 	t.Tally.Hits++
-	return codec.FinishFrameBefore(out, start, left)
+	if t.Pin != nil && t.Pin.Begun() {
+		return codec.FinishFrameBefore(out, start, t.Pin.Left())
+	}
+	return codec.FinishFrame(out, start)
 }
 
 func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte) ([]byte, Verdict) {

@@ -14,7 +14,7 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 	start, guess := len(out), t.guess
 	out = codec.BeginBulk(out, guess)
 	body := len(out)
-	out, _, ok := t.Store.Get(out, key, t.hash(key), t.Now)
+	out, ok := t.Store.GetOrPin(out, key, t.hash(key), t.Now, nil)
 	if !ok {
 		t.Tally.Misses++
 		return codec.AppendNull(out[:start], c.Proto)
@@ -36,19 +36,16 @@ func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
 }
 
 func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	if t.Pin == nil {
-		return t.value(c, args[1], out), Done
-	}
 	start, guess := len(out), t.guess
 	out = codec.BeginBulk(out, guess)
 	body := len(out)
-	out, _, ok := t.Store.GetOrPin(out, args[1], t.hash(args[1]), t.Now, t.Pin)
+	out, ok := t.Store.GetOrPin(out, args[1], t.hash(args[1]), t.Now, t.Pin)
 	if !ok {
 		t.Tally.Misses++
 		return codec.AppendNull(out[:start], c.Proto), Done
 	}
 	t.Tally.Hits++
-	if t.Pin.Begun() {
+	if t.Pin != nil && t.Pin.Begun() {
 		t.buf = append(t.buf[:0], out[body:]...)
 		return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...), Done
 	}

@@ -37,11 +37,11 @@ func (sh *shard) hasKey(e *entry, key []byte) bool {
 	if len(key) != e.keyLen {
 		return false
 	}
-	n := sh.inline(e)
 	b := sh.mem[int(e.at)+e.body:]
-	if e.page == 0 || len(key) <= n {
+	if e.page == 0 {
 		return bytes.Equal(b[:len(key)], key)
 	}
+	n := min(sh.inline(e), len(key))
 	if !bytes.Equal(b[:n], key[:n]) {
 		return false
 	}

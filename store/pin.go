@@ -83,29 +83,34 @@ func (p *pins) leave(chain uint32) bool {
 }
 
 // GetOrPin is Get, but for a string of more than PinFrom bytes in pages: of that it appends to dst as much as the entry has
-// itself, and p has the rest. It does not where too much is pinned already.
-func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte, m Meta, ok bool) {
+// itself, and p has the rest. It does not where too much is pinned already, nor with p nil.
+func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte, ok bool) {
 	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
+	if value, cell := sh.plainValue(key, hash); cell != nil {
+		dst = append(dst, value...)
+		hit(cell)
+		sh.mu.RUnlock()
+		return dst, true
+	}
 	var e entry
 	if sh.find(&e, key, hash) && e.readable(now) {
 		switch {
 		case e.kind != KindString:
 			dst = sh.textOf(dst, &e)
-		case e.valueLen > PinFrom && sh.pin(p, s, &e):
+		case p != nil && e.valueLen > PinFrom && sh.pin(p, s, &e):
 			if n := sh.inline(&e); e.keyLen < n {
 				dst = sh.read(dst, &e, e.keyLen, n)
 			}
 		default:
 			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
 		}
-		m = e.meta()
 		ok = true
 		hit(e.cell)
 	}
 	sh.mu.RUnlock()
-	return dst, m, ok
+	return dst, ok
 }
 
 // pin makes p the part of a value that lies in pages.

@@ -10,7 +10,7 @@ import (
 // pinValue reads a value by GetOrPin, up to what it pins.
 func pinValue(t testing.TB, s *Store, now uint64, key string, p *Pin) []byte {
 	t.Helper()
-	head, _, ok := s.GetOrPin(nil, []byte(key), s.Hash([]byte(key)), now, p)
+	head, ok := s.GetOrPin(nil, []byte(key), s.Hash([]byte(key)), now, p)
 	if !ok {
 		t.Fatalf("%.20q is not there", key)
 	}
@@ -143,7 +143,7 @@ func TestPinsTakeAPartOfTheBudget(t *testing.T) {
 	if got := pinValue(t, s, epoch0, "n", &p); string(got) != "7" || p.Begun() {
 		t.Errorf("%q", got)
 	}
-	if _, _, ok := s.GetOrPin(nil, []byte("none"), s.Hash([]byte("none")), epoch0, &p); ok || p.Begun() {
+	if _, ok := s.GetOrPin(nil, []byte("none"), s.Hash([]byte("none")), epoch0, &p); ok || p.Begun() {
 		t.Error("what is not there is pinned")
 	}
 }
