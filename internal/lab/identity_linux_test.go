@@ -206,12 +206,14 @@ func TestANodeThatRestartsAgainAndAgainDisturbsNobody(t *testing.T) {
 	}
 	disturbed := <-ended
 	waitMesh(t, hosts, time.Now())
-	calm = max(calm, pace(t, hosts[0], 4*time.Second)) // the machine may be busy with other tests
+	after := pace(t, hosts[0], 4*time.Second)
 	for count < restarts {
 		again(100 * time.Millisecond)
 	}
 	waitMesh(t, hosts, time.Now())
-	t.Logf("p99 of a set and a get: %v, and %v while a neighbour restarts every 2 s: %.1fx", calm, disturbed, float64(disturbed)/float64(calm))
+	t.Logf("p99 of a set and a get: %v before and %v after, and %v while a neighbour restarts every 2 s: %.1fx the higher of the two, as the machine may be busy",
+		calm, after, disturbed, float64(disturbed)/float64(max(calm, after)))
+	calm = max(calm, after)
 	if disturbed > max(3*calm, slack) {
 		t.Errorf("the p99 is %v, %v without the neighbour's restarts; limit 3x, or %v", disturbed, calm, slack)
 	}
