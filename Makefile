@@ -67,8 +67,8 @@ model: ## the store beside plain models over SEEDS=2000 random histories each
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
 	$(GO) test -count=1 -parallel 3 -timeout 7m -v ./internal/lab
 
-lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each (10 min)
-	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run TestConvergence -long
+lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each; a node that restarts for 2 minutes; a clock that is off (13 min)
+	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestConvergence|TestANodeThatRestarts|TestTheDoctorSeesAClock' -long
 
 sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(PLANS) -v

@@ -2,14 +2,24 @@ package lab
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // doctor runs covey doctor on a host and returns "verdict subject: finding" lines.
 func doctor(t *testing.T, h *Host, wrap []string, args ...string) string {
 	t.Helper()
-	words := append(append(wrap, Binary(t), "doctor", "-o", "json"), args...)
+	return doctorOf(t, h, append(wrap, Binary(t)), args...)
+}
+
+// doctorOf does so by the words that run a binary.
+func doctorOf(t *testing.T, h *Host, binary []string, args ...string) string {
+	t.Helper()
+	words := append(append(binary, "doctor", "-o", "json"), args...)
 	out := h.Exec(words[0], words[1:]...)
 	var all []struct{ Subject, Verdict, Finding string }
 	if err := json.Unmarshal([]byte(out.Stdout), &all); err != nil {
@@ -100,4 +110,60 @@ func TestTheDoctorSeesAClonedMACBehindALearningSwitch(t *testing.T) {
 	hosts[1].Start()
 	waitReady(t, hosts)
 	says(t, hosts[0], doctor(t, hosts[0], nil), "problem MAC address", hosts[1].Addr.String(), "give one of them another")
+}
+
+// offBy builds a binary to which the wall clock of its machine is off: namespaces have no clocks of their own. It fails where the places
+// that read the clock have moved.
+func offBy(t *testing.T, by time.Duration) (binary string) {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, overlay := t.TempDir(), map[string]map[string]string{"Replace": {}}
+	for file, reads := range map[string]string{
+		"loop/host.go": "time.Now()", "loop/wall.go": "time.Now()", "loop/run.go": "time.Now()", "loop/clock.go": "b.start.", "cmd/covey/doctor_clock.go": "begin.Round(0)",
+	} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil || !strings.Contains(string(text), reads) {
+			t.Fatalf("%s does not read the clock by %s: %v", file, reads, err)
+		}
+		off := strings.TrimSuffix(reads, ".")
+		changed := filepath.Join(dir, filepath.Base(file))
+		text = []byte(strings.ReplaceAll(string(text), reads, off+fmt.Sprintf(".Add(%d)", by)+reads[len(off):]))
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		overlay["Replace"][filepath.Join(root, file)] = changed
+	}
+	text, err := json.Marshal(overlay)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "overlay.json"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary = filepath.Join(dir, "covey")
+	if err := build(binary, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+func TestTheDoctorSeesAClockThatIsOff(t *testing.T) {
+	if !*long {
+		t.Skip("-long: it builds another binary")
+	}
+	off := offBy(t, time.Hour)
+	hosts := New(t).Hosts(3)
+	startAll(hosts[:2])
+	waitReady(t, hosts[:2])
+	ahead := hosts[2].Launch(Launch{Else: off, Args: []string{"run"}})
+	waitMesh(t, hosts, ahead.Started)
+	waitReady(t, hosts)
+	says(t, hosts[0], doctor(t, hosts[0], nil), "note clock", hosts[2].Addr.String()+" (1h0m0", "s ahead)", "set the clocks there")
+	says(t, hosts[2], doctorOf(t, hosts[2], []string{off}), "note clock", "this machine's is 1h0m0", "s ahead, by those of most nodes: set it")
+	Poll(t, patience, "the node to warn of its clock", func() bool { return ahead.Count("wall clock is not the cluster's time", "clock_offset_ms=-3600") == 1 })
+	mustCovey(t, hosts[2], "set", "k", "v", "--ttl", "60s")
+	Poll(t, patience, "a value with a time to live from there", func() bool { return hosts[0].Covey("get", "k").Stdout == "v\n" })
 }

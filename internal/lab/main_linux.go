@@ -63,14 +63,15 @@ func Binary(t testing.TB) string {
 	return built.path
 }
 
-func build(out string) error {
+// build builds the binary, with more arguments for the compiler.
+func build(out string, more ...string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
-	args := []string{"build", "-trimpath", "-o", out}
+	args := append([]string{"build", "-trimpath", "-o", out}, more...)
 	if os.Getenv(raceVariable) != "" {
 		args = append(args, "-race")
 	}
