@@ -17,9 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"covey/codec"
-	"covey/peer"
 )
 
 // What may be thrown at a node, with figures: more than its memory, readers that do not read, more connections than descriptors,
@@ -317,83 +314,6 @@ func TestAnEngineThatStopsEndsTheProcess(t *testing.T) {
 	if code == 0 || node.Count("the engine stopped", "descriptors") == 0 {
 		t.Errorf("exit %d:\n%s", code, strings.Join(node.Lines(), "\n"))
 	}
-}
-
-// Announces of nodes that there are none of, as fast as one host sends them.
-func TestAFloodOfAnnouncesCostsLittle(t *testing.T) {
-	hosts := New(t).Hosts(2)
-	node := hosts[0].Start()
-	waitReady(t, hosts[:1])
-	before := residentMiB(t, node)
-	cpu, begin := node.Processor(), time.Now()
-	sent := announce(t, hosts[1], hosts[0], besieged(2*time.Second, 10*time.Second), besieged(20_000, 100_000))
-	took := time.Since(begin)
-	cpu = node.Processor() - cpu
-	dials := resets(t, hosts[1])
-	grown := residentMiB(t, node) - before
-	t.Logf("%d announces in %v: %.2f of a core, RSS grew by %d MiB, %d dials", sent, took.Round(time.Millisecond), cpu.Seconds()/took.Seconds(), grown, dials)
-	if grown > 16 {
-		t.Errorf("RSS grew by %d MiB", grown)
-	}
-	if cpu.Seconds() > took.Seconds()/4 {
-		t.Errorf("%v of processor time in %v", cpu, took)
-	}
-	if most := int64(took/peer.TickInterval+2) * peer.MaxStrangers; dials > most {
-		t.Errorf("%d dials, at most %d", dials, most)
-	}
-	if members := hosts[0].States(); len(members) != 1 {
-		t.Errorf("%d members", len(members))
-	}
-}
-
-// announce sends made-up announces, so many a second, and says how many.
-func announce(t *testing.T, from, to *Host, lasts time.Duration, rate int) (sent int) {
-	t.Helper()
-	conn := from.ListenPacket("0.0.0.0:0")
-	defer conn.Close()
-	at := &net.UDPAddr{IP: to.Addr.AsSlice(), Port: 9000}
-	random := rand.New(rand.NewPCG(7, 7))
-	var b []byte
-	for begin := time.Now(); time.Since(begin) < lasts; {
-		if due := int(time.Since(begin).Seconds() * float64(rate)); sent > due {
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		a := codec.Announce{
-			Form: codec.FormAnnounce, ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, State: codec.StateReady, Cluster: peer.ClusterTag("default"),
-			Node: random.Uint64(), Incarnation: random.Uint64(), Sequence: 1, Port: uint16(1024 + random.IntN(60_000)), Lifetime: 15_000,
-		}
-		b = codec.AppendAnnounce(b[:0], a)
-		if _, err := conn.WriteTo(b, at); err != nil {
-			t.Fatal(err)
-		}
-		sent++
-	}
-	return sent
-}
-
-// resets is how many connections the kernel of a host has refused: dials of ports that nobody listens at.
-func resets(t *testing.T, h *Host) int64 {
-	t.Helper()
-	out := h.Exec("cat", "/proc/net/snmp")
-	var names []string
-	for line := range strings.Lines(out.Stdout) {
-		if !strings.HasPrefix(line, "Tcp:") {
-			continue
-		}
-		words := strings.Fields(line)
-		if names == nil {
-			names = words
-			continue
-		}
-		n, err := strconv.ParseInt(words[slices.Index(names, "OutRsts")], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	t.Fatal("no figures of TCP")
-	return 0
 }
 
 func TestDeletesOfWhatIsNotThereCostNoMemory(t *testing.T) {
