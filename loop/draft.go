@@ -27,10 +27,10 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 		l.keepDraft(d)
 		return nil, true
 	}
-	d.Write(buf[m.From:])
+	behind := buf[m.From+d.Write(buf[m.From:]):] // of what piled up: a piece of the command's end
 	c.draft, c.need = d, 0
 	c.parser.Forget()
-	return m.Stub(buf[:m.From]), false
+	return append(m.Stub(buf[:m.From]), behind...), false
 }
 
 // fill moves what has come of a large value to its place: what the engine has read, and if that was as much as it reads at a

@@ -91,6 +91,39 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 	}
 }
 
+// While a command waits, what comes behind it piles up: a large value whole, and a piece of its command's end.
+func TestTheEndOfALargeCommandIsCutAnywhere(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	const size = 100 << 10
+	var clients []*rawClient
+	var ends [][]byte
+	for _, options := range [][]string{nil, {"EX", "100"}} {
+		end := bytes.TrimPrefix(respCommand(append([]string{""}, options...)...), fmt.Appendf(nil, "*%d\r\n$0\r\n", 1+len(options)))
+		for cut := range len(end) {
+			c := dialRaw(t, tn.addr)
+			key := fmt.Sprintf("key-%d", len(clients))
+			command := respCommand(append([]string{"SET", key, string(pattern(uint64(cut), size))}, options...)...)
+			b := append(respCommand("WAIT", "1", "300"), command[:len(command)-len(end)+cut]...)
+			if _, err := c.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			clients, ends = append(clients, c), append(ends, append(end[cut:len(end):len(end)], respCommand("STRLEN", key)...))
+		}
+	}
+	for i, c := range clients {
+		if got := c.reply(); got != ":0" {
+			t.Fatal(got)
+		}
+		if _, err := c.Write(ends[i]); err != nil {
+			t.Fatal(err)
+		}
+		if first, second := c.reply(), c.reply(); first != "+OK" || second != fmt.Sprintf(":%d", size) {
+			t.Errorf("with %q to come: %q and %q", ends[i], first, second)
+		}
+	}
+}
+
 func TestLargeValuesComeInAnyPiecesOfFrames(t *testing.T) {
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
