@@ -133,7 +133,7 @@ func (c *conn) grow(n int) {
 	var in []byte
 	switch {
 	case size > keepBuffer, c.need > keepBuffer && want >= slabFrom:
-		in = newSlab(max(c.need+2*readBuffer, size)) // the read that ends it brings what is behind it
+		in = newSlab(max(c.need+behindFrame, size)) // the read that ends it brings what is behind it
 	case c.need >= want:
 		in = make([]byte, 0, min(size, c.need))
 	default:

@@ -5,6 +5,7 @@ import (
 
 	"covey/codec"
 	"covey/peer"
+	"covey/seal"
 )
 
 // Every bound of this package, with its unit and the reason for it.
@@ -52,6 +53,10 @@ const (
 	// largeReply is the room of a loop's replies, in bytes of addresses: what a turn gathers at most before it writes,
 	// and one reply with the longest value on top of it.
 	largeReply = maxTurnReply + codec.MaxFrame
+
+	// behindFrame is what may come behind a large frame or command with the last bytes of it, in bytes: of a sealed link what was read
+	// and the record that had begun before. A slab without room for that would be copied whole for its end.
+	behindFrame = readMost + 2*seal.MaxPlain
 
 	// keepSlab is how much of its slab a loop may have written for one reply and keep, in bytes: so much memory stays its own.
 	keepSlab = 2 << 20
