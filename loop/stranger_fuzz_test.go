@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -37,8 +38,8 @@ func loopFor(f testing.TB, all seal.Secrets) *eventLoop {
 	return l
 }
 
-// FuzzClients gives an open node whatever a client may send, in pieces: it does not panic, and holds no more than four times what
-// came, and 64 KiB.
+// FuzzClients gives an open node whatever a client may send, in pieces: it does not panic, holds no more than four times what
+// came, and 64 KiB, and answers what it answers to the whole.
 func FuzzClients(f *testing.F) {
 	f.Add([]byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$16777216\r\nabc"), uint8(1))
 	f.Add([]byte("*1048576\r\n$0\r\n\r\n$0\r\n\r\n"), uint8(3))
@@ -49,9 +50,10 @@ func FuzzClients(f *testing.F) {
 	f.Add(append(codec.AppendSetValue(nil, 1, codec.SetValue{Key: []byte("k"), Value: []byte("v")}), codec.AppendGetValue(nil, 2, codec.GetValue{Key: []byte("k")})...), uint8(5))
 	f.Add(append(codec.AppendHeader(nil, codec.Header{Kind: codec.KindSetValue, Length: codec.MaxValue}), 1, 2, 3), uint8(0))
 	l := loopFor(f, nil)
-	speak := func(t *testing.T, b []byte, piece int) {
+	speak := func(t *testing.T, b []byte, piece int) (said []byte) {
 		l.n.store.Flush(l.n.cluster.Cluster(l.n.clock.now()))
 		l.stage.Reset()
+		b = bytes.Clone(b) // the head of a large value is written anew where it lies
 		e := &ear{}
 		c := &conn{g: e, l: l, client: command.Client{ID: 1, Proto: 2, From: netip.MustParseAddr("127.0.0.1")}}
 		defer func() { c.closed = true; c.forgive(); c.release(); l.unpark(c) }()
@@ -64,7 +66,7 @@ func FuzzClients(f *testing.F) {
 			}
 			for c.rest {
 				if l.client(c, l.begin()) == gnet.Close {
-					return
+					return e.said
 				}
 			}
 			if most := int64(4*sent + 64<<10); c.held > most {
@@ -74,13 +76,28 @@ func FuzzClients(f *testing.F) {
 				break // for what nobody will bring
 			}
 		}
+		return e.said
 	}
 	f.Fuzz(func(t *testing.T, b []byte, piece uint8) {
 		if len(b) > 0 && (b[0] == seal.Magic || b[0] == codec.Magic && len(b) > 1 && codec.Kind(b[1]).Peer()) {
 			return // a peer's
 		}
-		speak(t, b, 1+int(piece))
+		said := speak(t, b, 1+int(piece))
+		if whole := speak(t, b, max(len(b), 1)); !tellsTime(b) && !bytes.Equal(said, whole) {
+			t.Fatalf("in pieces of %d it is answered %q, whole %q", 1+int(piece), said, whole)
+		}
 	})
+}
+
+// tellsTime reports whether the answers to some input may depend on when they are given.
+func tellsTime(b []byte) bool {
+	b = bytes.ToLower(b)
+	for _, word := range []string{"time", "info", "ttl", "px", "ex", "wait", "covey"} {
+		if bytes.Contains(b, []byte(word)) {
+			return true
+		}
+	}
+	return bytes.IndexByte(b, codec.Magic) >= 0 && bytes.IndexByte(b, byte(codec.KindReport)) >= 0
 }
 
 // FuzzEthernetFrame: whatever comes in an Ethernet frame makes no member, no more than one address to dial, and no panic.

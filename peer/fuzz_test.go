@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -41,6 +42,13 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(fuzzFrames)
 }
 
+// allocated returns the bytes that this process has ever allocated.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 func fuzzFrames(t *testing.T, data []byte, early bool) {
 	b := newBench(t)
 	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
@@ -56,6 +64,7 @@ func fuzzFrames(t *testing.T, data []byte, early bool) {
 		b.open(s, false, 0)
 		l = s.link
 	}
+	before, came := allocated(), uint64(len(data))
 	for len(data) > 0 {
 		h, ok, err := codec.DecodeHeader(data)
 		n := codec.HeaderLen + int(h.Length)
@@ -63,8 +72,11 @@ func fuzzFrames(t *testing.T, data []byte, early bool) {
 			break
 		}
 		data = data[n:]
-		b.carryOut(x)
 	}
+	if took := allocated() - before; took > 4*came+64<<10 {
+		t.Fatalf("%d bytes were allocated for %d that came", took, came)
+	}
+	b.carryOut(x)
 	for range 5 {
 		b.now += int64(time.Second)
 		x.Tick(b.now)
