@@ -30,6 +30,13 @@ func twins(t *testing.T, what string, old, other, clone *Host, args func(*Host) 
 	writers[0].start()
 	writers[1].start()
 	second := clone.Start(args(clone)...)
+	Poll(t, patience, "the clone to take clients", func() bool { // one that was refused would not try again for a second
+		conn, err := clone.Dial(context.Background(), "tcp4", "127.0.0.1:9000")
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	writers[2].start()
 	for _, h := range []*Host{old, clone} {
 		Poll(t, patience, h.Name+" to list another of its MAC address", func() bool { return len(alive(h)) >= 2 })
