@@ -13,12 +13,12 @@ type holdings struct {
 	most int64        // bytes that they may hold
 
 	mu     sync.Mutex
-	heavy  map[*conn]struct{} // who holds heavyFrom or more
-	doomed int64              // bytes of those that are told to go and still there
+	heavy  map[*conn]bool // who holds heavyFrom or more; true: it is a peer's
+	doomed int64          // bytes of those that are told to go and still there
 }
 
 func newHoldings(maxMemory int64) holdings {
-	return holdings{most: max(maxMemory/heldShare, minHeld), heavy: make(map[*conn]struct{})}
+	return holdings{most: max(maxMemory/heldShare, minHeld), heavy: make(map[*conn]bool)}
 }
 
 // weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
@@ -48,7 +48,7 @@ func (w *holdings) changed(c *conn, held, more int64) {
 		c.heavy = heavy
 		w.mu.Lock()
 		if heavy {
-			w.heavy[c] = struct{}{}
+			w.heavy[c] = c.link != nil
 		} else {
 			delete(w.heavy, c)
 			w.doomed -= c.doom
@@ -67,12 +67,7 @@ func (w *holdings) thin(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.held.Load()-w.doomed > w.most {
-		var worst *conn
-		for o := range w.heavy {
-			if o.doom == 0 && (worst == nil || o.weight.Load() > worst.weight.Load()) {
-				worst = o
-			}
-		}
+		worst := w.worst()
 		if worst == nil {
 			c.tooMuch.Store(true)
 			c.l.bell.ring(c)
@@ -83,4 +78,21 @@ func (w *holdings) thin(c *conn) {
 		worst.tooMuch.Store(true)
 		worst.l.bell.ring(worst)
 	}
+}
+
+// worst is who is the next to go, nil if nobody holds much. Of a peer's connection no more than heldPeer counts: clients that hold as
+// much go before it, for without it others lose this node, and its bounds are kept to by the peer. w.mu is held.
+func (w *holdings) worst() (worst *conn) {
+	var most, all int64
+	for c, peers := range w.heavy {
+		held := c.weight.Load()
+		counts := held
+		if peers {
+			counts = min(held, heldPeer)
+		}
+		if c.doom == 0 && (worst == nil || counts > most || counts == most && held > all) {
+			worst, most, all = c, counts, held
+		}
+	}
+	return worst
 }

@@ -82,6 +82,9 @@ const (
 	heldShare = 10
 	minHeld   = 2*codec.MaxFrame + 8<<20
 
+	// heldPeer is what a peer's connection counts for at most when it is looked for who holds most, in bytes.
+	heldPeer = 1 << 20
+
 	// heavyFrom is what a connection holds that is looked at for that, in bytes: what nobody has who sends and reads small things.
 	heavyFrom = 32 << 10
 

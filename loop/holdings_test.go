@@ -1,0 +1,30 @@
+package loop
+
+import (
+	"testing"
+
+	"covey/peer"
+)
+
+// A peer that sends and is sent values of 16 MiB holds more than any client: clients that hold much go first, but none that holds little.
+func TestClientsThatHoldMuchGoBeforePeers(t *testing.T) {
+	w := newHoldings(0)
+	holder := func(link *peer.Link, bytes int64) *conn {
+		c := &conn{l: &eventLoop{}, link: link}
+		c.l.bell.fd.Store(-1)
+		w.changed(c, bytes, 0)
+		return c
+	}
+	link, other := holder(new(peer.Link), 30<<20), holder(new(peer.Link), 20<<20)
+	little, client, greedy := holder(nil, 500<<10), holder(nil, 2<<20), holder(nil, 5<<20)
+	for i, want := range []*conn{greedy, client, link, other, little} {
+		got := w.worst()
+		if got != want {
+			t.Fatalf("the %d. to go holds %d bytes, want %d", i+1, got.weight.Load(), want.weight.Load())
+		}
+		got.doom = got.weight.Load()
+	}
+	if w.worst() != nil {
+		t.Error("somebody is to go twice")
+	}
+}
