@@ -17,6 +17,7 @@ const (
 	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
 	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
 	errWork       = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
+	errWords      = "ERR more than 1024 arguments, the most that a command without a list of keys takes"
 	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
 	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"

@@ -5,8 +5,7 @@ const (
 	// answered with LOADING, in milliseconds (R8).
 	settleWait = 2_000
 
-	// maxReply is where the reply of one MGET, SCAN or KEYS ends in an error, in bytes: one
-	// command must not fill the node's memory with copies of a large value.
+	// maxReply is where the reply of KEYS ends in an error, in bytes.
 	maxReply = 64 << 20
 
 	// maxScanCount is the highest COUNT that SCAN honours, in keys: a turn of a loop stays short,
@@ -29,6 +28,9 @@ const (
 	walkWork = 64 << 10
 	keyWork  = 32
 	callWork = 2 << 10
+
+	// maxWords is how many arguments a command takes that has no list of keys, its name included: each may cost a microsecond.
+	maxWords = 1_024
 
 	// maxPatterns is how many patterns CONFIG GET takes.
 	maxPatterns = 64

@@ -194,8 +194,36 @@ func TestKEYSEndsAReplyThatGrowsTooLarge(t *testing.T) {
 	if got := f.do("KEYS", "*"); got != "-"+errReplyKeys+"\r\n" || f.client.Held() != 0 {
 		t.Errorf("%d bytes of reply, %d held", len(got), f.client.Held())
 	}
-	many := append([]string{"COMMAND", "INFO"}, strings.Split(strings.Repeat("mset ", 400_000), " ")[:400_000]...)
-	if got := f.do(many...); !strings.HasPrefix(got, "-ERR the reply would be larger than 64 MiB") {
-		t.Errorf("%d bytes of reply", len(got))
+}
+
+// Each command without a list of keys takes so many words and no more: what each costs is small then.
+func TestManyWordsAreRefused(t *testing.T) {
+	f := newFixture(t)
+	var all []*entry
+	for i := range commands {
+		all = append(all, &commands[i])
+		for j := range commands[i].subs {
+			all = append(all, &commands[i].subs[j])
+		}
+	}
+	refused := 0
+	for _, e := range all {
+		words := strings.Split(e.full, "|")
+		for len(words) <= maxWords {
+			words = append(words, "x")
+		}
+		got := f.do(words...)
+		if got == "-"+errWords+"\r\n" {
+			refused++
+		} else if e.arity < 0 && e.last >= 0 && len(e.subs) == 0 {
+			t.Errorf("%s of %d words: %.80q", e.full, len(words), got)
+		}
+		if e.last < 0 && strings.Contains(got, errWords) {
+			t.Errorf("%s has a list of keys", e.full)
+		}
+		f.client = &Client{ID: 7, From: f.client.From}
+	}
+	if refused < 10 {
+		t.Errorf("%d commands refuse", refused)
 	}
 }

@@ -149,6 +149,9 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 	if !cmd.takes(len(args)) {
 		return wrongArity(out, cmd.full), Done
 	}
+	if len(args) > maxWords && cmd.last >= 0 {
+		return codec.AppendError(out, errWords), Done
+	}
 	if !t.mayFromHere(c, cmd) {
 		return codec.AppendError(out, "DENIED "+strings.ToUpper(cmd.full)+" is for clients on the node's own machine (127.0.0.1), and for those that have authenticated where there is a secret; give it there"), Done
 	}
