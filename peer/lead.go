@@ -28,6 +28,13 @@ type descent struct {
 	moved       int64  // when something of it came or went last
 }
 
+// The low bits of Link.due, below the epoch that is to be compared.
+const (
+	dueSettles = 1 << iota // it settles what is owed
+	dueWhole               // rather all that is held is to be compared
+	dueBits    = iota
+)
+
 // allLeaves is how many leaves the tree has; leafBits of a key hash name one.
 const (
 	leafBits  = 4 * codec.DigestsLeaves
@@ -85,13 +92,17 @@ func (n *Node) remind(now int64) {
 			continue
 		}
 		closed := n.closedWith(now, m)
-		if closed == 0 || m.knows == 0 && m.linkedAt > l.chosenAt || closed < l.debt.epoch && l.debt.patient {
+		untold := m.knows == 0 && m.linkedAt > l.chosenAt // it has become ready a moment ago: no root of what ended before
+		if closed == 0 || untold && n.State() != codec.StateLoading || closed < l.debt.epoch && l.debt.patient {
 			continue
 		}
 		leading++
-		due := closed << 1
-		if closed >= l.debt.epoch {
-			due++
+		due := closed << dueBits
+		switch {
+		case untold:
+			due |= dueWhole
+		case closed >= l.debt.epoch:
+			due |= dueSettles
 		}
 		l.due.Store(due)
 		n.pend(l)
@@ -109,11 +120,11 @@ func (n *Node) closedWith(now int64, m *member) uint64 {
 func (l *Link) beginOwed(now int64) {
 	n := l.node
 	due := l.due.Swap(0)
-	epoch := due >> 1
+	epoch := due >> dueBits
 	if due == 0 {
 		return
 	}
-	whole := due&1 == 0 && store.EpochOf(store.StampTime(n.store.Newest())) > epoch
+	whole := due&dueWhole != 0 || due&dueSettles == 0 && store.EpochOf(store.StampTime(n.store.Newest())) > epoch
 	if whole && n.State() != codec.StateLoading {
 		return
 	}

@@ -37,7 +37,7 @@ type Link struct {
 	leads     atomic.Bool                // this node leads a comparison here, and has not seen its end; set by the loop
 	scrubs    atomic.Pointer[partials]   // the leaves that are to be scrubbed now; nil: none
 	debts     atomic.Uint64              // how often a comparison came to be owed
-	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << 1, and whether it settles it; 0: none
+	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << dueBits, and dueSettles or dueWhole; 0: none
 
 	// Guarded by Node.mu.
 	number     uint32 // dial number: of our dial, or as the dialer's greeting says
