@@ -2,6 +2,8 @@ package peer
 
 import (
 	"math/bits"
+	"net/netip"
+	"slices"
 
 	"covey/codec"
 )
@@ -180,13 +182,69 @@ func (n *Node) feed(now int64, l *Link) {
 		if p.id != 0 {
 			continue
 		}
-		shard, ok := n.nextShard(now, l)
+		shard, ok := n.nextShard(l)
 		if !ok {
 			return
 		}
-		n.join.asked[shard]++
-		p.shard, p.stale, p.begun = shard, false, now
-		n.pull(now, l, p, 0)
+		n.beginPull(now, l, p, shard)
+	}
+}
+
+func (n *Node) beginPull(now int64, l *Link, p *pull, shard uint16) {
+	n.join.asked[shard]++
+	p.shard, p.stale, p.begun = shard, false, now
+	n.pull(now, l, p, 0)
+}
+
+// donor is who is asked for a shard once: a link with this machine, or all links with one other host, which may have made them up.
+type donor struct {
+	host netip.Addr
+	link *Link
+}
+
+func (l *Link) donor() donor {
+	if l.host == thisHost {
+		return donor{link: l}
+	}
+	return donor{host: l.host}
+}
+
+// hedge has shards pulled from another donor too that have not come for SlowPull: of a third after twice that, and so on.
+func (n *Node) hedge(now int64) {
+	pulled := make(map[donor]shards)
+	slow := make([]uint16, 0, 256)
+	for _, m := range n.members {
+		if m.link == nil {
+			continue
+		}
+		d := m.link.donor()
+		for i := range m.link.pulls.slots {
+			p := &m.link.pulls.slots[i]
+			if p.id == 0 || p.stale {
+				continue
+			}
+			had := pulled[d]
+			had.add(p.shard)
+			pulled[d] = had
+			if now-p.begun >= int64(SlowPull)*int64(n.join.asked[p.shard]) && !n.join.covered.has(p.shard) && !slices.Contains(slow, p.shard) {
+				slow = append(slow, p.shard)
+			}
+		}
+	}
+	for _, m := range n.members {
+		if m.link == nil || m.readiness != codec.StateReady || len(slow) == 0 {
+			continue
+		}
+		had := pulled[m.link.donor()]
+		for i := range m.link.pulls.slots {
+			next := slices.IndexFunc(slow, func(s uint16) bool { return !had.has(s) })
+			if p := &m.link.pulls.slots[i]; p.id == 0 && next >= 0 {
+				had.add(slow[next])
+				n.beginPull(now, m.link, p, slow[next])
+				slow = slices.Delete(slow, next, next+1)
+			}
+		}
+		pulled[m.link.donor()] = had
 	}
 }
 
@@ -199,8 +257,8 @@ func (n *Node) pull(now int64, l *Link, p *pull, cursor uint64) {
 	n.send(now, l, func(b []byte) []byte { return codec.AppendPull(b, m) })
 }
 
-// nextShard chooses what to pull from l next: what no ready donor has served yet, then what another is slow with, then what l owes.
-func (n *Node) nextShard(now int64, l *Link) (uint16, bool) {
+// nextShard chooses what to pull from l next: what no ready donor has served yet, then what l owes.
+func (n *Node) nextShard(l *Link) (uint16, bool) {
 	p := &l.pulls
 	if n.State() == codec.StateLoading && l.member.readiness == codec.StateReady {
 		for i := range 256 {
@@ -208,29 +266,11 @@ func (n *Node) nextShard(now int64, l *Link) (uint16, bool) {
 				return s, true
 			}
 		}
-		if s, ok := n.slowShard(now, l); ok {
-			return s, true
-		}
 	}
 	if p.owed {
 		for i := range 256 {
 			if s := uint16((p.begin + i) % 256); !p.had.has(s) && !p.pulling(s) {
 				return s, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// slowShard finds a shard that one other donor alone has been asked for, SlowPull ago.
-func (n *Node) slowShard(now int64, l *Link) (uint16, bool) {
-	for _, m := range n.members {
-		if m.link == nil || m.link == l {
-			continue
-		}
-		for i := range m.link.pulls.slots {
-			if s := &m.link.pulls.slots[i]; s.id != 0 && !s.stale && now-s.begun >= int64(SlowPull) && n.join.asked[s.shard] == 1 && !n.join.covered.has(s.shard) {
-				return s.shard, true
 			}
 		}
 	}

@@ -45,6 +45,9 @@ func (n *Node) settle(now int64) {
 			n.feed(now, m.link)
 		}
 	}
+	if n.State() == codec.StateLoading && !n.join.covered.full() {
+		n.hedge(now)
+	}
 	n.remind(now)
 }
 
