@@ -114,11 +114,13 @@ func (sh *shard) record(e *entry, buf []byte, now uint64) (Record, []byte) {
 // fingerprint is the entry's summand in a digest, made of stored fields alone (R18): key hash, V with its content
 // hash, E and expiry time. Each write takes two, so they are mixed by four multiplications (fold, as in wyhash), not hashed
 // as bytes.
-func (e *entry) fingerprint() uint64 {
-	seed := fold(e.hash^mix0, uint64(e.content)^mix1)
-	v := fold(e.v.Stamp^mix2, e.v.Node^seed)
-	x := fold(e.e.Stamp^mix3, e.e.Node^bits.RotateLeft64(seed, 32))
-	return fold(v^mix0, x^e.expireAt)
+func (e *entry) fingerprint() uint64 { return fingerprint(e.hash, e.content, e.v, e.e, e.expireAt) }
+
+func fingerprint(hash uint64, content uint32, v, e Version, expireAt uint64) uint64 {
+	seed := fold(hash^mix0, uint64(content)^mix1)
+	p := fold(v.Stamp^mix2, v.Node^seed)
+	x := fold(e.Stamp^mix3, e.Node^bits.RotateLeft64(seed, 32))
+	return fold(p^mix0, x^expireAt)
 }
 
 // Odd constants without pattern: the golden ratio, and those of splitmix64 and rrmxmx.

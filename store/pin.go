@@ -88,8 +88,8 @@ func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte,
 	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
-	if value, cell := sh.plainValue(key, hash); cell != nil {
-		dst = append(dst, value...)
+	if b, cell := sh.plain(key, hash); cell != nil {
+		dst = append(dst, b[headBytes+len(key):]...)
 		hit(cell)
 		sh.mu.RUnlock()
 		return dst, true

@@ -32,8 +32,15 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 	} else {
 		content = uint32(d.content.Sum64())
 	}
-	var e entry
+	r := &res.Record
+	r.Key, r.Value, r.Kind, r.Content = key, value, kind, content
 	sh.lock(now)
+	if d == nil && kind == KindString && o.ExpireAt == 0 && !o.reads() && s.overwrite(sh, r, hash, now) {
+		res.Existed, res.Written = true, true
+		s.endWrite(sh, key, hash, now)
+		return dst
+	}
+	var e entry
 	res.Existed = sh.findLive(&e, key, hash, kind, now) && e.readable(now)
 	if res.Existed {
 		hit(e.cell)
@@ -52,8 +59,6 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 	}
 	v := s.version(sh, now)
 	res.Written = true
-	r := &res.Record
-	r.Key, r.Value, r.Kind, r.Content = key, value, kind, content
 	r.Stamp, r.Node = v.Stamp, v.Node
 	r.ExpireAt, r.ExpireStamp, r.ExpireNode = o.ExpireAt, v.Stamp, v.Node
 	if res.Existed && o.KeepTTL {
@@ -67,11 +72,16 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 		sh.draft = nil
 	}
 	sh.trim(e.at, now)
+	s.endWrite(sh, key, hash, now)
+	return dst
+}
+
+// endWrite lets go of the shard, and makes room if the store is over its budget.
+func (s *Store) endWrite(sh *shard, key []byte, hash, now uint64) {
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(key, hash, now)
 	}
-	return dst
 }
 
 // findLive finds a key for a write of a kind and settles its expiry.
@@ -137,10 +147,7 @@ func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blin
 	}
 	sh.apply(&e, &r, true, true, now)
 	sh.trim(e.at, now)
-	sh.mu.Unlock()
-	if s.over() {
-		s.reclaim(key, hash, now)
-	}
+	s.endWrite(sh, key, hash, now)
 	return dst, r, existed, true, nil
 }
 
@@ -193,9 +200,6 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 	}
 	sh.apply(&e, &r, r.Flags == 0, true, now)
 	sh.trim(e.at, now)
-	sh.mu.Unlock()
-	if s.over() {
-		s.reclaim(key, hash, now)
-	}
+	s.endWrite(sh, key, hash, now)
 	return r, true
 }
