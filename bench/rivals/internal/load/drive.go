@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"covey/bench/rivals/internal/report"
-	"covey/bench/rivals/internal/trace"
 )
 
 const (
 	eventsAtOnce = 512
 	readBuffer   = 256 << 10             // bytes; shared, so that it stays in the processor's cache
+	drawnKeys    = 1 << 22               // of a group with favourites: more than a second's; after them come the same again
 	longestWait  = 50 * time.Millisecond // for events; the window's end is looked for at least as often
 )
 
@@ -66,7 +66,7 @@ func (d *driver) open(poll int, plan *Group, stream uint64) error {
 	}
 	g := &group{Group: plan, wire: w, random: rand.New(rand.NewPCG(d.plan.Seed, stream))}
 	if plan.Zipf > 0 {
-		g.zipf = trace.NewZipf(g.random, plan.Zipf, plan.Keys)
+		g.draw()
 	}
 	if plan.Fill {
 		d.filling++

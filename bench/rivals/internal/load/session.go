@@ -19,11 +19,12 @@ type group struct {
 	*Group
 	wire    *wire
 	random  *rand.Rand
-	zipf    *trace.Zipf
-	free    queue  // sessions with nothing on their way, the longest free first
-	due     int64  // when the next request comes, of a group with a rate
-	filled  uint64 // keys that a group that fills has sent
-	ended   int    // its sessions that had nothing left to send
+	drawn   []uint32 // keys, drawn before the run: the tables of a Zipf draw would take the memory and the caches of what is measured
+	draws   int      // of drawn, that were taken
+	free    queue    // sessions with nothing on their way, the longest free first
+	due     int64    // when the next request comes, of a group with a rate
+	filled  uint64   // keys that a group that fills has sent
+	ended   int      // its sessions that had nothing left to send
 	latency histogram
 
 	answered, misses int64 // within the window
@@ -102,6 +103,15 @@ func (g *group) compose(s *session, now int64) bool {
 	return true
 }
 
+// draw draws the keys of a group that has favourites.
+func (g *group) draw() {
+	z := trace.NewZipf(g.random, g.Zipf, g.Keys)
+	g.drawn = make([]uint32, drawnKeys)
+	for i := range g.drawn {
+		g.drawn[i] = z.Next()
+	}
+}
+
 // next draws when the next request comes.
 func (g *group) next() { g.due += int64(g.random.ExpFloat64() / g.Rate * 1e9) }
 
@@ -112,8 +122,10 @@ func (g *group) key() uint64 {
 	case g.Fill:
 		g.filled++
 		return first + g.filled - 1
-	case g.zipf != nil:
-		return first + uint64(g.zipf.Next())
+	case g.drawn != nil:
+		n := g.drawn[g.draws%len(g.drawn)]
+		g.draws++
+		return first + uint64(n)
 	}
 	n, _ := bits.Mul64(g.random.Uint64(), uint64(g.Keys))
 	return first + n
