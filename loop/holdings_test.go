@@ -28,3 +28,18 @@ func TestClientsThatHoldMuchGoBeforePeers(t *testing.T) {
 		t.Error("somebody is to go twice")
 	}
 }
+
+// What was written to a loop's slab in vain is given back, unless it is little.
+func TestASlabThatWasWrittenInVainIsGivenBack(t *testing.T) {
+	l := &eventLoop{slab: newSlab(largeReply)}
+	defer func() { freeSlab(l.slab) }()
+	l.out = l.slab
+	copy(l.slab[:keepSlab], "kept")
+	if l.madeInVain(keepSlab); string(l.slab[:4]) != "kept" {
+		t.Error("a slab with little in it was given back")
+	}
+	l.madeInVain(keepSlab + 1)
+	if cap(l.slab) < largeReply || len(l.out) != 0 || cap(l.out) != cap(l.slab) || string(l.out[:4]) == "kept" {
+		t.Error("a slab with much in it was kept")
+	}
+}

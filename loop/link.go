@@ -211,6 +211,7 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	for written := 0; written < maxFlush && len(c.reply) == 0; {
 		frames, built, ok := c.link.Data(now, l.out)
 		if !ok {
+			l.madeInVain(len(frames))
 			break
 		}
 		alive := l.carry(c, frames, built)

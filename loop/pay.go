@@ -123,6 +123,15 @@ func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
 	return c.pay()
 }
 
+// madeInVain has the loop take another slab when more than keepSlab of its own was written for a frame that is made again later.
+func (l *eventLoop) madeInVain(written int) {
+	if written > keepSlab {
+		freeSlab(l.slab)
+		l.slab = newSlab(largeReply)
+		l.out = l.slab
+	}
+}
+
 // forgive drops what is owed out of a slab, if anything. One slab is kept for the loop's next, with the memory that it has, which
 // need not be got anew then, unless that is more than keepSlab.
 func (c *conn) forgive() {

@@ -175,12 +175,12 @@ func TestLargeValuesAreMadeWhereTheCallerSays(t *testing.T) {
 	}
 	sent[0] = bytes.Clone(one)
 	l.Sent(len(one))
-	if _, _, ok := l.Data(b.now, room); ok || !l.stalled.Load() || l.out.built != len(one) {
+	if made, _, ok := l.Data(b.now, room); ok || !l.stalled.Load() || l.out.built != len(one) || len(made) != len(one) {
 		t.Fatalf("the second of %d bytes fits beside the first: %v", l.out.built, ok)
 	}
 	clear(room[:cap(room)])
 	l.stalled.Store(false)
-	if _, _, ok := l.Data(b.now, room); ok || room[:200][150] != 0 {
+	if made, _, ok := l.Data(b.now, room); ok || len(made) > 0 || room[:200][150] != 0 {
 		t.Fatal("the second was made again, and still does not fit")
 	}
 	if err := hand(l, b.now, codec.AppendAck(nil, codec.Ack{Stream: x.ring.stream, Received: l.out.sent, Applied: 1})); err != nil {

@@ -52,7 +52,8 @@ func (s *sender) fits(n int) bool { return s.sent == s.taken || n <= s.window() 
 // Data returns the next frames of this node's stream: whole ones, within the window. They stay as they are until Sent,
 // which must follow before the next call of anything else on this link. A frame with a large value is made only now, in
 // the place of what dst holds, or where append puts it when that is too small: it is the caller's, and ends where its
-// capacity ends if dst sufficed. built tells such a frame.
+// capacity ends if dst sufficed. built tells such a frame. Without ok frames are what was made in vain, for it does not fit the window:
+// its length is known from then on.
 func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 	s := &l.out
 	if !s.chosen || l.muted.Load() || l.held.Load() || !s.owes() && !l.next(now) {
@@ -65,7 +66,10 @@ func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 	}
 	if n := max(len(frames), s.built); !s.fits(n) {
 		l.stalled.Store(true) // until the next Ack
-		return nil, false, false
+		if !built {
+			frames = nil
+		}
+		return frames, built, false
 	}
 	s.batch, s.gave = codec.Kind(frames[1]) == codec.KindBatch, now
 	return frames, built, true
