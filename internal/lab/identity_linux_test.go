@@ -218,11 +218,12 @@ func TestANodeThatRestartsAgainAndAgainDisturbsNobody(t *testing.T) {
 		again(100 * time.Millisecond)
 	}
 	waitMesh(t, hosts, time.Now())
-	t.Logf("p99 of a set and a get: %v before and %v after, and %v while a neighbour restarts every 2 s: %.1fx the higher of the two, as the machine may be busy",
-		calm, after, disturbed, float64(disturbed)/float64(max(calm, after)))
-	calm = max(calm, after)
+	t.Logf("p99 of a set and a get: %v before and %v after, and %v while a neighbour restarts every 2 s", calm, after, disturbed)
+	if alone := *long; alone == (after < calm) { // else the machine may be busy with other tests: the higher of the two
+		calm = after
+	}
 	if disturbed > max(3*calm, slack) {
-		t.Errorf("the p99 is %v, %v without the neighbour's restarts; limit 3x, or %v", disturbed, calm, slack)
+		t.Errorf("the p99 is %v, %v without the neighbour's restarts: %.1fx; limit 3x, or %v", disturbed, calm, float64(disturbed)/float64(calm), slack)
 	}
 	for i, n := range nodes[:2] {
 		after := residentMiB(t, n)
