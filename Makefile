@@ -86,7 +86,7 @@ lab-scale: ## 50 nodes on hosts of their own, and 300 in the simulator: full mes
 soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
 	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
 
-siege: ## four times the memory in a control group, deaf and slow clients and peers, 300 connections on 64 descriptors, 100,000 announces a second, ten million deletes (root; 4 min)
+siege: ## four times the memory in a control group, deaf and slow clients and peers, 300 connections on 64 descriptors, 100,000 announces a second, ten million deletes (root; 3 min)
 	$(GO) test -count=1 -timeout 15m -v ./internal/lab -siege -run '$(SIEGE)'
 
 fuzz: ## every fuzz target for FUZZTIME=1m each
