@@ -141,7 +141,8 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		n.paid(now, l) // equal: that is a comparison too
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
-	if now-n.unrest < 2*int64(RelayDelay) || now-l.passedAt >= int64(RelayLook) {
+	restless := now-n.unrest < 2*int64(RelayDelay) && (len(n.streams) <= MaxPassed || now-l.passedAt >= int64(RelayGap))
+	if restless || now-l.passedAt >= int64(RelayLook) {
 		n.relayTo(now, l)
 	}
 	n.hold(now, l)

@@ -291,3 +291,42 @@ func TestGreetingsThatNobodyEndsAreBoundedForEachHost(t *testing.T) {
 		t.Fatal("one that ended makes no room")
 	}
 }
+
+// TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams: a full table of peers that tell of no links makes no square of offers.
+func TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams(t *testing.T) {
+	b := newBench(t)
+	n := b.add("n", 1<<16|9000, 0, 0)
+	n.Tick(b.now)
+	l := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.9:1"), 7<<16|9000)
+	_ = l.Control(b.now, nil)
+	n.mu.Lock()
+	for i := range uint64(MaxStreams) {
+		n.streamOf(b.now, 1<<32+i, 1<<40+i, 1)
+	}
+	n.mu.Unlock()
+	beat := frames(t, codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: n.clock.Cluster(b.now)}))[0]
+	offers, looks := 0, 0
+	for range 20 {
+		b.now += int64(HeartbeatInterval)
+		for range 5 { // more often than it may
+			if err := l.Frame(b.now, beat.head, beat.body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		count := 0
+		for _, f := range frames(t, l.Control(b.now, nil)) {
+			if f.head.Kind == codec.KindOffer {
+				count++
+			}
+		}
+		if count > 0 {
+			looks++
+		}
+		if offers += count; count > OffersAtOnce {
+			t.Fatalf("%d offers at one look", count)
+		}
+	}
+	if offers != MaxPassed || looks != MaxPassed/OffersAtOnce || len(l.relaying()) != MaxPassed {
+		t.Errorf("%d offers at %d looks, %d streams are passed on", offers, looks, len(l.relaying()))
+	}
+}

@@ -16,6 +16,8 @@ const (
 	MaxStrangers = 4              // of those, of addresses at which no member, --peer or past member is
 	MaxAddresses = 4              // addresses of one node that are remembered
 	MaxTries     = 6              // failed dials in a row after which a hint is forgotten; members and --peer never are
+	MaxPassed    = 256            // streams of others that are passed on to one peer
+	OffersAtOnce = 64             // of them, that are new at one look
 	MaxHeard     = 4096           // announces whose sequence is remembered
 	MaxChanges   = 1024           // changes that wait to be drained; more are dropped
 	ControlLimit = 256 << 10      // bytes of control frames that wait for one link
@@ -85,6 +87,7 @@ const (
 	HeartbeatInterval = 500 * time.Millisecond
 	Pace              = 500 * time.Microsecond  // since the last flush of records that are not acknowledged, before the next
 	RelayDelay        = time.Second             // that a new link is given to list all its peers before streams are passed on to it
+	RelayGap          = 400 * time.Millisecond  // between two such looks where there are more than MaxPassed streams
 	RelayLook         = 5 * time.Second         // after which it is looked again what is passed on to a link, though nothing was seen to change
 	RelayLinger       = 10 * time.Second        // that batches are kept for a peer whose link has ended
 	StepDelay         = time.Second             // that a link with another group is given before one proposes to step: they are still linking

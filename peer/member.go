@@ -92,6 +92,7 @@ type stream struct {
 	synced      bool   // everything that the node held was copied once: from here on its stream is enough
 	seen        uint64 // applied at the last look
 	used        int64  // when it was last offered, or had moved
+	handed      int    // scratch of relayTo: its place among those passed on, from 1
 	lingers     int64  // until then it counts as passed on once more; 0: it does not
 }
 

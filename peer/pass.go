@@ -6,30 +6,39 @@ import (
 	"covey/codec"
 )
 
-// relayTo brings up to date which streams are passed on to the peer of l (R12).
+// relayTo brings up to date which streams are passed on to the peer of l (R12): MaxPassed at most, and OffersAtOnce more than at the last
+// look. Who lists nobody would be passed on all there are. What is not passed on, a repair brings.
 func (n *Node) relayTo(now int64, l *Link) {
 	if l.member == nil || l.closing {
 		return
 	}
 	l.passedAt = now
 	old := l.relaying()
-	list, changed := n.scratch[:0], false
-	for _, s := range n.streams {
-		if !n.relays(now, l, s) {
-			continue
-		}
-		i := slices.IndexFunc(old, func(h handover) bool { return h.stream == s })
-		if i >= 0 {
-			list = append(list, old[i])
-			continue
-		}
-		s.relayed.Add(1)
-		list, changed = append(list, n.offer(now, l, s)), true
+	for i, h := range old {
+		h.stream.handed = i + 1
 	}
+	list, offered := n.scratch[:0], 0
+	for _, s := range n.streams {
+		if len(list) == MaxPassed || !n.relays(now, l, s) {
+			continue
+		}
+		switch {
+		case s.handed > 0:
+			list = append(list, old[s.handed-1])
+			s.handed = 0
+		case offered < OffersAtOnce:
+			offered++
+			s.relayed.Add(1)
+			list = append(list, n.offer(now, l, s))
+		default:
+			n.unrest = now // it is looked again
+		}
+	}
+	changed := offered > 0
 	for _, h := range old {
-		if !slices.ContainsFunc(list, func(o handover) bool { return o.stream == h.stream }) {
+		if h.stream.handed > 0 {
+			h.stream.handed, changed = 0, true
 			n.linger(now, h.stream)
-			changed = true
 		}
 	}
 	n.scratch = list
