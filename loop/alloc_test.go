@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"runtime/metrics"
 	"testing"
 
@@ -33,12 +34,7 @@ func countAllocations(t *testing.T, secret ...byte) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	discovery := freePort(t)
-	start := func() *testNode { return startNode(t, testConfig(t, discovery)) }
-	if len(secret) > 0 {
-		start = func() *testNode { return startKeyed(t, discovery, secret...) }
-	}
-	a, b := start(), start()
+	a, b := lingering(t, secret...)
 	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
 
 	const keys = 64
@@ -117,6 +113,21 @@ func countAllocations(t *testing.T, secret ...byte) {
 			})
 		})
 	}
+}
+
+// lingering starts two nodes that linger, as one does that is all of a process. The scheduler has a processor for each of their
+// loops meanwhile, and as many for the test.
+func lingering(t *testing.T, secret ...byte) (a, b *testNode) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Linger = true
+	if len(secret) > 0 {
+		cfg.Secrets = secretsOf(t, secret...)
+	}
+	was := runtime.GOMAXPROCS(4 * cfg.Loops)
+	t.Cleanup(func() { runtime.GOMAXPROCS(was) })
+	other := cfg
+	other.Listen = testConfig(t, cfg.DiscoveryPort).Listen
+	return startNode(t, cfg), startNode(t, other)
 }
 
 // atMostOneIn100 counts what the process allocates in n operations. Where they are few, what the ticker, the collector and the

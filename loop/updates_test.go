@@ -19,13 +19,12 @@ var (
 	restful = flag.Int("restful", 10, "seconds that TestHeartbeatsAllocateNothing tries at most")
 )
 
-// twoNodes are linked and ready, in this process: what either allocates is counted.
+// twoNodes are linked and ready, in this process, and linger: what either allocates is counted.
 func twoNodes(t *testing.T) (a, b *testNode) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	discovery := freePort(t)
-	a, b = startNode(t, testConfig(t, discovery)), startNode(t, testConfig(t, discovery))
+	a, b = lingering(t)
 	eventually(t, "ready and linked", func() bool { return a.ready() && b.ready() && len(a.n.mind.Links()) == 1 })
 	return a, b
 }
