@@ -32,10 +32,13 @@ func (h *handler) rounds(l *eventLoop) {
 
 // lingers is for how long a round may wait for its first event. Others that are ready run before that.
 func (l *eventLoop) lingers() (ms int) {
-	if !l.n.cfg.Linger || l.n.hurried.Load() > 0 {
+	if !l.n.cfg.Linger {
 		return 0
 	}
 	runtime.Gosched()
+	if l.n.hurried.Load() > 0 {
+		return 0
+	}
 	return int(lingerFor.Milliseconds())
 }
 
