@@ -87,6 +87,9 @@ func (l *eventLoop) deliver(c *conn) (alive bool) {
 		alive = l.handOver(c, l.out, 0)
 	case c.pin != nil:
 		alive = c.payBehind(l.out)
+	case l.keepsReply(c, l.out):
+		l.keepReply(c, l.out)
+		return true
 	default:
 		alive = c.write(l.out)
 		if alive && c.g.OutboundBuffered() > 0 {

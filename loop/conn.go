@@ -39,6 +39,7 @@ type conn struct {
 	l        *eventLoop
 	protocol protocol
 	closed   bool       // gnet has closed it: the descriptor may be someone else's by now
+	kept     bool       // a reply to it is among the loop's kept
 	waiting  bool       // its next command waits, for peers, for time or for its own replies to drain
 	ours     bool       // dialed here
 	counted  netip.Addr // of an accepted one: the address that it is counted under, none when it was refused
@@ -203,6 +204,11 @@ func (c *conn) write(b []byte) bool {
 
 // push hands bytes to the socket; what it does not take, or why, is the engine's to see. false: the connection is gone.
 func (c *conn) push(b []byte) bool {
+	if c.kept {
+		if c.l.sendKept(); c.closed {
+			return false
+		}
+	}
 	if c.g.OutboundBuffered() == 0 {
 		if b = b[writeNow(c.g.Fd(), b):]; len(b) == 0 {
 			return true
@@ -214,6 +220,9 @@ func (c *conn) push(b []byte) bool {
 
 // close ends the connection at once, on its loop.
 func (c *conn) close() {
+	if c.kept {
+		c.l.sendKept()
+	}
 	if !c.closed {
 		_ = c.l.gnet.Close(c.g)
 	}

@@ -26,6 +26,7 @@ type eventLoop struct {
 	gnet gnet.EventLoop
 
 	poller  *poller          // the engine's; nil when it is not known
+	kept    kept             // replies of the round
 	sockets []*conn          // by descriptor
 	fetched [readBuffer]byte // what the loop has read for a turn by itself
 

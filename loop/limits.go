@@ -158,6 +158,11 @@ const (
 	roundEvents = 128
 	lingerFor   = 5 * time.Millisecond
 
+	// keepReplies is for how long short replies are kept in a round, to be written together, and keptBytes how much of them; a turn
+	// ends before either is looked at.
+	keepReplies = 200 * time.Microsecond
+	keptBytes   = 64 << 10
+
 	// tickBusy is its beat while a connection waits for something only a clock can tell:
 	// a drained socket (gnet has no callback for it) or the time-out of WAIT.
 	tickBusy = 5 * time.Millisecond

@@ -85,6 +85,9 @@ var lineEnd = []byte("\r\n")
 
 // send writes places, one after the other; what the socket does not take is the engine's to queue. false: the connection is gone.
 func (l *eventLoop) send(c *conn, places [][]byte) bool {
+	if c.kept {
+		l.sendKept()
+	}
 	if c.closed {
 		return false
 	}

@@ -45,6 +45,7 @@ func (l *eventLoop) lingers() (ms int) {
 // round gives all that is ready its turn. false: some of it is the engine's.
 func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 	all = true
+	l.kept.on = len(came) > 1
 	for i := range came {
 		fd := int(came[i].Fd)
 		switch c := l.at(fd); {
@@ -57,6 +58,8 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 			all = h.fetch(c, fd) && all
 		}
 	}
+	l.sendKept()
+	l.kept.on = false
 	return all
 }
 
