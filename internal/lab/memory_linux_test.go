@@ -31,7 +31,11 @@ func cage(t *testing.T, name string, limit int64) (wrap []string, ooms func() st
 		if os.Mkdir(dir, 0o755) != nil {
 			continue
 		}
-		t.Cleanup(func() { _ = os.Remove(dir) })
+		t.Cleanup(func() {
+			if err := os.Remove(dir); err != nil {
+				t.Error(err)
+			}
+		})
 		if os.WriteFile(filepath.Join(dir, v.limit), []byte(strconv.FormatInt(limit, 10)), 0o644) != nil {
 			continue
 		}
@@ -103,14 +107,16 @@ func flood(conn net.Conn, seed uint64, total int, value []byte) (sent int, err e
 // word. When all is deleted, all of the memory comes back.
 func TestFourTimesTheMemoryFits(t *testing.T) {
 	memory := besieged(192, 256)
+	var wraps [2][]string
+	var ooms [2]func() string
+	for i := range wraps { // before the network: a group can be removed once the node in it has ended
+		wraps[i], ooms[i] = cage(t, strconv.Itoa(i), int64(2*memory)<<20)
+	}
 	hosts := New(t).Hosts(2)
 	var nodes []*Node
-	var ooms []func() string
 	var before []int
-	for _, h := range hosts {
-		wrap, events := cage(t, h.Name, int64(2*memory)<<20)
-		nodes = append(nodes, h.Launch(Launch{Wrap: wrap, Args: []string{"run", "--max-memory", fmt.Sprintf("%dm", memory)}}))
-		ooms = append(ooms, events)
+	for i, h := range hosts {
+		nodes = append(nodes, h.Launch(Launch{Wrap: wraps[i], Args: []string{"run", "--max-memory", fmt.Sprintf("%dm", memory)}}))
 	}
 	waitMesh(t, hosts, time.Now())
 	waitReady(t, hosts)
