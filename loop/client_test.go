@@ -35,7 +35,7 @@ func largeReplyWaits(t *testing.T, command string) {
 	if _, err := c.Write(pipeline); err != nil {
 		t.Fatal(err)
 	}
-	most := int64(maxOwedPin + owedStep + keepBuffer)
+	most := int64(maxOwedPin + quietPay + keepBuffer)
 	if command == "MGET" {
 		most += maxOwed
 		most += codec.MaxValue

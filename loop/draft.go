@@ -33,11 +33,11 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 	return append(m.Stub(buf[:m.From]), behind...), false
 }
 
-// fill moves what has come of a large value to its place: what the engine has read, and if that was as much as it reads at a
+// fill moves what has come of a large value to its place: what was read, and if that was nothing, or as much as is read at a
 // time, what else has come, right from the socket. whole: nothing of the value is missing.
 func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 	d := c.draft
-	more := len(c.got) >= readBuffer
+	more := len(c.got) == 0 || len(c.got) >= readBuffer
 	for d.Left() > 0 && len(c.got) > 0 {
 		c.got = c.got[d.Write(c.got):]
 	}
@@ -53,7 +53,10 @@ func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 func (l *eventLoop) fetch(c *conn) bool {
 	d := c.draft
 	l.room = d.Room(l.room[:0], fetchBytes)
-	most := min(fetchBytes, d.Left())
+	most := 0
+	for _, b := range l.room {
+		most += len(b)
+	}
 	if most == d.Left() {
 		l.room = append(l.room, l.behindValue[:])
 	}

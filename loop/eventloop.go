@@ -28,6 +28,7 @@ type eventLoop struct {
 	poller  *poller          // the engine's; nil when it is not known
 	kept    kept             // replies of the round
 	sockets []*conn          // by descriptor
+	later   []*conn          // scratch of round
 	fetched [readBuffer]byte // what the loop has read for a turn by itself
 
 	now   int64   // when the turn began, ns
@@ -56,7 +57,8 @@ type eventLoop struct {
 	short  []byte // the former while the latter are made
 
 	pins    []*store.Pin // none of them begun
-	budget  int          // bytes of what is owed that this turn may still write
+	budget  int          // bytes of what is owed that this turn may still write,
+	settled bool         // if that was settled
 	debtors []*conn      // are owed something that their sockets take; who has waited longest is first
 
 	answering []*conn            // scratch of answer
@@ -147,7 +149,7 @@ func (n *node) still(f func()) {
 func (l *eventLoop) begin() int64 {
 	l.turned(true)
 	now := l.n.clock.now()
-	l.now, l.budget = now, turnPay
+	l.now, l.settled = now, false
 	l.turn.Now = l.n.cluster.Cluster(now)
 	l.stage.SetQuiet(!l.n.ring.Live())
 	return now

@@ -179,7 +179,7 @@ func (c *conn) unseal(sealed []byte) (err error) {
 // writeSealed hands bytes to the socket in records, a piece of a large frame at a time.
 func (c *conn) writeSealed(b []byte) bool {
 	for len(b) > 0 {
-		n := min(len(b), owedStep)
+		n := min(len(b), sealStep)
 		sealed, err := c.session.Out.Append(c.l.sealed[:0], b[:n])
 		c.l.sealed = sealed
 		if err != nil {

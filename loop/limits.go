@@ -67,10 +67,13 @@ const (
 	maxOwed    = 4 << 20
 	maxOwedPin = 1 << 20
 
-	// owedStep is how much of a large reply is written at a time, and turnPay how much of all of them in one turn, in bytes: some 80
-	// us. Less at a time wakes the reader up more often.
-	owedStep = 256 << 10
+	// turnPay is how much of large replies is written in one turn, in bytes: some 80 us. quietPay is how much if nothing else is ready
+	// when it begins: less at a time wakes the readers up more often, which costs more than all else.
 	turnPay  = 256 << 10
+	quietPay = 1 << 20
+
+	// sealStep is how much is sealed at a time, in bytes.
+	sealStep = 256 << 10
 
 	// maxWaitingInput is how many unparsed bytes a client may pile up, in bytes beyond the one
 	// command it is sending: past it the connection is closed, for gnet cannot stop reading.
@@ -109,10 +112,10 @@ const (
 	// slabFrom is how much of a large command or frame must have come before it gets the addresses of all that it claims, in bytes.
 	slabFrom = 32 << 10
 
-	// fetchBytes is how much of a large value is read right into its place in one turn, beside the readBuffer that the engine has
-	// read: some 60 us, for less at a time costs more wake-ups of both sides. behindBytes is how much of what is behind the value
-	// comes with its last bytes.
-	fetchBytes  = 240 << 10
+	// fetchBytes is how much of a large value is read right into its place in one turn, beside the readBuffer that may have been read:
+	// some 60 us, for less at a time costs more wake-ups of both sides. behindBytes is how much of what is behind the value comes
+	// with its last bytes.
+	fetchBytes  = 256 << 10
 	behindBytes = 512
 
 	// keepDrafts is how many drafts a loop keeps for the next large values, and keepPins how many pins. A draft that is not in use has

@@ -3,7 +3,8 @@ package loop
 import "covey/store"
 
 // What a connection is owed: a large reply, or frame, of which the engine does not have all yet. It is paid a slice in each turn,
-// so that others get theirs between, and no more than the engine is to queue. Pages of the store are written from where they lie.
+// so that others get theirs between, and no more than the engine is to queue; where nobody else waits a slice is larger. Pages of the
+// store are written from where they lie.
 
 // owes reports whether a connection is owed something.
 func (c *conn) owes() bool { return len(c.reply) > 0 || c.pin != nil }
@@ -15,18 +16,17 @@ func (c *conn) pay() bool { return c.payBehind(nil) }
 // payBehind is pay, of a connection with nothing in a slab; first is written before the slice, and may be empty.
 func (c *conn) payBehind(first []byte) bool {
 	l := c.l
-	for n := min(l.budget, owedStep); (n > 0 || len(first) > 0) && c.owes() && c.takes(); {
+	for c.owes() && c.takes() && (len(first) > 0 || l.share() > 0) {
 		paid, alive := 0, false
 		if len(c.reply) > 0 {
-			paid, alive = c.paySlab(n)
+			paid, alive = c.paySlab(l.share())
 		} else {
-			paid, alive = c.payPin(first, n)
+			paid, alive = c.payPin(first, l.share())
 		}
 		if !alive {
 			return false
 		}
 		first = nil
-		n -= paid
 		l.budget -= paid
 	}
 	if len(first) > 0 && !c.write(first) {
@@ -37,6 +37,16 @@ func (c *conn) payBehind(first []byte) bool {
 	}
 	c.weigh()
 	return true
+}
+
+// share is how many bytes of what is owed this turn may still write. It is settled when it is first asked for: more where nobody waits.
+func (l *eventLoop) share() int {
+	if !l.settled {
+		if l.settled, l.budget = true, turnPay; !l.poller.waits() {
+			l.budget = quietPay
+		}
+	}
+	return l.budget
 }
 
 // takes reports whether the engine is to have more of what is owed.
@@ -180,7 +190,7 @@ func (l *eventLoop) owe(c *conn) {
 // payDebtors pays those at the front as long as the turn's share lasts. The others are next.
 func (l *eventLoop) payDebtors(now int64) {
 	n := 0
-	for all := len(l.debtors); n < all && l.budget > 0; n++ {
+	for all := len(l.debtors); n < all && l.share() > 0; n++ {
 		c := l.debtors[n]
 		c.debtor = false
 		l.attend(c, now)

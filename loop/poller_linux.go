@@ -28,6 +28,17 @@ func (p *poller) wait(ms int) []unix.EpollEvent {
 	return p.events[:n]
 }
 
+// waits reports whether anything is ready, or that is not known.
+func (p *poller) waits() bool {
+	if p == nil {
+		return true
+	}
+	look := unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}
+	var now unix.Timespec
+	n, _, _ := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&look)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return n > 0
+}
+
 // leave leaves what is ready to the engine: all of it is still there, but that the edges among it are to be told anew.
 func (p *poller) leave(came []unix.EpollEvent) {
 	for i := range came {

@@ -42,10 +42,13 @@ func (l *eventLoop) lingers() (ms int) {
 	return int(lingerFor.Milliseconds())
 }
 
-// round gives all that is ready its turn. false: some of it is the engine's.
+// round gives all that is ready its turn, those behind the others of which there was more than one read the last time. Of those that
+// send large values only one has its turn, the last: who has waited longest, for small commands may have come by then. false: some of it
+// is the engine's.
 func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 	all = true
 	l.kept.on = len(came) > 1
+	var large *conn
 	for i := range came {
 		fd := int(came[i].Fd)
 		switch c := l.at(fd); {
@@ -54,25 +57,47 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 		case c == nil:
 			readNow(fd, l.fetched[:])
 			l.rung()
+		case c.draft != nil:
+			if large == nil || c.lastByte < large.lastByte {
+				large = c
+			}
+		case c.full:
+			l.later = append(l.later, c)
 		default:
-			all = h.fetch(c, fd) && all
+			all = h.fetch(c) && all
 		}
 	}
 	l.sendKept()
 	l.kept.on = false
+	for _, c := range l.later {
+		all = h.fetch(c) && all
+	}
+	clear(l.later)
+	if l.later = l.later[:0]; large != nil {
+		all = h.fetch(large) && all
+	}
 	return all
 }
 
-// fetch reads what has come of a connection, as much as the engine does at a time, for a turn. false: the engine is to see to it.
-func (h *handler) fetch(c *conn, fd int) bool {
-	n := readNow(fd, c.l.fetched[:])
-	if n == 0 {
-		return false
+// fetch reads what has come of a connection, as much as the engine does at a time, for a turn; a turn that is to fill a draft reads by
+// itself. false: the engine is to see to it.
+func (h *handler) fetch(c *conn) (came bool) {
+	if c.closed {
+		return true
 	}
-	c.got = c.l.fetched[:n]
+	have := 0
+	if d := c.draft; d != nil && d.Left() > readBuffer {
+		have = d.Have()
+	} else {
+		n := readNow(c.g.Fd(), c.l.fetched[:])
+		if n == 0 {
+			return false
+		}
+		c.got, c.full = c.l.fetched[:n], n == readBuffer
+	}
 	if act := h.turn(c); act == gnet.Close {
 		c.close()
 	}
 	c.got = nil
-	return true
+	return c.draft == nil || c.draft.Have() > have
 }

@@ -9,6 +9,8 @@ type poller struct{}
 
 func pollerOf(int) *poller { return nil }
 
+func (*poller) waits() bool { return true }
+
 func (h *handler) rounds(*eventLoop) {}
 
 // readNow reads what a socket has. 0: nothing, or it has ended or is broken, which the engine finds when it reads itself.

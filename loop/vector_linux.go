@@ -27,7 +27,7 @@ func (v *vector) call(trap uintptr, fd int, places [][]byte) (int, error) {
 		i.SetLen(len(b))
 		v.iov = append(v.iov, i)
 	}
-	n, _, errno := unix.Syscall(trap, uintptr(fd), uintptr(unsafe.Pointer(&v.iov[0])), uintptr(len(v.iov)))
+	n, _, errno := unix.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(&v.iov[0])), uintptr(len(v.iov))) // as raw
 	clear(v.iov)
 	switch errno {
 	case 0:

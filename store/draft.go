@@ -101,16 +101,23 @@ func (d *Draft) Left() int { return d.size - d.have }
 // Have returns how many bytes of the value have come.
 func (d *Draft) Have() int { return d.have }
 
-// Room appends to dst where the next bytes of the value go: up to most bytes, in pieces of a page at most. Came is to be
-// told how many of them were put there.
+// Room appends to dst where the next bytes of the value go: up to most bytes, in as few pieces as there are, until there are
+// MaxPieces. Came is to be told how many of them were put there.
 func (d *Draft) Room(dst [][]byte, most int) [][]byte {
 	page, at, filled := d.page, d.at, d.filled
-	for most = min(most, d.Left()); most > 0; {
+	before := uint32(0)
+	for most = min(most, d.Left()); most > 0 && len(dst) < MaxPieces; {
+		inHead := d.filled < len(d.head)
 		b := d.next()
-		b = b[:min(len(b), most)]
-		dst = append(dst, b)
-		d.pass(len(b))
-		most -= len(b)
+		n := min(len(b), most)
+		if inHead {
+			dst = append(dst, b[:n])
+		} else {
+			dst = d.s.env.memory.pages.join(dst, before, d.page, d.at, n)
+			before = d.page
+		}
+		d.pass(n)
+		most -= n
 	}
 	d.page, d.at, d.filled = page, at, filled
 	return dst

@@ -232,3 +232,35 @@ func BenchmarkDraft(b *testing.B) {
 		}
 	})
 }
+
+// Pages that are given back are taken in the order in which they lay: a value that is written over and over is one piece, and is told
+// as one, however large the store is and whether its pages kept their memory.
+func TestPagesInARowStayInARow(t *testing.T) {
+	for _, budget := range []int64{1 << 30, 64 << 20} {
+		s := newStore(t, Options{Node: 1, MaxBytes: budget, Shards: 4})
+		key, value := []byte("key"), make([]byte, 4<<20)
+		hash := s.Hash(key)
+		for i := range 10 {
+			var d Draft
+			if !d.Begin(s, key, hash, len(value)) {
+				t.Fatal("no draft")
+			}
+			if n := len(d.Room(nil, len(value))); n > 3 { // one of the entry, and two where the write before the last one had its pages
+				t.Fatalf("budget %d, write %d: %d pieces", budget, i, n)
+			}
+			d.Came(len(value))
+			if _, res := s.SetDraft(nil, &d, epoch0, SetOptions{}); !res.Written {
+				t.Fatal(res)
+			}
+			var p Pin
+			if head := pinValue(t, s, epoch0, "key", &p); len(head)+p.Left() != len(value) {
+				t.Fatalf("%d and %d bytes", len(head), p.Left())
+			}
+			if n := len(p.Next(nil, len(value))); n > 2 {
+				t.Fatalf("budget %d, write %d: a value in %d pieces", budget, i, n)
+			}
+			p.Unpin()
+		}
+		check(t, s)
+	}
+}

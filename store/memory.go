@@ -168,6 +168,17 @@ func (p *pool) init(m *memory, size int64, unit, about int, spare int64) (err er
 // at returns the bytes of a unit.
 func (p *pool) at(n uint32) []byte { return p.mem[int(n)*p.unit:][:p.unit:p.unit] }
 
+// join appends the first size bytes from byte at of a unit on to places; as more of the last of them, if that ends where they begin
+// and is of the unit before. before is 0 where that is not known.
+func (p *pool) join(places [][]byte, before, n uint32, at, size int) [][]byte {
+	if last := len(places) - 1; before != 0 && before == n-1 && at == 0 && last >= 0 {
+		all := len(places[last]) + size
+		places[last] = p.mem[int(n)*p.unit+size-all:][:all:all]
+		return places
+	}
+	return append(places, p.at(n)[at:at+size])
+}
+
 // take hands out a unit; its bytes are of any content.
 func (p *pool) take() (n uint32) {
 	p.mu.Lock()
@@ -203,27 +214,28 @@ func (p *pool) give(first uint32, n int) {
 	}
 	releaseBytes(p.mem[int(first)*p.unit:][:n*p.unit])
 	p.mu.Lock()
-	for ; n > 0; n-- {
-		p.next[first], p.cold = p.cold, first
-		first++
+	for unit := first + uint32(n) - 1; unit >= first; unit-- { // to be taken in a row again
+		p.next[unit], p.cold = p.cold, unit
 	}
 	p.mu.Unlock()
 }
 
-// giveChain takes units back that follow each other by next. Of those that stay warm it does not touch the memory.
+// giveChain takes units back that follow each other by next; they are taken in that order again, so that what lay in a row does
+// so then. Of those that stay warm it does not touch the memory.
 func (p *pool) giveChain(unit uint32) {
-	n := 0
+	n, first, last := 0, unit, uint32(0)
 	p.mu.Lock()
-	for unit != 0 && p.count < p.most {
-		next := p.next[unit]
-		p.next[unit], p.warm = p.warm, unit
-		p.count++
+	for unit != 0 && p.count+n < p.most {
+		last, unit = unit, p.next[unit]
 		n++
-		unit = next
+	}
+	if n > 0 {
+		p.next[last], p.warm = p.warm, first
+		p.count += n
 	}
 	p.mu.Unlock()
 	p.used.Add(-int64(n) * p.cost)
-	first, n := unit, 0
+	first, n = unit, 0
 	for unit != 0 { // those in a row together
 		if unit != first+uint32(n) {
 			p.give(first, n)

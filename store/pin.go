@@ -137,20 +137,22 @@ func (p *Pin) Size() int { return p.size }
 // Left returns how many bytes Next has still to return.
 func (p *Pin) Left() int { return p.left }
 
-// Next appends to dst where the next most bytes of the value are, in pieces of a page at most. They stay so until Unpin.
+// Next appends to dst where the next bytes of the value are, most of them at most, in as few pieces as they lie in, until there are
+// MaxPieces. They stay so until Unpin.
 func (p *Pin) Next(dst [][]byte, most int) [][]byte {
 	pages := &p.s.env.memory.pages
-	for most = min(most, p.left); most > 0; {
-		b := pages.at(p.page)
-		if p.at == len(b) {
+	before := uint32(0)
+	for most = min(most, p.left); most > 0 && len(dst) < MaxPieces; {
+		if p.at == pages.unit {
 			p.page, p.at = pages.next[p.page], 0
 			continue
 		}
-		b = b[p.at:min(p.at+most, len(b))]
-		dst = append(dst, b)
-		p.at += len(b)
-		p.left -= len(b)
-		most -= len(b)
+		n := min(most, pages.unit-p.at)
+		dst = pages.join(dst, before, p.page, p.at, n)
+		before = p.page
+		p.at += n
+		p.left -= n
+		most -= n
 	}
 	return dst
 }

@@ -208,6 +208,18 @@ func (b *bench) largeTable() error {
 		}
 	}
 	alone := func(t target) (row, error) { return b.measure(t, small(t)) }
+	other, err := b.fleet.Start(b.ctx, b.servers[0])
+	if err != nil {
+		return err
+	}
+	// How long the small client waits for a processor, and not for the server that is busy with large values.
+	elsewhere := func(large load.Group) (row, error) {
+		idle := target{b.servers[0], other.Wire, other}
+		if err := b.fill(idle, 64); err != nil {
+			return row{}, err
+		}
+		return b.beside(large, func() (row, error) { return alone(idle) })
+	}
 	for _, c := range []struct {
 		name    string
 		measure func(target) (row, error)
@@ -217,6 +229,8 @@ func (b *bench) largeTable() error {
 		{smallAlone, alone},
 		{"small beside GET 1 MiB", func(t target) (row, error) { return b.beside(large(t, 0), func() (row, error) { return alone(t) }) }},
 		{"small beside SET 1 MiB", func(t target) (row, error) { return b.beside(large(t, 100), func() (row, error) { return alone(t) }) }},
+		{"small elsewhere beside GET 1 MiB", func(t target) (row, error) { return elsewhere(large(t, 0)) }},
+		{"small elsewhere beside SET 1 MiB", func(t target) (row, error) { return elsewhere(large(t, 100)) }},
 	} {
 		if err := b.inTurn("large", c.name, targets, c.measure); err != nil {
 			return err
