@@ -11,7 +11,8 @@
 //  3. The clock of the shard gives the write its version (R5, clock.go).
 //  4. apply moves the registers: V with value, E with expiry time (R1, R2). It alone changes an entry, and it alone
 //     keeps up what follows from one: the digest, the list, the sizes (shard.go). Where only a value of the same length
-//     comes in the place of another, that is all done in one step (rewrite.go).
+//     comes in the place of another, that is all done in one step (rewrite.go); of text that is Set, without loading the
+//     entry (overwrite), as GetOrPin reads what most entries are (plain).
 //  5. put writes the entry back: where it was, or to the end of its log (log.go, content.go).
 //  6. trim moves on what moves in steps, and evicts while the store is over its budget: a few segments here; then reclaim
 //     does from all shards in turn, values before ghosts before tombstones (evict.go).
