@@ -88,8 +88,7 @@ func (l *eventLoop) deliver(c *conn) (alive bool) {
 	case c.pin != nil:
 		alive = c.payBehind(l.out)
 	case l.keepsReply(c, l.out):
-		l.keepReply(c, l.out)
-		return true
+		return l.keepReply(c, l.out)
 	default:
 		alive = c.write(l.out)
 		if alive && c.g.OutboundBuffered() > 0 {

@@ -39,6 +39,7 @@ type conn struct {
 	got      []byte // what has come and the turn has not taken: it has to. Of the engine's buffer or of the loop's
 	l        *eventLoop
 	protocol protocol
+	given    uint32     // the batch of the engine's events of which one was of this connection
 	closed   bool       // gnet has closed it: the descriptor may be someone else's by now
 	kept     bool       // a reply to it is among the loop's kept
 	waiting  bool       // its next command waits, for peers, for time or for its own replies to drain

@@ -30,6 +30,8 @@ type eventLoop struct {
 	sockets []*conn          // by descriptor
 	later   []*conn          // scratch of round
 	fetched [readBuffer]byte // what the loop has read for a turn by itself
+	batch   uint32           // of the engine's events, counted each time that rounds have ended for its sake
+	inBatch bool             // it may have events of that batch left
 
 	now   int64   // when the turn began, ns
 	due   []*conn // links to flush at its end

@@ -128,7 +128,7 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 		if !c.closed {
 			_, _ = g.Discard(-1)
 		}
-		if act == gnet.None {
+		if act == gnet.None && c.l.begins(c) {
 			h.rounds(c.l)
 		}
 		return act

@@ -23,13 +23,14 @@ func newHoldings(maxMemory int64) holdings {
 
 // weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
 // whole, of slabs what was written, what the parser remembers of a command, what waits on a link, and what the engine has not written yet.
+// One that is closed holds nothing.
 func (c *conn) weigh() {
-	held := int64(max(min(cap(c.in), keepBuffer), len(c.in)) + len(c.reply) + c.parser.Room() + c.client.Held())
-	if c.link != nil {
-		held += int64(c.link.Held())
-	}
+	var held int64
 	if !c.closed {
-		held += int64(c.g.OutboundBuffered())
+		held = int64(max(min(cap(c.in), keepBuffer), len(c.in)) + len(c.reply) + c.parser.Room() + c.client.Held() + c.g.OutboundBuffered())
+		if c.link != nil {
+			held += int64(c.link.Held())
+		}
 	}
 	if held == c.held {
 		return

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"testing"
 
 	"covey/peer"
@@ -27,6 +28,36 @@ func TestClientsThatHoldMuchGoBeforePeers(t *testing.T) {
 	if w.worst() != nil {
 		t.Error("somebody is to go twice")
 	}
+}
+
+// A client that goes away in the middle of a long command leaves nothing that counts.
+func TestWhoGoesAwayHoldsNothing(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	c := dialRaw(t, tn.addr)
+	var sets []byte
+	const keys = 20_000
+	for i := range keys {
+		sets = append(sets, respCommand("SET", fmt.Sprintf("key:%036d", i), "v")...)
+	}
+	go func() { _, _ = c.Write(sets) }()
+	for range keys {
+		if got := c.reply(); got != "+OK" {
+			t.Fatal(got)
+		}
+	}
+	for range 10 {
+		gone := dialRaw(t, tn.addr)
+		if _, err := gone.Write(respCommand("KEYS", "*")); err != nil {
+			t.Fatal(err)
+		}
+		_ = gone.Close()
+	}
+	eventually(t, "what those held that are gone is given back", func() bool {
+		w := &tn.n.holdings
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return tn.n.served.Load() == 1 && w.held.Load() < 1<<10 && len(w.heavy) == 0
+	})
 }
 
 // What was written to a loop's slab in vain is given back, unless it is little.

@@ -21,11 +21,14 @@ func (l *eventLoop) keepsReply(c *conn, b []byte) bool {
 	return l.kept.on && len(b) > 0 && len(b) <= maxShortReply && c.g.OutboundBuffered() == 0
 }
 
-// keepReply keeps one.
-func (l *eventLoop) keepReply(c *conn, b []byte) {
+// keepReply keeps one. false: the connection is gone, which an earlier reply of it has shown.
+func (l *eventLoop) keepReply(c *conn, b []byte) (alive bool) {
 	k := &l.kept
-	if len(k.bytes)+len(b) > keptBytes || l.now-k.since > int64(keepReplies) {
+	if len(k.bytes)+len(b) > keptBytes {
 		l.sendKept()
+	}
+	if c.closed {
+		return false
 	}
 	if len(k.replies) == 0 {
 		k.since = l.now
@@ -33,6 +36,14 @@ func (l *eventLoop) keepReply(c *conn, b []byte) {
 	k.bytes = append(k.bytes, b...)
 	k.replies = append(k.replies, keptReply{c, len(k.bytes)})
 	c.kept = true
+	return true
+}
+
+// sendKeptLong writes all of them when the first has been kept for keepReplies. Not within a turn.
+func (l *eventLoop) sendKeptLong() {
+	if k := &l.kept; len(k.replies) > 0 && l.now-k.since > int64(keepReplies) {
+		l.sendKept()
+	}
 }
 
 // sendKept writes all of them. It comes before anything else is written to one of the connections, or it is closed.
@@ -43,8 +54,8 @@ func (l *eventLoop) sendKept() {
 	}
 	from := 0
 	for i, r := range k.replies {
-		if !r.c.closed {
-			r.c.push(k.bytes[from:r.end])
+		if !r.c.closed && r.c.push(k.bytes[from:r.end]) && r.c.g.OutboundBuffered() > 0 {
+			r.c.weigh()
 		}
 		k.replies[i].c, from = nil, r.end
 	}

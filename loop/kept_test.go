@@ -51,7 +51,9 @@ func TestKeptRepliesLeaveInOrder(t *testing.T) {
 
 	keep(0, "f")
 	l.now += int64(keepReplies) + 1
+	l.sendKeptLong()
 	keep(1, "g")
+	l.sendKeptLong()
 	if string(ears[0].said) != "f" || len(ears[1].said) > 0 {
 		t.Fatalf("%q, %q: a reply is kept too long, or not at all", ears[0].said, ears[1].said)
 	}

@@ -156,9 +156,11 @@ const (
 	tickInterval = 50 * time.Millisecond
 
 	// roundsFor is for how long a loop goes on by itself when the engine has given it an event, and roundEvents how many events it takes
-	// at a time. lingerFor is for how long it waits for the next, out of the scheduler's sight.
+	// at a time. lingerFor is for how long it waits for the next, out of the scheduler's sight. When there were more than fewEvents as it
+	// ended, the engine has all that it finds next for itself.
 	roundsFor   = 5 * time.Millisecond
 	roundEvents = 128
+	fewEvents   = 2
 	lingerFor   = 5 * time.Millisecond
 
 	// keepReplies is for how long short replies are kept in a round, to be written together, and keptBytes how much of them; a turn

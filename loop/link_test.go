@@ -25,7 +25,7 @@ func TestAPeerThatPilesUpFramesIsClosed(t *testing.T) {
 	c := &conn{g: e, l: l, protocol: protocolPeer}
 	c.link = peer.NewLink(l.n.mind, false, 0, stranger, ringFor)
 	l.n.mind.Step(1, peer.Event{Kind: peer.EventOpened, Link: c.link})
-	defer func() { c.closed = true; c.release() }()
+	defer c.release()
 	skipped := append(codec.AppendHeader(nil, codec.Header{Kind: 0x7F, Flags: codec.FlagSkippable, Length: 1000}), make([]byte, 1000)...)
 	var piece []byte
 	for len(piece)+len(skipped) < readBuffer {
@@ -82,5 +82,9 @@ func TestWhatWaitsOnALinkCounts(t *testing.T) {
 	}
 	if c.held-before < 30_000 || l.n.holdings.held.Load() != c.held {
 		t.Errorf("%d bytes are held, %d before; %d of all", c.held, before, l.n.holdings.held.Load())
+	}
+	c.closed = true
+	if c.release(); c.held != 0 || l.n.holdings.held.Load() != 0 {
+		t.Errorf("closed it holds %d bytes, and all %d", c.held, l.n.holdings.held.Load())
 	}
 }

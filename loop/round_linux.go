@@ -18,16 +18,31 @@ import (
 //
 // The engine's part is what is no connection of the loop, and what is wrong with one: listeners, datagrams, its own wake-up, sockets
 // that have ended or have room again. They are left as they are, ready, and the engine finds them next; it is in charge again after
-// roundsFor in any case. Of connections it believes what is true: nothing has come of them that a turn has not taken, and what a socket
+// roundsFor in any case, and for all that it has found (begins). Of connections it believes what is true: nothing has come of them that a turn has not taken, and what a socket
 // did not take was given to it.
 func (h *handler) rounds(l *eventLoop) {
 	for until := l.now + int64(roundsFor); l.poller != nil && !l.n.leaving.Load(); {
 		came := l.poller.wait(l.lingers())
 		if len(came) == 0 || l.now >= until || !h.round(l, came) {
 			l.poller.leave(came)
+			if len(came) > fewEvents {
+				l.batch, l.inBatch = l.batch+1, true
+			}
 			return
 		}
 	}
+}
+
+// begins reports whether rounds may begin after an event of the engine. When they were ended because of the engine, they begin again
+// with its next batch of events: each takes a while, and what else the engine is asked to do, such as to take a new link, it does after
+// all that it has found. A new batch it is when a connection is given the second time.
+func (l *eventLoop) begins(c *conn) bool {
+	if l.inBatch && c.given != l.batch {
+		c.given = l.batch
+		return false
+	}
+	l.inBatch = false
+	return true
 }
 
 // lingers is for how long a round may wait for its first event. Others that are ready run before that.
@@ -66,6 +81,7 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 		default:
 			all = h.fetch(c) && all
 		}
+		l.sendKeptLong()
 	}
 	l.sendKept()
 	l.kept.on = false

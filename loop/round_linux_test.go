@@ -101,6 +101,25 @@ func TestAnEdgeIsLeftToTheEngine(t *testing.T) {
 	}
 }
 
+// When rounds were ended for the engine's sake it has one batch of events without any.
+func TestTheEngineHasABatchForItself(t *testing.T) {
+	l := &eventLoop{}
+	a, b, c := &conn{l: l}, &conn{l: l}, &conn{l: l}
+	for _, x := range []*conn{a, a, b} {
+		if !l.begins(x) {
+			t.Fatal("nothing ended rounds, and none begin")
+		}
+	}
+	for range 3 {
+		l.batch, l.inBatch = l.batch+1, true
+		for i, x := range []*conn{a, b, c, a, b, a} {
+			if begins := l.begins(x); begins != (i >= 3) {
+				t.Fatalf("at event %d rounds begin: %v", i, begins)
+			}
+		}
+	}
+}
+
 // A loop finds the engine's instance, and its wake-up among the edges; it serves what is ready by itself, of whatever kind, and what
 // is the engine's goes on meanwhile: connections come, end, and do not read.
 func TestALoopServesWhatIsReady(t *testing.T) {

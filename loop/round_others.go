@@ -11,6 +11,8 @@ func pollerOf(int) *poller { return nil }
 
 func (*poller) waits() bool { return true }
 
+func (l *eventLoop) begins(*conn) bool { return false }
+
 func (h *handler) rounds(*eventLoop) {}
 
 // readNow reads what a socket has. 0: nothing, or it has ended or is broken, which the engine finds when it reads itself.
