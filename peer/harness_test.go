@@ -44,7 +44,8 @@ type bnode struct {
 // bconn is a connection: number 0 of its sides is the dialer's.
 type bconn struct {
 	name  string
-	deaf  bool // nothing is delivered
+	deaf  bool                  // nothing is delivered
+	slow  func(codec.Kind) bool // frames that never come
 	sides [2]*bside
 }
 
@@ -219,7 +220,7 @@ func (b *bench) deliver(s *bside) bool {
 	}
 	f := s.in[0]
 	s.in = s.in[1:]
-	if !s.open {
+	if !s.open || s.conn.slow != nil && !f.end && s.conn.slow(f.head.Kind) {
 		return true
 	}
 	if f.end {

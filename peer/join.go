@@ -19,7 +19,9 @@ type join struct {
 	floor    codec.Version // to be raised when the node is unlocked
 	// Leaves that were partial with all donors, and those that are so with a peer of which all was compared; the same.
 	inherited, completed *partials
-	rewound              bool // the clock has stepped back since the last Tick (R6)
+	hasty                *partials // not nil: all leaves are partial meanwhile (hasten), and these will stay so
+	hastened             int64     // since when
+	rewound              bool      // the clock has stepped back since the last Tick (R6)
 	time                 timeSource
 	timeOf               uint64 // with timeSeeking: the id of the node whose time this is
 }
@@ -40,6 +42,7 @@ type pull struct {
 	shard uint16
 	stale bool // begun before it was owed (again): merged, but it does not count
 	begun int64
+	moved int64 // when records came last; 0: none did
 }
 
 // shards is a set of the 256 shards of the digest.
@@ -192,7 +195,7 @@ func (n *Node) feed(now int64, l *Link) {
 
 func (n *Node) beginPull(now int64, l *Link, p *pull, shard uint16) {
 	n.join.asked[shard]++
-	p.shard, p.stale, p.begun = shard, false, now
+	p.shard, p.stale, p.begun, p.moved = shard, false, now, 0
 	n.pull(now, l, p, 0)
 }
 
@@ -209,42 +212,57 @@ func (l *Link) donor() donor {
 	return donor{host: l.host}
 }
 
-// hedge has shards pulled from another donor too that have not come for SlowPull: of a third after twice that, and so on.
+// hedge has shards pulled from another donor too of which nothing has come for SlowPull, or that are being pulled for SlowShard: of a
+// third after twice that, and so on. Many donors on one cable are slow, each of them, and asking others makes that worse: few are asked for
+// by two at one time.
 func (n *Node) hedge(now int64) {
 	pulled := make(map[donor]shards)
-	slow := make([]uint16, 0, 256)
+	var age, moved [256]int64
 	for _, m := range n.members {
 		if m.link == nil {
 			continue
 		}
 		d := m.link.donor()
+		had := pulled[d]
 		for i := range m.link.pulls.slots {
-			p := &m.link.pulls.slots[i]
-			if p.id == 0 || p.stale {
-				continue
+			if p := &m.link.pulls.slots[i]; p.id != 0 && !p.stale {
+				had.add(p.shard)
+				age[p.shard], moved[p.shard] = max(age[p.shard], now-p.begun), max(moved[p.shard], p.moved)
 			}
-			had := pulled[d]
-			had.add(p.shard)
-			pulled[d] = had
-			if now-p.begun >= int64(SlowPull)*int64(n.join.asked[p.shard]) && !n.join.covered.has(p.shard) && !slices.Contains(slow, p.shard) {
-				slow = append(slow, p.shard)
-			}
+		}
+		pulled[d] = had
+	}
+	slow, hedged := make([]uint16, 0, 256), 0
+	for s := range uint16(256) {
+		asked := int64(n.join.asked[s])
+		if asked == 0 || n.join.covered.has(s) {
+			continue
+		}
+		if min(age[s], now-moved[s]) >= int64(SlowPull)*asked || age[s] >= int64(SlowShard)*asked {
+			slow = append(slow, s)
+		}
+		if asked > 1 {
+			hedged++
 		}
 	}
 	for _, m := range n.members {
-		if m.link == nil || m.readiness != codec.StateReady || len(slow) == 0 {
+		l := m.link
+		if l == nil || m.readiness != codec.StateReady {
 			continue
 		}
-		had := pulled[m.link.donor()]
-		for i := range m.link.pulls.slots {
-			next := slices.IndexFunc(slow, func(s uint16) bool { return !had.has(s) })
-			if p := &m.link.pulls.slots[i]; p.id == 0 && next >= 0 {
+		had := pulled[l.donor()]
+		for i := range l.pulls.slots {
+			next := slices.IndexFunc(slow, func(s uint16) bool { return !had.has(s) && (n.join.asked[s] > 1 || hedged < MaxHedged) })
+			if p := &l.pulls.slots[i]; p.id == 0 && next >= 0 && !l.closing {
+				if n.join.asked[slow[next]] == 1 {
+					hedged++
+				}
 				had.add(slow[next])
-				n.beginPull(now, m.link, p, slow[next])
+				n.beginPull(now, l, p, slow[next])
 				slow = slices.Delete(slow, next, next+1)
 			}
 		}
-		pulled[m.link.donor()] = had
+		pulled[l.donor()] = had
 	}
 }
 
@@ -311,6 +329,9 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 		n.join.asked[p.shard]--
 		*p = pull{}
 	case !m.Done:
+		if m.Count > 0 {
+			p.moved = now
+		}
 		n.pull(now, l, p, m.Next)
 		return nil
 	default:

@@ -299,7 +299,7 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64, whole bool) 
 // paid ends what l owes: all that the other had when it began to be owed is here. On the loop of l, with the node's lock.
 func (n *Node) paid(now int64, l *Link) {
 	l.debt = debt{}
-	if !l.out.lacked {
+	if !l.out.lacked && n.join.hasty == nil {
 		n.join.completed = l.bitmaps.theirs
 	}
 	l.member.stream.synced = true

@@ -28,6 +28,7 @@ const (
 	PullLimit   = 32 << 10  // bytes of records that one Pull asks for: 200 us to merge
 	StreamFrom  = 256 << 10 // bytes of a stream that are sent from its beginning to who has nothing of it; it pulls what is more
 	PullCredit  = 8         // Pulls that a node has outstanding at one donor
+	MaxHedged   = 16        // shards that more than one donor is asked for at one time, for the first was slow
 	FetchCredit = 4         // Fetches outstanding at one peer
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
@@ -125,8 +126,10 @@ const (
 
 	SeekTime        = time.Second      // R22: for others to be heard and greeted
 	SeekLimit       = 5 * time.Second  // after which a seeking node waits for no more announcers, however many there are
-	SlowPull        = 2 * time.Second  // after which a shard is pulled from another donor too
+	SlowPull        = 2 * time.Second  // without a record of a shard, after which it is pulled from another donor too
+	SlowShard       = 10 * SlowPull    // after which it is, though records come
 	DonorPatience   = time.Minute      // that a loading node waits for the others once one donor has given all
+	HasteLimit      = time.Hour        // for which a node that was ready before that takes no absence for certain
 	LoadingPatience = 10 * time.Second // that a seeking node waits for peers that are loading
 	DefaultHorizon  = time.Hour        // that dead and left members are remembered
 )

@@ -297,11 +297,11 @@ func (n *Node) Tick(now int64) {
 	n.lag.note(now, n.ring.Head())
 	n.lastTick = now
 	n.mu.Unlock()
+	if inherited != nil || completed != nil {
+		n.takePartial(inherited, completed) // before the floor: what is not certain it does not refuse
+	}
 	if !floor.IsZero() && !store.TooFarAhead(floor.Stamp, n.clock.Cluster(now)) {
 		n.store.RaiseFloor(store.Version(floor))
-	}
-	if inherited != nil || completed != nil {
-		n.takePartial(inherited, completed)
 	}
 	n.propose(now)
 	if stepping || rewound {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"math/bits"
 	"sync"
 
@@ -18,6 +19,15 @@ type partials struct {
 
 // allComplete is what a peer is taken for that has told of none.
 var allComplete = &partials{leaves: 256}
+
+// everyLeaf is all of them.
+var everyLeaf = func() *partials {
+	p := &partials{leaves: 256}
+	for shard := range p.bits {
+		p.bits[shard] = codec.LeafBits{math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64}
+	}
+	return p.finish()
+}()
 
 // partialPrime is that of docs/PROTOCOL.md.
 const partialPrime = 0x9E3779B97F4A7C15
@@ -274,9 +284,16 @@ func (n *Node) partialHeard(l *Link, body []byte) error {
 
 // inherit has the leaves that were partial with all donors be partial here (R16); applied when the node is unlocked.
 func (n *Node) inherit() {
+	if all := n.copied(); all.count > 0 {
+		n.join.inherited = all
+	}
+}
+
+// copied returns the leaves that are partial with all donors of which all is here.
+func (n *Node) copied() *partials {
 	var all *partials
 	for _, m := range n.members {
-		if m.link == nil || m.readiness != codec.StateReady {
+		if m.link == nil || m.readiness != codec.StateReady || !m.stream.synced {
 			continue
 		}
 		if all == nil {
@@ -285,9 +302,10 @@ func (n *Node) inherit() {
 			all = intersect(all, m.link.bitmaps.theirs)
 		}
 	}
-	if all != nil && all.count > 0 {
-		n.join.inherited = all
+	if all == nil {
+		return allComplete
 	}
+	return all
 }
 
 // takePartial makes leaves partial that were so with all donors, and those complete of which a full exchange with a complete

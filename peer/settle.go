@@ -30,13 +30,14 @@ func (n *Node) settle(now int64) {
 	}
 	switch n.State() {
 	case codec.StateReady:
+		n.amend(now)
 	case codec.StateLoading:
 		if n.weak&EarlyFloor != 0 {
 			n.takeFloors()
 		}
 		n.load(now)
 	default:
-		if n.sought(now) {
+		if found, all := n.sought(now); found && (all || n.hasten(now)) {
 			n.setReadiness(codec.StateReady)
 		}
 	}
@@ -52,21 +53,24 @@ func (n *Node) settle(now int64) {
 }
 
 // sought reports whether a seeking node has found all there is (R22): its second has passed, everybody it has heard of
-// has greeted or had a second to, and what its peers, none of them ready, hold was copied.
-func (n *Node) sought(now int64) bool {
+// has greeted or had a second to, and what its peers, none of them ready, hold was copied. After DonorPatience it has, be that all or
+// not.
+func (n *Node) sought(now int64) (found, all bool) {
 	waited := now - n.join.since
 	if waited < int64(SeekTime) || waited < int64(SeekLimit) && n.expects(now) {
-		return false
+		return false, false
 	}
+	all = true
 	for _, m := range n.members {
 		if m.link == nil {
 			continue
 		}
 		if m.link.pulls.owed && waited < int64(DonorPatience) || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
-			return false
+			return false, false
 		}
+		all = all && !m.link.pulls.owed
 	}
-	return true
+	return true, all
 }
 
 // expects reports whether somebody who was heard of may still greet.
@@ -86,7 +90,7 @@ func (n *Node) expects(now int64) bool {
 
 // load looks whether loading is done (R21): every shard came from a ready donor, what each of them holds was compared after
 // that, and all of its stream that was there when it greeted is here. Once that is so of one donor, the others have DonorPatience: one
-// that never comes to an end keeps nobody from becoming ready.
+// that never comes to an end keeps nobody from becoming ready, but then no absence is certain here (hasten).
 func (n *Node) load(now int64) {
 	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
 	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
@@ -108,12 +112,11 @@ func (n *Node) load(now int64) {
 	switch {
 	case donors == 0:
 		n.seekAgain(now)
-	case done || now-n.join.finished >= int64(DonorPatience):
+	case done || now-n.join.finished >= int64(DonorPatience) && n.hasten(now):
 		for _, m := range n.members {
-			if m.link == nil || m.readiness != codec.StateReady {
-				continue
+			if m.link != nil && m.readiness == codec.StateReady && done {
+				m.stream.synced = true
 			}
-			m.stream.synced = true
 		}
 		n.takeFloors()
 		n.inherit()
@@ -135,10 +138,44 @@ func (n *Node) withhold(now int64) {
 	}
 }
 
-// takeFloors has the floor raised to the highest of those of the donors (R14).
+// hasten has every leaf be partial of a node that is to be ready before all that others hold is here: it is no witness of the absence
+// of what has not come. It reports whether they are so already: the node is ready one look later.
+func (n *Node) hasten(now int64) bool {
+	j := &n.join
+	if j.hasty != nil {
+		return true
+	}
+	j.hasty, j.hastened = unite(n.partial.own, n.copied()), now
+	j.inherited, j.completed = everyLeaf, nil
+	return false
+}
+
+// amend ends what hasten began, when nobody owes anything any more: who did has given all or is gone. Partial is then what was so
+// without haste, and a comparison with each ready peer tells the rest (R16).
+func (n *Node) amend(now int64) {
+	j := &n.join
+	if j.hasty == nil {
+		return
+	}
+	for _, m := range n.members {
+		if m.link != nil && (m.link.pulls.owed || m.link.debt.owed) && now-j.hastened < int64(HasteLimit) {
+			return
+		}
+	}
+	n.takeFloors()
+	j.completed, j.hasty = j.hasty, nil
+	for _, m := range n.members {
+		if m.link != nil && m.readiness == codec.StateReady {
+			n.require(now, m.link, 0)
+		}
+	}
+}
+
+// takeFloors has the floor raised to the highest of those of the donors of which all is here (R14).
 func (n *Node) takeFloors() {
 	for _, m := range n.members {
-		if m.link != nil && m.readiness == codec.StateReady && m.floor.Compare(n.join.floor) > 0 {
+		copied := m.stream.synced || n.weak&EarlyFloor != 0
+		if m.link != nil && m.readiness == codec.StateReady && copied && m.floor.Compare(n.join.floor) > 0 {
 			n.join.floor = m.floor
 		}
 	}
