@@ -132,3 +132,11 @@ func check(t testing.TB, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+// oneGoroutine leaves a long test that has only one to the runs without the race detector, which would find nothing.
+func oneGoroutine(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("it has one goroutine: the race detector finds nothing")
+	}
+}

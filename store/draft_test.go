@@ -27,6 +27,7 @@ func fillDraft(d *Draft, value []byte, r *rand.Rand) {
 // A value that comes in pieces becomes what Set would have made of it: under keys and of lengths around all bounds, new and
 // over small, large and counted ones, and nothing of it is there before.
 func TestADraftBecomesWhatSetMakes(t *testing.T) {
+	oneGoroutine(t)
 	by, whole := newStore(t, Options{Node: 1, Shards: 4}), newStore(t, Options{Node: 1, Shards: 4})
 	unit := by.env.memory.pages.unit
 	r := rand.New(rand.NewPCG(1, 1))

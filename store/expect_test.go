@@ -9,6 +9,7 @@ import (
 // TestExpectedEntriesMoveNoCell copies a store in the order of hashes, as a join does: where it is told of the first part how
 // dense it is, the index is made once, and at the load that it would have had.
 func TestExpectedEntriesMoveNoCell(t *testing.T) {
+	oneGoroutine(t)
 	const keys = 60_000
 	donor := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 64 << 20})
 	for i := range keys {

@@ -30,6 +30,7 @@ func (p *Pin) rest(r *rand.Rand) (all []byte) {
 // A pinned value is what Get returns, whatever the lengths of key and value, and stays so while the entry is written anew,
 // deleted, evicted and flushed; then its pages come back.
 func TestAPinnedValueStays(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, MaxBytes: 64 << 20, Shards: 4})
 	unit := s.env.memory.pages.unit
 	r := rand.New(rand.NewPCG(1, 1))

@@ -73,6 +73,7 @@ func zipfOf(rng *rand.Rand, power float64, keys int) func() int {
 
 // TestHitRatios holds the policy to what it reaches on small traces, about a point below what was measured.
 func TestHitRatios(t *testing.T) {
+	oneGoroutine(t)
 	room := roomOf(t)
 	if room < 1500 || room > 2500 {
 		t.Fatalf("room for %d entries", room)

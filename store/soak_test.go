@@ -45,6 +45,7 @@ func randomSize(rng *rand.Rand) int {
 // TestEvictionChangesNothingButPresence plays random operations with sealed values on a store far too small for them, and
 // on a map that forgets nothing: what the store has is what the map has, and what the map has not the store has neither.
 func TestEvictionChangesNothingButPresence(t *testing.T) {
+	oneGoroutine(t)
 	eachSeed(t, 12, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 10))
 		s := newStore(t, Options{Node: 1, Shards: shardCounts[seed%5], MaxBytes: 1 << 20, Seed: seed, Horizon: 40_000})

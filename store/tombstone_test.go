@@ -95,6 +95,7 @@ func TestR13_TombstonesOfMembersThatStayAwayHaveABound(t *testing.T) {
 // TestR13_AChurnOfShortLivesStaysInsideTheBudget lets entries with a short time to live come and go, as sessions do, while a
 // member is away and while none is. `-churn=5000000` is the long form.
 func TestR13_AChurnOfShortLivesStaysInsideTheBudget(t *testing.T) {
+	oneGoroutine(t)
 	for _, away := range []bool{false, true} {
 		s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 4 << 20})
 		if away {
