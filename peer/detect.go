@@ -84,7 +84,7 @@ func (n *Node) beatOn(now int64, m *member, c *cut) {
 		l.ourLinks, frame = true, n.beat.whole
 	}
 	codec.SetRoot(frame, r.epoch, r.sum, r.left)
-	n.send(now, l, func(b []byte) []byte { return append(b, frame...) })
+	n.send(l, func(b []byte) []byte { return append(b, frame...) })
 	n.beginScrub(l)
 }
 
@@ -122,7 +122,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 	if err := n.takeLinks(now, l, h); err != nil {
 		return root{}, err
 	}
-	n.send(now, l, func(b []byte) []byte {
+	n.send(l, func(b []byte) []byte {
 		return codec.AppendHeartbeatResponse(b, codec.HeartbeatResponse{Sequence: h.Sequence, Step: n.steps.number.Load(), Sent: h.Sent, Clock: n.clock.Cluster(now)})
 	})
 	m.head, m.knows = max(m.head, h.Head), h.Epoch
@@ -216,7 +216,7 @@ func (n *Node) excuse(now int64) {
 	}
 }
 
-// detect looks who is silent, who did not greet in time, who is to be forgotten (R25).
+// detect looks who is silent, who does not read, who did not greet in time, who is to be forgotten (R25).
 func (n *Node) detect(now int64) {
 	if n.leaving {
 		return
@@ -229,6 +229,8 @@ func (n *Node) detect(now int64) {
 				n.out.Closes = append(n.out.Closes, l)
 				n.wish()
 			}
+		case l.full:
+			n.close(now, l, codec.ReasonOverload)
 		case l.phase != phaseGreeted && now-l.opened >= int64(GreetingTimeout):
 			n.close(now, l, codec.ReasonSilent)
 		}

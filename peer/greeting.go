@@ -136,7 +136,7 @@ func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 		g.Held, g.HeldDialer = n.held(l, l.greeting.Node)
 	}
 	l.greeted = now
-	n.send(now, l, func(b []byte) []byte { return codec.AppendGreeting(b, g) })
+	n.send(l, func(b []byte) []byte { return codec.AppendGreeting(b, g) })
 }
 
 // held names another link with a node that has greeted on it, a chosen one first. A link that the other may still hold
@@ -276,7 +276,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	l.acked.Store(min(applied, n.ring.Head()))
 	l.drain.begin(g.Head, l.in.stream.applied.Load(), l.acked.Load())
 	if !ok {
-		n.send(now, l, func(b []byte) []byte {
+		n.send(l, func(b []byte) []byte {
 			cur, b = n.gap(now, b)
 			return b
 		})

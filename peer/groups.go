@@ -112,7 +112,7 @@ func (n *Node) propose(now int64) {
 func (n *Node) passStep(now int64, but *Link, k codec.Step) {
 	for _, m := range n.members {
 		if m.link != nil && m.link != but {
-			n.send(now, m.link, func(b []byte) []byte { return codec.AppendStep(b, k) })
+			n.send(m.link, func(b []byte) []byte { return codec.AppendStep(b, k) })
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (n *Node) passStep(now int64, but *Link, k codec.Step) {
 // passSteps tells a new peer of the steps that are known.
 func (n *Node) passSteps(now int64, l *Link) {
 	for _, k := range n.steps.known {
-		n.send(now, l, func(b []byte) []byte { return codec.AppendStep(b, k) })
+		n.send(l, func(b []byte) []byte { return codec.AppendStep(b, k) })
 	}
 }
 

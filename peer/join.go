@@ -272,7 +272,7 @@ func (n *Node) pull(now int64, l *Link, p *pull, cursor uint64) {
 	p.id = l.pulls.id
 	n.counters.pulls.Add(1)
 	m := codec.Pull{ID: p.id, Shard: p.shard, Cursor: cursor, Limit: PullLimit}
-	n.send(now, l, func(b []byte) []byte { return codec.AppendPull(b, m) })
+	n.send(l, func(b []byte) []byte { return codec.AppendPull(b, m) })
 }
 
 // nextShard chooses what to pull from l next: what no ready donor has served yet, then what l owes.

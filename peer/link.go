@@ -53,6 +53,7 @@ type Link struct {
 	control    []byte  // frames that wait for the next flush
 	queued     bool    // in the outbox' Pending
 	closing    bool    // a Bye was said or heard
+	full       bool    // ControlLimit was passed: frames are lost, and the next Tick closes it
 	metReady   bool    // this node was ready when the link was chosen
 	said       codec.Reason
 	heard      codec.Reason

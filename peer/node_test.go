@@ -249,10 +249,14 @@ func TestAControlOutboxThatIsNotReadCostsTheLink(t *testing.T) {
 	b, x, _, c := pair(t)
 	l := c.sides[0].link
 	x.mu.Lock()
-	for i := 0; i < ControlLimit && !l.closing; i += 100 {
-		x.send(b.now, l, func(d []byte) []byte { return append(d, make([]byte, 100)...) })
+	for i := 0; i < 2*ControlLimit; i += 100 {
+		x.send(l, func(d []byte) []byte { return append(d, make([]byte, 100)...) })
 	}
 	x.mu.Unlock()
+	if l.closing || l.member == nil {
+		t.Fatal("the link ends under who sends on it")
+	}
+	x.Tick(b.now + int64(TickInterval))
 	if l.said != codec.ReasonOverload || len(l.control) > ControlLimit+200 {
 		t.Fatalf("said %v with %d bytes waiting", l.said, len(l.control))
 	}

@@ -79,17 +79,15 @@ func (n *Node) wishAnnounce(form codec.Form) {
 	n.wish()
 }
 
-// send appends a control frame to what waits for l, and has its doorbell rung.
-func (n *Node) send(now int64, l *Link, frame func([]byte) []byte) {
-	if l.closing {
+// send appends a control frame to what waits for l, and has its doorbell rung. Where too much waits it does no more: the next Tick
+// closes the link (detect), for whoever sends is in the middle of something that needs the link and its member.
+func (n *Node) send(l *Link, frame func([]byte) []byte) {
+	if l.closing || l.full {
 		return
 	}
 	l.control = frame(l.control)
 	l.owes.Store(int64(cap(l.control)))
-	if len(l.control) > ControlLimit {
-		n.close(now, l, codec.ReasonOverload)
-		return
-	}
+	l.full = len(l.control) > ControlLimit
 	n.pend(l)
 }
 

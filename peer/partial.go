@@ -258,7 +258,7 @@ func (n *Node) tellPartial(now int64, l *Link) {
 			m.Count++
 		}
 	}
-	n.send(now, l, func(b []byte) []byte { return codec.AppendPartial(b, m) })
+	n.send(l, func(b []byte) []byte { return codec.AppendPartial(b, m) })
 }
 
 // partialHeard takes what a peer tells of its partial leaves.

@@ -126,7 +126,7 @@ func (n *Node) offer(now int64, l *Link, s *stream) handover {
 	h := handover{stream: s, at: n.relay.end.Load(), serial: n.offers}
 	h.from = s.applied.Load()
 	m := codec.Offer{Stream: s.id, Node: s.member, Incarnation: s.incarnation, Head: h.from}
-	n.send(now, l, func(b []byte) []byte { return codec.AppendOffer(b, m) })
+	n.send(l, func(b []byte) []byte { return codec.AppendOffer(b, m) })
 	return h
 }
 
@@ -177,7 +177,7 @@ func (n *Node) relayGap(now int64, l *Link, s *stream) uint64 {
 	defer n.mu.Unlock()
 	n.counters.gapsSent.Add(1)
 	g := codec.Gap{Stream: s.id, Head: s.applied.Load(), Stamp: s.stamp.Load()}
-	n.send(now, l, func(b []byte) []byte { return codec.AppendGap(b, g) })
+	n.send(l, func(b []byte) []byte { return codec.AppendGap(b, g) })
 	return g.Head
 }
 

@@ -225,7 +225,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 	for _, l := range n.links {
 		l.restamp(k.To, change)
 		if l.member != nil {
-			n.send(now, l, func(b []byte) []byte { return codec.AppendStep(b, k) })
+			n.send(l, func(b []byte) []byte { return codec.AppendStep(b, k) })
 			n.hold(now, l)
 			l.heldAt = now
 			n.stepDebt(now, l)
