@@ -7,7 +7,8 @@ import (
 )
 
 // relayTo brings up to date which streams are passed on to the peer of l (R12): MaxPassed at most, and OffersAtOnce more than at the last
-// look. Who lists nobody would be passed on all there are. What is not passed on, a repair brings.
+// look. Who lists nobody would be passed on all there are. Streams that go on come first, then the newest of those that do not: a node
+// that starts again and again leaves many behind. What is not passed on, a repair brings.
 func (n *Node) relayTo(now int64, l *Link) {
 	if l.member == nil || l.closing {
 		return
@@ -18,9 +19,9 @@ func (n *Node) relayTo(now int64, l *Link) {
 		h.stream.handed = i + 1
 	}
 	list, offered := n.scratch[:0], 0
-	for _, s := range n.streams {
+	pass := func(s *stream) {
 		if len(list) == MaxPassed || !n.relays(now, l, s) {
-			continue
+			return
 		}
 		switch {
 		case s.handed > 0:
@@ -34,6 +35,16 @@ func (n *Node) relayTo(now int64, l *Link) {
 			n.unrest = now // it is looked again
 		}
 	}
+	for _, s := range n.streams {
+		if n.goesOn(s) {
+			pass(s)
+		}
+	}
+	for _, s := range slices.Backward(n.streams) {
+		if !n.goesOn(s) {
+			pass(s)
+		}
+	}
 	changed := offered > 0
 	for _, h := range old {
 		if h.stream.handed > 0 {
@@ -45,6 +56,12 @@ func (n *Node) relayTo(now int64, l *Link) {
 	if changed {
 		n.publishRelays(l, list)
 	}
+}
+
+// goesOn reports whether more is to be expected of a stream.
+func (n *Node) goesOn(s *stream) bool {
+	m := n.known(s.member)
+	return !s.over && (m == nil || !m.gone())
 }
 
 // relaying returns the streams that are passed on to l. The slice is shared.

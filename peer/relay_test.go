@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -157,6 +158,41 @@ func TestR12_ALinkThatLivesLongTakesStreamsOfNewStarts(t *testing.T) {
 		}
 		if r.subscribed(known[0].id) == nil {
 			t.Fatalf("stream %d: the oldest that is known is not subscribed to any more", i)
+		}
+	}
+}
+
+// TestR12_StreamsThatAreOverTakeNoPlaceFromThoseThatGoOn: a node that starts again and again has left more behind than may be passed on.
+func TestR12_StreamsThatAreOverTakeNoPlaceFromThoseThatGoOn(t *testing.T) {
+	b := newBench(t)
+	n := b.add("n", 1<<16|9000, 0, 0)
+	n.Tick(b.now)
+	const starts = 2 * MaxPassed
+	n.mu.Lock()
+	for i := range uint64(starts) {
+		n.streamOf(b.now, 1<<32+i, 1<<40, i+1).advance(1, 1)
+	}
+	n.mu.Unlock()
+	a := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.8:1"), 6<<16|9000)
+	c := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.9:1"), 7<<16|9000)
+	beat := frames(t, codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: n.clock.Cluster(b.now)}))[0]
+	for range 20 {
+		b.now += int64(HeartbeatInterval)
+		if err := c.Frame(b.now, beat.head, beat.body); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Control(b.now, nil)
+	}
+	passed := map[uint64]bool{}
+	for _, h := range c.relaying() {
+		passed[h.stream.id] = true
+	}
+	if len(passed) != MaxPassed || !passed[a.in.stream.id] {
+		t.Errorf("%d streams are passed on, one that goes on: %v", len(passed), passed[a.in.stream.id])
+	}
+	for i := uint64(starts - MaxPassed + 2); i < starts; i++ {
+		if !passed[1<<32+i] {
+			t.Fatalf("that of start %d of %d is not passed on, older ones are", i, starts)
 		}
 	}
 }
