@@ -24,7 +24,7 @@ func (n *Node) compareGroups(now int64) {
 		default:
 			continue
 		}
-		to := max(s.number.Load(), l.told)
+		to := max(s.number.Load(), min(l.told, s.number.Load()+MaxClimb))
 		if to < codec.MaxStep {
 			s.wanted, s.wantedBy, s.wantedTo = true, m.offset, to+1
 			return
@@ -165,7 +165,7 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 		return
 	case now < s.yieldTo && s.foreign.Node <= k.Node:
 		return
-	case fromOld < fromNew && !n.consents(now, k):
+	case fromOld < fromNew && (k.To > s.number.Load()+MaxClimb+1 || !n.consents(now, k)):
 		return
 	case fromOld < fromNew:
 		if s.best.To == 0 {

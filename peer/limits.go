@@ -61,7 +61,9 @@ const (
 	SlewFrom       = 2         // ms that the clocks may differ before it does; what is measured is not better
 	StepFrom       = 2000      // ms that clocks may be apart before one group steps (R7)
 	MaxMarks       = 256       // moments at which the head of the own stream is known
-	MaxClimb       = 1024      // by which the number of the last step is raised at once because a peer has a higher one
+	MaxClimb       = 1024      // by which the number of the last step is raised at once because peers have a higher one
+	LoneClimb      = 16        // the same, because peers of one host alone have
+	LoneClimbs     = 8         // how often in StepRest that is done
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	MaxFloorMarks  = 256       // moments at which the ends of the logs are known: of 32 s in heartbeats, of hours before

@@ -221,7 +221,7 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
 	clear(n.steps.hosts)
-	if told := m.link.told; told > n.steps.number.Load() {
+	if told := min(m.link.told, n.steps.number.Load()+MaxClimb); told > n.steps.number.Load() {
 		n.steps.number.Store(told)
 		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})
 	}

@@ -38,6 +38,8 @@ type steps struct {
 	hosts    hosts      // of this node's time, in an open mesh
 	restTo   int64      // until then no step to a time of fewer hosts
 	climbAt  int64      // when the number may be raised again for nothing but a peer's being higher
+	climbs   int        // how often it was since restless
+	restless int64      // when the first of these was; after StepRest they are counted anew
 }
 
 // apart reports whether clocks are so far from each other that it cannot be drift that slewing has not caught up with.
@@ -109,7 +111,7 @@ func (n *Node) judgeTime(now int64) bool {
 }
 
 // catchUp makes the steps due that lead to the number of a peer that is ahead: those that explain its clock, or none but
-// the number where the clocks agree as they are: that by MaxClimb a second at most, or one peer could use up all numbers.
+// the number where the clocks agree as they are. No word of a peer leads far at once, or it could use up all numbers.
 func (n *Node) catchUp(now int64) {
 	s := &n.steps
 	own := s.number.Load()
@@ -120,19 +122,54 @@ func (n *Node) catchUp(now int64) {
 		if m.link == nil || !m.measured || m.link.told <= own {
 			continue
 		}
-		cluster := n.clock.Cluster(now)
-		plain := codec.Step{From: own, To: min(m.link.told, own+MaxClimb), Node: m.id, Old: cluster, New: cluster}
-		way, off := s.way(own, m.link.told, int64(cluster), m.offset, nil)
-		switch {
-		case way != nil && off <= StepFrom && off < max(m.offset, -m.offset):
-			if !m.apart() || n.yields(now, m) {
+		cluster, told := n.clock.Cluster(now), m.link.told
+		way, off := s.way(own, told, int64(cluster), m.offset, nil)
+		explained := way != nil && off <= StepFrom && off < max(m.offset, -m.offset) && told <= own+MaxClimb
+		if m.apart() {
+			if explained && n.yields(now, m) {
 				s.due = append(s.due, way...)
 			}
-		case !m.apart() && now >= s.climbAt:
-			s.climbAt = now + int64(StepDelay)
-			s.due = append(s.due, plain)
+			continue
+		}
+		to := n.climb(now, m)
+		switch {
+		case to == own:
+			continue
+		case explained && to == told:
+			s.due = append(s.due, way...)
+		default:
+			s.due = append(s.due, codec.Step{From: own, To: to, Node: m.id, Old: cluster, New: cluster})
+		}
+		s.climbAt = now + int64(StepDelay)
+		s.climbs++
+	}
+}
+
+// climb returns the number that this node goes over to because m has a higher one and the same time; its own: none now. Each such
+// step holds all links for a moment. So what peers of two hosts have is followed each StepDelay, by MaxClimb, and the word of one
+// alone no more than LoneClimbs times in StepRest, by LoneClimb: two nodes that meet are a step or a few apart.
+func (n *Node) climb(now int64, m *member) uint32 {
+	s := &n.steps
+	own := s.number.Load()
+	if now < s.climbAt {
+		return own
+	}
+	if now-s.restless >= int64(StepRest) {
+		s.restless, s.climbs = now, 0
+	}
+	second := own // the highest number that another than m and its host has
+	for _, o := range n.members {
+		if o.ours() && o.link.donor() != m.link.donor() {
+			second = max(second, o.link.told)
 		}
 	}
+	switch {
+	case second > own:
+		return min(second, m.link.told, own+MaxClimb)
+	case s.climbs < LoneClimbs:
+		return min(m.link.told, own+LoneClimb)
+	}
+	return own
 }
 
 // way finds the known steps from one number to another that together come closest to moving the time, which is at, by some ms.

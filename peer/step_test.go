@@ -1,8 +1,10 @@
 package peer
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"covey/codec"
 	"covey/store"
@@ -136,5 +138,70 @@ func TestR7_WhatWaitsAndWhatIsOnItsWayIsMappedAlike(t *testing.T) {
 	}
 	if known, _ := n.present(2, came.Records); known {
 		t.Error("a batch of a step that this node never took")
+	}
+}
+
+// TestR7_APeerFarAheadInNumbersKeepsNobodyFromMending: a difference between two others is repaired, what they owe themselves is compared
+// while clients write, and a group with another time is met.
+func TestR7_APeerFarAheadInNumbersKeepsNobodyFromMending(t *testing.T) {
+	b, honest, evil := trio(t, 0)
+	x, y := honest[0], honest[1]
+	late := b.add("late", 9<<16|9000, 0, hourMS)
+	b.pass(2 * time.Second)
+	b.set(late, "late", "v")
+	mend := func(what string, done func() bool) {
+		t.Helper()
+		for i := range 80 {
+			if i > 8 && done() {
+				return
+			}
+			b.set(x, "busy", string(rune('a'+i%26)))
+			b.beats(honest, evil, 0, codec.MaxStep, HeartbeatInterval)
+		}
+		t.Fatalf("%s: not in 40 s, with %d steps", what, x.counters.steps.Load())
+	}
+	y.mu.Lock()
+	y.require(b.now, b.linkWith(y, x), 0)
+	y.mu.Unlock()
+	mend("a debt", func() bool { return !b.linkWith(y, x).debt.owed })
+	r := record(b, x, "lost", "v", 5)
+	r.Stamp = (x.clock.Cluster(b.now) - 10_000) << 16
+	r.ExpireStamp, r.ExpireNode = r.Stamp, r.Node
+	x.store.Merge((*store.Record)(r), x.store.Hash(r.Key), x.clock.Cluster(b.now)) // nothing tells of it
+	mend("a repair", func() bool { return b.get(y, "lost") == "v" })
+	for i, n := range honest {
+		b.wire(late, n, uint32(20+i))
+	}
+	b.settle()
+	mend("two groups", func() bool { return b.get(y, "late") == "v" && b.get(late, "lost") == "v" })
+}
+
+// TestR7_NoWordOfOneLeadsFarInNumbers: a node may step to the time of one who may stand between two networks, or take it when it is
+// new, and does not come near the last of the numbers by that.
+func TestR7_NoWordOfOneLeadsFarInNumbers(t *testing.T) {
+	for name, phase := range map[string]codec.StepPhase{"a step that was missed": codec.StepKnown, "a proposal": codec.StepProposed, "a number alone": codec.StepTaken} {
+		b, honest, evil := trio(t, 0)
+		b.beats(honest, evil, hourMS, codec.MaxStep-2, HeartbeatInterval)
+		now := honest[0].clock.Cluster(b.now)
+		for _, n := range honest {
+			if phase != codec.StepTaken {
+				b.says(n, evil, codec.AppendStep(nil, codec.Step{To: codec.MaxStep - 1, Node: evil.ID(), Old: now, New: now + hourMS, Phase: phase}))
+			}
+		}
+		b.beats(honest, evil, hourMS, codec.MaxStep-2, 2*StepPatience)
+		for _, n := range honest {
+			if got := n.steps.number.Load(); got > MaxClimb+1+LoneClimb*LoneClimbs {
+				t.Errorf("%s: %s has number %d", name, n.name, got)
+			}
+		}
+	}
+	b := newBench(t)
+	n := b.add("n", 2<<16|9000, 0, 0)
+	l := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.9:1"), 1<<16|9000)
+	n.join.time = timeOwn
+	l.tell(codec.MaxStep)
+	n.settleTime(b.now, l.member, false, true)
+	if got := n.steps.number.Load(); n.join.time != timeReady || got != MaxClimb {
+		t.Errorf("a new node has number %d", got)
 	}
 }
