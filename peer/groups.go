@@ -35,7 +35,7 @@ func (n *Node) compareGroups(now int64) {
 // sides returns this node's group and that of m, of which the smaller is to step. A group are the nodes whose clocks agree; with a
 // secret one that has no link with this node goes with the peer that lists it, without one hosts are counted (hosts.go).
 func (n *Node) sides(m *member) (ours, theirs side) {
-	if !n.keyed && n.weak&WithoutHosts == 0 {
+	if n.countsHosts() {
 		return n.hostSides(m)
 	}
 	of := map[uint64]bool{n.id: true} // by id: whether the node is of our group

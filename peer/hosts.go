@@ -77,9 +77,12 @@ func (n *Node) hostSides(m *member) (ours, theirs side) {
 	return ours, theirs
 }
 
+// countsHosts reports whether nobody's word about the time is taken, for anybody may be a member.
+func (n *Node) countsHosts() bool { return !n.keyed && n.weak&WithoutHosts == 0 }
+
 // yields reports whether this node may step to the time of m.
 func (n *Node) yields(now int64, m *member) bool {
-	if n.keyed || n.weak&WithoutHosts != 0 {
+	if !n.countsHosts() {
 		return true
 	}
 	ours, theirs := n.hostSides(m)
@@ -95,7 +98,7 @@ func (n *Node) trusts(now int64, m *member) bool {
 
 // consents reports whether this node may take a step that somebody proposes.
 func (n *Node) consents(now int64, k codec.Step) bool {
-	if n.keyed || n.weak&WithoutHosts != 0 {
+	if !n.countsHosts() {
 		return true
 	}
 	cluster := int64(n.clock.Cluster(now))

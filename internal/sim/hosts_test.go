@@ -27,6 +27,20 @@ func (w *World) addNodes(h *Host, count int, lowest bool) (all []*Host) {
 	return all
 }
 
+// writeApart starts all, of which the first hosts do not reach the others, and has each write when it is ready: who has written steps to
+// no other time but by R7.
+func (w *World) writeApart(t *testing.T, first int) {
+	t.Helper()
+	w.apartUntilHealed(first)
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 6*time.Second, "ready apart", w.ready)
+	for _, h := range w.Hosts {
+		h.set("by "+h.name, "1")
+	}
+}
+
 // TestR7_OneHostUnderManyIdsMovesNoMesh: a machine whose clock is decades ahead has as many nodes as it likes, with the lowest ids,
 // and they never step. The mesh keeps its time, also when a member of it is away for a while, and one starts anew.
 func TestR7_OneHostUnderManyIdsMovesNoMesh(t *testing.T) {
@@ -40,14 +54,7 @@ func TestR7_OneHostUnderManyIdsMovesNoMesh(t *testing.T) {
 				evil := w.AddHost(decades, 1<<20)
 				evil.weak = peer.WithoutStep
 				w.addNodes(evil, 7, true)
-				w.apartUntilHealed(4)
-				for _, h := range w.Hosts {
-					h.Start()
-				}
-				within(t, w, 6*time.Second, "ready apart", w.ready)
-				for _, h := range w.Hosts {
-					h.set("by "+h.name, "1")
-				}
+				w.writeApart(t, 4)
 				w.Run(time.Second)
 				w.Heal()
 				w.Run(20 * time.Second)
@@ -109,14 +116,7 @@ func TestR7_TwoNetworksWithOneNodeBetweenBecomeOne(t *testing.T) {
 					w.Apart(o, h)
 				}
 			}
-			w.apartUntilHealed(4)
-			for _, h := range w.Hosts {
-				h.Start()
-			}
-			within(t, w, 6*time.Second, "ready apart", w.ready)
-			for _, h := range w.Hosts {
-				h.set("by "+h.name, "1")
-			}
+			w.writeApart(t, 4)
 			w.Run(2 * time.Second)
 			w.Heal()
 			if one := w.RunUntil(90*time.Second, func() bool { return w.apartBy() < 250 }); one != c.one {
