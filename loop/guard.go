@@ -121,6 +121,9 @@ func (l *eventLoop) accept(c *conn, first []byte) (act gnet.Action, done bool) {
 	}
 	session, answer, err := seal.Accept(*g.secrets.Load(), first[:seal.HandshakeLen], rand.Reader)
 	if err != nil || len(first) > seal.HandshakeLen {
+		if errors.Is(err, seal.ErrVersion) && l.n.mayWarn(l.now) {
+			l.n.log.Warn("a node of another version of covey was turned away", "peer", remote(c.g).String())
+		}
 		return l.stranger(), true
 	}
 	c.keep(first, len(first))

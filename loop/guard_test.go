@@ -150,8 +150,10 @@ func TestWhoDoesNotKnowTheSecretHearsNothing(t *testing.T) {
 	}
 	_, right, _ := seal.Dial(secretsOf(t, 1)[0], rand.NewChaCha8([32]byte{1}))
 	greeting := codec.AppendGreeting(nil, codec.Greeting{Dialed: true, ProtoMin: 1, ProtoMax: 1, Cluster: peer.ClusterTag("test"), Node: 7, Stream: 7, Dial: 1})
+	older := bytes.Clone(right)
+	older[1]--
 	for name, b := range map[string][]byte{
-		"a greeting without the handshake": greeting, "a handshake under another secret": wrong, "noise that begins as one": append([]byte{seal.Magic}, bytes.Repeat([]byte{7}, 60)...),
+		"a handshake of another version": older, "a greeting without the handshake": greeting, "a handshake under another secret": wrong, "noise that begins as one": append([]byte{seal.Magic}, bytes.Repeat([]byte{7}, 60)...),
 		"a handshake with more behind it": append(bytes.Clone(right), greeting...), "a batch": codec.AppendBatchHeader(nil, 1, 1, 1, 0, 100),
 	} {
 		before := a.n.counters.otherSecrets.Load()

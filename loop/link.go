@@ -160,8 +160,7 @@ func (l *eventLoop) last(c *conn, now int64) {
 // node goes on.
 func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 	l.n.counters.badInput.Add(1)
-	if now-l.n.warned.Load() >= int64(warnInterval) {
-		l.n.warned.Store(now)
+	if l.n.mayWarn(now) {
 		l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error(),
 			"bad_input", l.n.counters.badInput.Load())
 	}
@@ -170,6 +169,12 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 		c.write(c.link.Control(now, l.out[:0]))
 	}
 	return gnet.Close
+}
+
+// mayWarn reports whether it is time for another line about what others do wrong.
+func (n *node) mayWarn(now int64) bool {
+	last := n.warned.Load()
+	return now-last >= int64(warnInterval) && n.warned.CompareAndSwap(last, now)
 }
 
 // flush writes what a link has to say: control frames first, then its share of the ring within

@@ -11,19 +11,20 @@ import (
 // Magic is the first byte of a link with a secret. It is neither that of a frame nor one that RESP begins with.
 const Magic = 0xC6
 
-// version is that of the handshake and of the records: Noise_NNpsk0_25519_AESGCM_SHA256, and records as below.
-const version = 1
+// version is that of the handshake and of the records: Noise_NNpsk0_25519_AESGCM_SHA256, and records as in record.go.
+const version = 2
 
 // HandshakeLen is the length of either message, in bytes: magic, version, an ephemeral key, an authenticator.
 const HandshakeLen = 2 + 32 + 16
 
 // prologue is what both sides mix in beside the secret.
-const prologue = "covey link 1"
+const prologue = "covey link 2"
 
 // Errors of the handshake: whoever gets one closes the connection and says nothing.
 var (
-	ErrOther     = errors.New("seal: the other side has no secret, or another one")
-	ErrHandshake = errors.New("seal: this is no handshake of this version")
+	ErrOther     = errors.New("seal: the other side has no secret, another one, or another version of covey")
+	ErrHandshake = errors.New("seal: this is no handshake")
+	ErrVersion   = errors.New("seal: this is the handshake of another version of covey, which this one does not speak with")
 )
 
 // A Session is a link's keys, one for each direction. It belongs to the loop of the connection.
@@ -97,15 +98,18 @@ func Accept(all Secrets, hello []byte, random io.Reader) (s *Session, answer []b
 }
 
 func framed(message []byte) error {
-	if len(message) != HandshakeLen || message[0] != Magic || message[1] != version {
+	switch {
+	case len(message) != HandshakeLen || message[0] != Magic:
 		return ErrHandshake
+	case message[1] != version:
+		return ErrVersion
 	}
 	return nil
 }
 
 func newSession(secret Secret, out, in *noise.CipherState) *Session {
 	s := &Session{Secret: secret}
-	s.Out.init(out.UnsafeKey())
+	s.Out.init(out.UnsafeKey()) // Noise seals nothing with them: they are the secrets that the keys of records are made of
 	s.In.init(in.UnsafeKey())
 	return s
 }

@@ -17,8 +17,8 @@ const (
 	// receiver keeps at most of one that is not, and the tag of 16 bytes and the fixed cost of a record are 1 % of it.
 	MaxPlain = 16 << 10
 
-	// rekeyAfter is how many records are sealed with one key: 64 GiB of full ones. AES-GCM stays within a margin of 2^-57
-	// up to 2^24.5 of them (RFC 8446, 5.5).
+	// rekeyAfter is how many records are sealed with one key: 64 GiB of full ones, 2^32 blocks. What tells AES-GCM from
+	// perfect encryption stays within a margin of 2^-57 up to 2^24.5 full records, whatever the length of the key (RFC 8446, 5.5).
 	rekeyAfter = 1 << 22
 
 	// maxRecords is how many records one direction of a link carries before it is closed; a nonce never comes twice.

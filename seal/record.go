@@ -3,17 +3,21 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"math"
 	"slices"
 )
 
 // A record is 2 bytes of length, that of the rest, and the rest: what it carries, encrypted, and a tag of 16 bytes. The length is
-// authenticated too. The nonce is the number of the record, which is not sent.
+// authenticated too. The nonce is the number of the record, which is not sent,
+// under a mask that is the link's own.
 const (
 	recordHead = 2
 	tagLen     = 16
+	keyLen     = 16 // AES-128
+	nonceLen   = 12
 )
 
 // Errors of records: each costs the link.
@@ -24,45 +28,56 @@ var (
 
 // direction is one direction of a link: its cipher, and how many records it has seen.
 type direction struct {
-	aead  cipher.AEAD
-	count uint64 // records so far
-	every uint64 // records with one key
-	nonce [12]byte
+	aead   cipher.AEAD
+	secret [sha256.Size]byte // that the key and the mask are made of
+	mask   [nonceLen]byte    // of the nonces: the same number has another nonce on every link
+	count  uint64            // records so far
+	every  uint64            // records with one key
+	nonce  [nonceLen]byte
 }
 
-func (d *direction) init(key [32]byte) {
-	d.every = rekeyAfter
-	d.turn(key)
+func (d *direction) init(secret [sha256.Size]byte) {
+	d.every, d.secret = rekeyAfter, secret
+	d.turn()
 }
 
-// turn takes a new key.
-func (d *direction) turn(key [32]byte) {
-	block, err := aes.NewCipher(key[:])
+// turn takes the key and the mask that the secret stands for.
+func (d *direction) turn() {
+	made := expand(d.secret[:], "covey record", keyLen+nonceLen)
+	block, err := aes.NewCipher(made[:keyLen])
 	if err == nil {
 		d.aead, err = cipher.NewGCM(block)
 	}
 	if err != nil {
-		panic("seal: AES does not take a key of 32 bytes: " + err.Error())
+		panic("seal: AES does not take a key of 16 bytes: " + err.Error())
 	}
+	copy(d.mask[:], made[keyLen:])
+	clear(made)
 }
 
-// next makes the nonce of the next record, with the next key when it is due: the first 32 bytes of what the old one makes of
-// zeros under the last nonce, as Noise has it (Rekey). Who learns a key learns none before it.
+// next makes the nonce of the next record, with the next key when it is due. Who learns a secret learns none before it.
 func (d *direction) next() error {
 	if d.count >= maxRecords {
 		return ErrExhausted
 	}
 	if d.count > 0 && d.count%d.every == 0 {
-		d.number(math.MaxUint64)
-		var zeros [32]byte
-		d.turn([32]byte(d.aead.Seal(nil, d.nonce[:], zeros[:], nil)[:32]))
+		copy(d.secret[:], expand(d.secret[:], "covey next", sha256.Size))
+		d.turn()
 	}
-	d.number(d.count)
+	d.nonce = d.mask
+	binary.BigEndian.PutUint64(d.nonce[4:], binary.BigEndian.Uint64(d.mask[4:])^d.count)
 	d.count++
 	return nil
 }
 
-func (d *direction) number(n uint64) { binary.BigEndian.PutUint64(d.nonce[4:], n) }
+// expand is HKDF-Expand: n bytes for one purpose.
+func expand(secret []byte, purpose string, n int) []byte {
+	made, err := hkdf.Expand(sha256.New, secret, purpose, n)
+	if err != nil {
+		panic("seal: a key cannot be derived: " + err.Error()) // only longer ones fail
+	}
+	return made
+}
 
 // A Sealer seals what one side of a link says.
 type Sealer struct{ direction }

@@ -2,6 +2,10 @@ package seal
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,6 +190,23 @@ func TestWithAnotherSecretThereIsNoLink(t *testing.T) {
 	}
 }
 
+// Nodes of two versions do not link up, and each knows why where the other has said its version.
+func TestAnotherVersionIsToldFromAnotherSecret(t *testing.T) {
+	all := secrets(t, 1)
+	d, hello, _ := Dial(all[0], random(1))
+	_, answer, err := Accept(all, hello, random(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello[1], answer[1] = version-1, version+1
+	if _, _, err := Accept(all, hello, random(2)); !errors.Is(err, ErrVersion) {
+		t.Errorf("an older hello: %v", err)
+	}
+	if _, err := d.Finish(answer); !errors.Is(err, ErrVersion) {
+		t.Errorf("a younger answer: %v", err)
+	}
+}
+
 func TestEveryBitOfTheHandshakeCounts(t *testing.T) {
 	all := secrets(t, 1)
 	for bit := range HandshakeLen * 8 {
@@ -293,13 +314,14 @@ func TestRecordsComeInAnyPieces(t *testing.T) {
 func TestKeysTurnTogetherAndEnd(t *testing.T) {
 	ours, theirs := mustLink(t)
 	ours.Out.every, theirs.In.every = 3, 3
-	before := ours.Out.aead
+	first := ours.Out.direction
+	before := first.aead
 	for i := range 10 {
 		if got := pass(t, ours, theirs, "record"); got != "record" {
 			t.Fatalf("record %d arrived as %q", i, got)
 		}
 	}
-	if ours.Out.aead == before {
+	if ours.Out.aead == before || ours.Out.secret == first.secret || ours.Out.mask == first.mask {
 		t.Error("the key never turned")
 	}
 	// Who does not turn along understands nothing any more.
@@ -314,6 +336,33 @@ func TestKeysTurnTogetherAndEnd(t *testing.T) {
 	ours.Out.count = maxRecords
 	if out, err := ours.Out.Append(nil, []byte("x")); !errors.Is(err, ErrExhausted) || len(out) > 0 {
 		t.Errorf("record number 2^60: %d bytes, %v", len(out), err)
+	}
+}
+
+// TestRecordsAreAsThePageHasThem makes a record by docs/PROTOCOL.md alone, before and after the keys turn, and opens it here.
+func TestRecordsAreAsThePageHasThem(t *testing.T) {
+	d, hello, _ := Dial(secrets(t, 1)[0], random(1))
+	s, answer, _ := Accept(secrets(t, 1), hello, random(2))
+	_, out, _, err := d.state.ReadMessage(nil, answer[2:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.In.every = 2
+	secret := out.UnsafeKey()
+	for number := range byte(4) {
+		if number == 2 {
+			next, _ := hkdf.Expand(sha256.New, secret[:], "covey next", 32)
+			secret = [32]byte(next)
+		}
+		made, _ := hkdf.Expand(sha256.New, secret[:], "covey record", 28)
+		block, _ := aes.NewCipher(made[:16])
+		gcm, _ := cipher.NewGCM(block)
+		nonce := bytes.Clone(made[16:])
+		nonce[11] ^= number
+		record := gcm.Seal([]byte{5 + 16, 0}, nonce, []byte("piece"), []byte{5 + 16, 0})
+		if got, err := s.In.Append(nil, record); err != nil || string(got) != "piece" {
+			t.Fatalf("record %d opens to %q, %v", number, got, err)
+		}
 	}
 }
 
