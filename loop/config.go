@@ -56,8 +56,8 @@ func (c *Config) check() (ifaces.Pattern, error) {
 		return pattern, wrong("--discovery-port 0: give a UDP port from 1 to 65535")
 	case len(c.Cluster) == 0 || len(c.Cluster) > maxClusterName:
 		return pattern, wrong("--cluster: give a name of 1 to %d bytes", maxClusterName)
-	case c.MaxMemory < minMemory:
-		return pattern, wrong("--max-memory %d: give at least %d MiB", c.MaxMemory, minMemory>>20)
+	case c.MaxMemory < minMemory || c.MaxMemory > MaxMemory:
+		return pattern, wrong("--max-memory %d: give %d MiB to %d GiB", c.MaxMemory, minMemory>>20, MaxMemory>>30)
 	case c.Horizon < minHorizon:
 		return pattern, wrong("--horizon %s: give at least %s", c.Horizon, minHorizon)
 	case c.Loops < 0 || c.Loops > maxLoops:

@@ -6,6 +6,7 @@ import (
 	"covey/codec"
 	"covey/peer"
 	"covey/seal"
+	"covey/store"
 )
 
 // Every bound of this package, with its unit and the reason for it.
@@ -217,8 +218,9 @@ const (
 	// maxLoops bounds --loops.
 	maxLoops = 256
 
-	// minMemory is the least --max-memory, in bytes.
+	// minMemory is the least --max-memory, in bytes, and MaxMemory the most: what a store can be.
 	minMemory = 8 << 20
+	MaxMemory = store.MaxBytesLimit
 
 	// maxClusterName bounds --cluster, in bytes.
 	maxClusterName = 64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -82,13 +83,16 @@ func parse(args []string, variables *environment, p *process, g *grammar) (*kong
 		kong.Exit(func(int) { helped = true }), // kong shows help, asks to leave, and then goes on parsing
 		kong.Resolvers(variables),
 		kong.KindMapper(reflect.String, kong.MapperFunc(anyBytes)),
+		kong.KindMapper(reflect.Uint16, kong.MapperFunc(portNumber)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(span)),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(logLevel)),
 		kong.ValueFormatter(describe),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("the command line is not well defined: %w", err)
 	}
-	line, err := parser.Parse(flagsFirst(parser.Model, args))
+	line, err := parser.Parse(flagsFirst(parser.Model, inGrammar(args)))
 	switch {
 	case helped:
 		return nil, nil
@@ -102,6 +106,17 @@ func parse(args []string, variables *environment, p *process, g *grammar) (*kong
 		return nil, failf(exitUsage, "%s", variables.explain(fmt.Sprintf("--%s has an empty value; give %s, or leave it out", flag.Name, flag.FormatPlaceHolder())))
 	}
 	return line, nil
+}
+
+// inGrammar puts what people type out of habit in the words of the grammar: covey help get, and covey --version.
+func inGrammar(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // usage turns kong's error into a sentence that ends with where to look.
@@ -119,6 +134,8 @@ func usage(err error, args []string, variables *environment) string {
 	case unexpected && verb == "run" && !slices.Contains(args, verb):
 		// run takes no argument, and was chosen for want of a verb.
 		return fmt.Sprintf("there is no verb %q; `covey --help` shows what there is", argument)
+	case expected && verb == "secret":
+		text = "say what to make, new or password"
 	case expected:
 		text = strings.TrimSuffix(missing, `"`) + " is missing"
 	case ends && strings.HasSuffix(text, `but got "EOL" (<EOL>)`):

@@ -114,7 +114,8 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"get", "k", "-o", "xml"}, stderr: `--output must be one of "text","json" but got "xml"`},
 		{args: []string{"get", "k", "--addr", "nowhere"}, stderr: `--addr "nowhere" is not a host and a port`},
 		{args: []string{"info"}, env: map[string]string{"COVEY_OUTPUT": "xml"}, stderr: "the value is that of $COVEY_OUTPUT"},
-		{args: []string{"set", "k", "v", "--ttl", "soon"}, stderr: "--ttl"},
+		{args: []string{"set", "k", "v", "--ttl", "soon"}, stderr: "covey: --ttl: \"soon\" is not a time; write a number and a unit, as in 500ms, 30s or 12h; `covey set --help` shows what there is\n"},
+		{args: []string{"set", "k", "v", "--ttl", "10"}, stderr: `"10" is not a time`},
 		{args: []string{"set", "k", "v", "--ttl=-1s"}, stderr: "--ttl -1s is no time to live"},
 		{args: []string{"set", "k", "v", "--ttl", "0"}, stderr: "--ttl 0s is no time to live"},
 		{args: []string{"bench", "-a", "nowhere"}, stderr: `--addr "nowhere" is not a host and a port`},
@@ -127,7 +128,11 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"secret", "old"}, stderr: "must be one of"},
 		{args: []string{"run", "--max-memory", "64q"}, stderr: `"64q" is not a size`},
 		{args: []string{"run", "--listen", "nine"}, stderr: `--listen "nine" is not an IPv4 address and a port`},
-		{args: []string{"run", "--log-level", "loud"}, stderr: "--log-level"},
+		{args: []string{"run", "--log-level", "loud"}, stderr: `--log-level: "loud" is not a level; give debug, info, warn or error`},
+		{args: []string{"run", "--discovery-port", "70000"}, stderr: `"70000" is not a port; give a number from 1 to 65535`},
+		{args: []string{"run", "--discovery-port", "0"}, stderr: "--discovery-port 0: give a UDP port from 1 to 65535"},
+		{args: []string{"help", "nosuch"}, stderr: "there is no verb \"nosuch\""},
+		{args: []string{"secret"}, stderr: "covey: say what to make, new or password; `covey secret --help` shows what there is\n"},
 		{args: []string{"-v"}, stderr: "; `covey --help` shows what there is\n"},
 		{args: []string{"--max-memory", "64q"}, stderr: "; `covey run --help` shows what there is\n"},
 		{args: []string{"--cluster"}, stderr: "covey: --cluster: the value is missing; `covey run --help` shows what there is\n"},
@@ -143,7 +148,8 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"run", "--http", ""}, stderr: "--http has an empty value"},
 		{args: []string{"run", "--interfaces", ""}, stderr: "--interfaces has an empty value"},
 		{args: []string{"get", "k", "--addr", ""}, stderr: "--addr has an empty value"},
-		{args: []string{"run", "--max-memory", "0"}, stderr: "--max-memory 0"},
+		{args: []string{"run", "--max-memory", "0"}, stderr: "--max-memory 0: give 8 MiB to 256 GiB"},
+		{args: []string{"run", "--max-memory", "257g"}, stderr: "give 8 MiB to 256 GiB"},
 		{env: map[string]string{"COVEY_LISTEN": "nine"}, stderr: "the value is that of $COVEY_LISTEN"},
 		{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": "nowhere"}, stderr: "the value is that of $COVEY_ADDR"},
 		{args: []string{"info", "-a", "127.0.0.1:"}, stderr: `--addr "127.0.0.1:" is not a host and a port`},
@@ -172,7 +178,12 @@ func TestEveryVerbExplainsItselfWithExamples(t *testing.T) {
 			}
 		})
 	}
+	get := call(t, "get", "--help")
+	call(t, "help", "get").expect(t, outcome{stdout: get.stdout})
+	version := call(t, "version")
+	call(t, "--version").expect(t, outcome{stdout: version.stdout})
 	whole := call(t, "--help")
+	call(t, "help").expect(t, outcome{stdout: whole.stdout})
 	whole.expect(t, outcome{stdout: whole.stdout})
 	if !strings.Contains(whole.stdout, "doctor") {
 		t.Errorf("covey --help does not list the verbs:\n%s", whole.stdout)

@@ -143,14 +143,14 @@ func parseListen(s string) (netip.AddrPort, error) {
 	return addr, nil
 }
 
-// defaultMaxMemory is half of what this process may use.
+// defaultMaxMemory is half of what this process may use, as far as a store can be so large.
 func defaultMaxMemory(log *slog.Logger) int64 {
 	memory, err := machine.ReadMemory()
 	if err != nil {
 		log.Warn("the machine's memory is not known; give --max-memory", "assumed", unknownMachineMemory, "error", err)
 		return unknownMachineMemory / 2
 	}
-	return memory.Smaller() / 2
+	return min(memory.Smaller()/2, loop.MaxMemory)
 }
 
 func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {

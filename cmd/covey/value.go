@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
@@ -18,6 +22,48 @@ func anyBytes(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	target.SetString(token.String())
+	return nil
+}
+
+// span reads a duration.
+func span(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("duration")
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(token.String())
+	if err != nil {
+		return fmt.Errorf("%q is not a time; write a number and a unit, as in 500ms, 30s or 12h", token.String())
+	}
+	target.SetInt(int64(d))
+	return nil
+}
+
+// portNumber reads a port; whether 0 is one is left to whoever uses it.
+func portNumber(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("port")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(token.String(), 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q is not a port; give a number from 1 to 65535", token.String())
+	}
+	target.SetUint(n)
+	return nil
+}
+
+// logLevel reads a level of slog.
+func logLevel(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("level")
+	if err != nil {
+		return err
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(token.String())) != nil {
+		return fmt.Errorf("%q is not a level; give debug, info, warn or error", token.String())
+	}
+	target.SetInt(int64(level))
 	return nil
 }
 
