@@ -300,7 +300,7 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64, whole bool) 
 func (n *Node) paid(now int64, l *Link) {
 	l.debt = debt{}
 	if !l.out.lacked && n.join.hasty == nil {
-		n.join.completed = l.bitmaps.theirs
+		n.completes(now, l)
 	}
 	l.member.stream.synced = true
 	n.closeGaps(now, l)

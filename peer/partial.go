@@ -220,6 +220,7 @@ type linkPartial struct {
 	ours   *partials
 	from   *partials
 	scrubs *partials // those of ours of which this node names the entries that it holds (scrub.go)
+	low    int64     // when all was compared and its floor was too low for its word about ours to count, ns; 0: it was not
 }
 
 // rootFor returns the root that is told on a link: without the leaves that are partial on either side.
@@ -283,22 +284,34 @@ func (n *Node) partialHeard(l *Link, body []byte) error {
 }
 
 // inherit has the leaves that were partial with all donors be partial here (R16); applied when the node is unlocked.
-func (n *Node) inherit() {
-	if all := n.copied(); all.count > 0 {
-		n.join.inherited = all
+func (n *Node) inherit(now int64) {
+	all := n.copied()
+	if all.count == 0 {
+		return
+	}
+	n.join.inherited = all
+	for _, m := range n.members { // one with a lower floor may be complete
+		if m.link != nil && m.readiness == codec.StateReady && m.floor.Compare(n.floor()) < 0 {
+			m.link.bitmaps.low = now
+		}
 	}
 }
 
-// copied returns the leaves that are partial with all donors of which all is here.
+// copied returns the leaves that are partial with all donors of which all is here. It counts those alone whose floor is taken: that
+// something is absent at one with a lower floor does not say that what the higher one covers was deleted.
 func (n *Node) copied() *partials {
 	var all *partials
+	var floor codec.Version
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady || !m.stream.synced {
 			continue
 		}
-		if all == nil {
-			all = m.link.bitmaps.theirs
-		} else {
+		switch c := m.floor.Compare(floor); {
+		case n.weak&AnyFloor != 0 && all != nil:
+			all = intersect(all, m.link.bitmaps.theirs)
+		case all == nil || c > 0:
+			all, floor = m.link.bitmaps.theirs, m.floor
+		case c == 0:
 			all = intersect(all, m.link.bitmaps.theirs)
 		}
 	}
@@ -306,6 +319,39 @@ func (n *Node) copied() *partials {
 		return allComplete
 	}
 	return all
+}
+
+// completes has the leaves become complete that are so with a peer of which all is here now: if its floor is this node's at least.
+// Else who is asked for a key there would say that it was deleted though both have merely missed it; that peer is asked again (askAgain).
+func (n *Node) completes(now int64, l *Link) {
+	if l.member.floor.Compare(n.floor()) >= 0 || n.weak&AnyFloor != 0 {
+		n.join.completed = l.bitmaps.theirs
+		return
+	}
+	l.bitmaps.low = now
+}
+
+// floor is that of the store, or that which it is about to have.
+func (n *Node) floor() codec.Version {
+	if floor := codec.Version(n.store.Floor()); floor.Compare(n.join.floor) > 0 {
+		return floor
+	}
+	return n.join.floor
+}
+
+// askAgain has all compared once more with a peer whose floor was too low for its word about partial leaves, when it is so no more.
+func (n *Node) askAgain(now int64) {
+	if n.partial.own.count == 0 || n.store.Forgets() {
+		return
+	}
+	for _, m := range n.members {
+		l := m.link
+		if l == nil || l.bitmaps.low == 0 || now-l.bitmaps.low < int64(RepairMax) || m.readiness != codec.StateReady || m.floor.Compare(n.floor()) < 0 {
+			continue
+		}
+		l.bitmaps.low = 0
+		n.require(now, l, 0)
+	}
 }
 
 // takePartial makes leaves partial that were so with all donors, and those complete of which a full exchange with a complete

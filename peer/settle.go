@@ -31,6 +31,7 @@ func (n *Node) settle(now int64) {
 	switch n.State() {
 	case codec.StateReady:
 		n.amend(now)
+		n.askAgain(now)
 	case codec.StateLoading:
 		if n.weak&EarlyFloor != 0 {
 			n.takeFloors()
@@ -119,7 +120,7 @@ func (n *Node) load(now int64) {
 			}
 		}
 		n.takeFloors()
-		n.inherit()
+		n.inherit(now)
 		n.withhold(now)
 		n.setReadiness(codec.StateReady)
 	}
@@ -163,7 +164,7 @@ func (n *Node) amend(now int64) {
 		}
 	}
 	n.takeFloors()
-	j.completed, j.hasty = j.hasty, nil
+	j.completed, j.hasty = unite(j.hasty, n.copied()), nil
 	for _, m := range n.members {
 		if m.link != nil && m.readiness == codec.StateReady {
 			n.require(now, m.link, 0)

@@ -22,6 +22,7 @@ const (
 	WithoutBye                           // R24: who closes a link says nothing
 	WithoutVouching                      // R25: nobody speaks up for one without a link
 	WithoutHosts                         // R7: everybody's word about the time counts, without a secret too
+	AnyFloor                             // R16: a leaf becomes complete on the word of any complete peer
 )
 
 // Weaken switches protections off, for tests alone; before Start.

@@ -70,9 +70,16 @@ func (f *front) do(t *testing.T, line string) (reply string, took time.Duration)
 // little more.
 func little(t *testing.T, seed uint64, hosts, keys int, weak peer.Weakness) (*World, *Host) {
 	t.Helper()
+	return littleFor(t, seed, hosts, keys, weak, 0)
+}
+
+// littleFor is little with a horizon; 0 is the usual one.
+func littleFor(t *testing.T, seed uint64, hosts, keys int, weak peer.Weakness, horizon time.Duration) (*World, *Host) {
+	t.Helper()
 	w := mesh(t, seed, 0)
 	for range hosts {
-		w.AddHost(0, 1<<20).weak = weak
+		h := w.AddHost(0, 1<<20)
+		h.weak, h.horizon = weak, horizon
 	}
 	small := w.Hosts[hosts-1]
 	small.memory = 1 << 20

@@ -253,3 +253,52 @@ func TestR16_WhatIsScrubbedHoldsUpNoComparison(t *testing.T) {
 		t.Fatal("there was no gap")
 	}
 }
+
+// latecomer is a node that joins by way of one that has forgotten ghosts and takes its floor, and then meets one that was alone
+// so far: complete, with a lower floor, and without what the others had written. It returns how many of the keys that nobody has deleted
+// are lost then by the node that had them all, when that meets the latecomer. With both at once the two are its donors.
+func latecomer(t *testing.T, seed uint64, weak peer.Weakness, both bool) (lost int) {
+	const keys = 4000
+	w, small := littleFor(t, seed, 2, keys, weak, shortHorizon)
+	big := w.Hosts[0]
+	alone, joins := w.AddHost(0, 1<<20), w.AddHost(0, 1<<20)
+	alone.weak, joins.weak = weak, weak
+	w.isolate(alone, true)
+	w.Cut(big, joins, true)
+	alone.Start()
+	big.set("gone", "v")
+	w.Run(time.Second)
+	big.del("gone")
+	w.Run(2 * shortHorizon)
+	if none := (store.Version{}); big.Store.Floor() == none || small.Store.Floor() == none {
+		t.Fatal("no floor")
+	}
+	w.Cut(alone, joins, !both)
+	joins.Start()
+	within(t, w, 30*time.Second, "a copy", w.ready)
+	w.Run(time.Second)
+	if !both && joins.partialLeaves() == 0 {
+		t.Fatal("the copy of a node that has forgotten ghosts is complete")
+	}
+	w.Cut(alone, joins, false)
+	w.Run(30 * time.Second)
+	w.Heal()
+	w.Run(time.Minute)
+	if weak == 0 {
+		within(t, w, 5*time.Minute, "complete with all keys", func() bool { return joins.partialLeaves() == 0 && len(joins.lost(keys)) == 0 })
+	}
+	return len(big.lost(keys))
+}
+
+// TestR16_APeerThatMissedWhatTheFloorCoversCompletesNothing: on its word nothing becomes certain, or who has what was evicted elsewhere
+// would be told that it is deleted (R14).
+func TestR16_APeerThatMissedWhatTheFloorCoversCompletesNothing(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		if n := latecomer(t, 36, 0, both); n > 0 {
+			t.Errorf("%d keys that nobody has deleted are gone (both donors at once: %v)", n, both)
+		}
+		if n := latecomer(t, 36, peer.AnyFloor, both); n == 0 {
+			t.Errorf("without the rule nothing is lost either (both donors at once: %v)", both)
+		}
+	}
+}
