@@ -53,7 +53,6 @@ type Host struct {
 	dropped  []bool
 	before   []readier
 	wasReady bool
-	began    int64 // virtual time of the start
 }
 
 const (

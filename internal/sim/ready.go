@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"covey/codec"
+	"covey/peer"
 	"covey/store"
 )
 
@@ -20,7 +21,6 @@ type readier struct {
 // started notes what the ready nodes hold when h starts.
 func (b *ledger) started(h *Host) {
 	h.known, h.dropped, h.wasReady = make([]known, len(b.keys)), make([]bool, len(b.keys)), false
-	h.began = b.world.Now
 	h.before = h.before[:0]
 	for _, o := range b.world.running() {
 		if o != h && o.Node.State() == codec.StateReady && b.world.near(h, o) {
@@ -114,7 +114,8 @@ func (b *ledger) fresh(h *Host) (all []*Host) {
 	return all
 }
 
-// checkReadyTexts is checkReady where stamps are mapped: what all the donors read when it started, and read still, it has too.
+// checkReadyTexts is checkReady where stamps are mapped: what all the donors read when it started, and read still, it has too, or
+// knows to be over.
 func (b *ledger) checkReadyTexts(h *Host) {
 	for _, r := range h.before {
 		if r.host.life != r.life || r.host.Node == nil || !h.linkedWith(r.host) {
@@ -124,19 +125,35 @@ func (b *ledger) checkReadyTexts(h *Host) {
 		for i := range b.keys {
 			same := !slices.ContainsFunc(h.before, func(o readier) bool { return o.texts[i] != r.texts[i] }) &&
 				!slices.ContainsFunc(b.world.running(), func(o *Host) bool { return o != h && h.linkedWith(o) && b.lasting(o, i) != r.texts[i] })
-			if _, _, has := b.read(h, i); r.texts[i] != "" && !has && same && !b.wroteTo(h, i) {
+			if _, _, has := b.read(h, i); r.texts[i] != "" && !has && same && !b.outlived(h, r.host, i) {
 				b.complain("ready", i, "%s says ready, and does not have what was on %s all the time: %.40q", h.name, r.host.name, r.texts[i])
 			}
 		}
 	}
 }
 
-// wroteTo reports whether a key was written, be it to delete it, by a client of h since h started, or by one of a start that is
-// over: that may have told h alone before it ended (seed 1126).
-func (b *ledger) wroteTo(h *Host, i int) bool {
-	return slices.ContainsFunc(b.log, func(e entry) bool {
-		return e.key == i && (e.host == h && e.life == h.life || e.life != e.host.life && e.at >= h.began)
-	})
+// outlived reports whether h holds, of what a peer reads under a key, a later end that the peer has not heard of: a FLUSHALL, a
+// deletion or an expiry. A client of its own wrote it (seeds 527, 2703, 4324, 4586), one that is linked with h and not with the peer
+// (991089, 5788), or one of a start that is over (1126). Of two whose clocks agree stamps compare, whatever was mapped.
+func (b *ledger) outlived(h, o *Host, i int) bool {
+	apart := int64(h.now()) - int64(o.now())
+	if max(apart, -apart) > peer.StepFrom {
+		return false
+	}
+	own, theirs := b.print(h, i), b.print(o, i)
+	if h.Store.Flushed().Compare(theirs.V) >= 0 {
+		return len(b.flushes) > 0
+	}
+	later := own.V.Compare(theirs.V) > 0 || own.V == theirs.V && own.E.Compare(theirs.E) > 0
+	return own.Gone && later && slices.ContainsFunc(b.log, func(e entry) bool { return e.key == i && (e.gone || e.ends != 0) })
+}
+
+// print is what a host has of a key, be it a deletion; zero for nothing.
+func (b *ledger) print(h *Host, i int) (p store.Print) {
+	if all, _ := h.Store.List(nil, b.hashes[i], 64, 1, h.now()); len(all) > 0 {
+		p = all[0]
+	}
+	return p
 }
 
 func (b *ledger) read(h *Host, i int) ([]byte, store.Meta, bool) {
