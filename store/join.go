@@ -49,12 +49,13 @@ func (o origin) append(dst []byte) []byte {
 // at 0 (R14).
 func (o origin) none(floor Version) bool { return o.form == originNone && o.reset.Compare(floor) <= 0 }
 
-// compare returns +1 when what has the origin o replaces what has p, -1 when it is the other way round, 0 when the two are
-// put together.
-func (o origin) compare(p origin, floor Version) int {
+// compare returns +1 when what has the origin o and the version v replaces what has p and w, -1 when it is the other way round, 0
+// when the two are put together. Who has forgotten a deletion has counted since, above it: what is all below the higher R was deleted.
+func (o origin) compare(v Version, p origin, w, floor Version) int {
 	c := o.reset.Compare(p.reset)
+	later := c < 0 && v.Compare(p.reset) > 0 || c > 0 && w.Compare(o.reset) > 0
 	switch {
-	case c != 0 && o.none(floor) && p.none(floor):
+	case later && o.none(floor) && p.none(floor):
 		return 0
 	case c != 0 || o.form == originUnknown || p.form == originUnknown || o.form == originNone && p.form == originNone:
 		return c
@@ -126,7 +127,7 @@ func (sh *shard) mergeJoin(e *entry, r *Record, noV, noE bool, now uint64) Outco
 			value = sh.value(e, scratch)
 		}
 		ours, theirs := e.origin(value), r.origin()
-		switch c := theirs.compare(ours, *sh.env.floor.Load()); {
+		switch c := theirs.compare(r.Version(), ours, e.v, *sh.env.floor.Load()); {
 		case c > 0:
 			o = Applied
 		case c == 0:

@@ -144,6 +144,9 @@ func (b *ledger) miscounted(h *Host, key uint64, name string) string {
 	if !ok || r.Kind != store.KindCounter {
 		return ""
 	}
+	if base := (store.Version{Stamp: r.BaseStamp, Node: r.BaseNode}); base.Compare(r.Version()) >= 0 {
+		return fmt.Sprintf("goes on from R %s with what was counted before it: V %s", at(base), at(r.Version()))
+	}
 	total := int64(binary.LittleEndian.Uint64(r.Value[counterHead-8:]))
 	for _, o := range b.sums.origins[key] {
 		if o.v.Stamp == r.BaseStamp && o.v.Node == r.BaseNode && o.number != total {
