@@ -52,6 +52,7 @@ const (
 	lateBeats      = 4         // heartbeats after which a record that has not come is late, if the stream goes on: 2 s (R18)
 	scrubBits      = 32        // bits of the key hash that a Scrub names, and an answer to it lists
 	maxListBits    = 60        // bits of the key hash by which a part is listed, before it is split once more
+	partOverhead   = 24        // bytes that a part counts of which it is remembered that it was listed
 	workOverhead   = 64        // bytes that a piece of a repair counts beside its own
 	chunkBytes     = 256 << 10 // bytes of a chunk of the ring
 	chunkBytesMin  = 4 << 10   // bytes of a chunk of a small ring

@@ -203,7 +203,7 @@ func (n *Node) takeControl(l *Link, dst []byte) []byte {
 
 // Held returns the bytes that wait on the link, for the other to read, to ask for or to be answered. On its loop.
 func (l *Link) Held() int {
-	held := int(l.owes.Load()) + l.out.repair.bytes + len(l.in.wanted)
+	held := int(l.owes.Load()) + l.out.repair.bytes + len(l.in.wanted) + partOverhead*len(l.out.listed)
 	for i := range l.out.asked {
 		held += len(l.out.asked[i].keys)
 	}

@@ -19,7 +19,8 @@ func (l *Link) compare(now int64, body []byte) error {
 		return ErrFlow
 	}
 	n, r := l.node, &l.out.repair
-	r.theirs = r.theirs[:0]
+	top := n.borrow()
+	defer n.repay(top)
 	switch leads := l.leads.Load(); { // what is scrubbed meanwhile, at every heartbeat, is of no comparison (R16)
 	case leads && m.Epoch == r.epoch:
 		r.split, r.moved = true, now
@@ -33,25 +34,25 @@ func (l *Link) compare(now int64, body []byte) error {
 			return err
 		}
 		run = run[used:]
-		r.theirs = append(r.theirs, store.Print{
+		top.theirs = append(top.theirs, store.Print{
 			Hash: e.KeyHash, V: store.Version(e.V), E: store.Version(e.E), ExpireAt: e.ExpireAt, Content: e.Content,
 			Ghost: e.Flags&codec.ListingGhost != 0, Gone: e.Flags&codec.ListingGone != 0,
 		})
 	}
-	if !slices.IsSortedFunc(r.theirs, func(a, b store.Print) int { return cmp.Compare(a.Hash, b.Hash) }) {
+	if !slices.IsSortedFunc(top.theirs, func(a, b store.Print) int { return cmp.Compare(a.Hash, b.Hash) }) {
 		return ErrFlow
 	}
 	var ok bool
 	cluster := n.clock.Cluster(now)
-	if r.prints, ok = n.store.List(r.prints[:0], m.Prefix, uint(m.Bits), 2*codec.MaxListingEntries, cluster); !ok {
+	if top.prints, ok = n.store.List(top.prints[:0], m.Prefix, uint(m.Bits), 2*codec.MaxListingEntries, cluster); !ok {
 		l.bisect(m.Epoch, m.Prefix, m.Bits)
 		return nil
 	}
-	newer, wanted := differences(r.prints, r.theirs, m.Epoch, cluster, l.partial(m.Prefix, m.Bits), m.Partial)
+	newer, wanted := differences(top.prints, top.theirs, m.Epoch, cluster, l.partial(m.Prefix, m.Bits), m.Partial)
 	if len(newer) > 0 {
 		l.queue(work{hashes: newer})
 	}
-	l.compareGhosts(&m, cluster)
+	l.compareGhosts(&m, top, cluster)
 	want := codec.Want{Epoch: m.Epoch, Count: uint32(len(wanted))}
 	for _, hash := range wanted {
 		want.Hashes = binary.LittleEndian.AppendUint64(want.Hashes, hash)
@@ -62,9 +63,9 @@ func (l *Link) compare(now int64, body []byte) error {
 
 // compareGhosts looks for ghosts that only one side has: a ghost cannot be sent, so the other cannot tell what is absent
 // there, and its leaves are partial (R16). Who has them lists the part in answer, once a comparison, for the other to see it.
-func (l *Link) compareGhosts(m *codec.Listing, now uint64) {
+func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	n, s := l.node, &l.out
-	if haunts(s.repair.theirs, s.repair.prints, m.Epoch, now) {
+	if haunts(top.theirs, top.prints, m.Epoch, now) {
 		s.lacked = true
 		count := n.store.LeafCount()
 		first := int(m.Prefix << 8 >> 8 * uint64(count) >> 56)
@@ -72,7 +73,7 @@ func (l *Link) compareGhosts(m *codec.Listing, now uint64) {
 			n.store.SetPartial(int(m.Prefix>>56), i, true)
 		}
 	}
-	if m.Partial || !haunts(s.repair.prints, s.repair.theirs, m.Epoch, now) {
+	if m.Partial || !haunts(top.prints, top.theirs, m.Epoch, now) {
 		return
 	}
 	if _, done := s.listed[m.Prefix]; !done && len(s.listed) < allLeaves {

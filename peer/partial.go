@@ -67,8 +67,13 @@ func (p *partials) resized(shard, leaves int) (out codec.LeafBits) {
 
 // unite returns the leaves that are partial in a or in b.
 func unite(a, b *partials) *partials {
-	if a.count == 0 && b.count == 0 {
+	switch { // most are complete on one side, or on both
+	case a.count == 0 && b.count == 0:
 		return allComplete
+	case a.count == 0 && b.leaves <= a.leaves:
+		return b
+	case b.count == 0 && a.leaves <= b.leaves:
+		return a
 	}
 	u := &partials{leaves: min(a.leaves, b.leaves)}
 	for shard := range u.bits {
@@ -191,7 +196,7 @@ func (n *Node) leaveOut(own *partials) (all []leftOut) {
 			l.bitmaps.ours, l.bitmaps.from = own, l.bitmaps.theirs
 			l.bitmaps.left = unite(own, l.bitmaps.theirs)
 			l.bitmaps.scrubs = own
-			if m.id < n.id {
+			if m.id < n.id && own.count > 0 {
 				l.bitmaps.scrubs = subtract(own, l.bitmaps.theirs)
 			}
 		}

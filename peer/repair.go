@@ -26,8 +26,6 @@ type repair struct {
 	bytes  int      // of work
 	sums   []uint64 // of the leaves of the shard before inSums, as of the epoch of the message at hand
 	inSums int
-	prints []store.Print
-	theirs []store.Print
 
 	refused  []byte // keys that came and are absent here, below the floor (R14)
 	refusals uint32
@@ -306,8 +304,10 @@ func (s *sender) mayRepair() bool { return len(s.repair.work) > 0 && s.window() 
 // appendListing appends the listing of a part, or queues those of its 16 parts.
 func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 	n, r := l.node, &l.out.repair
+	top := n.borrow()
+	defer n.repay(top)
 	var ok bool
-	r.prints, ok = n.store.List(r.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
+	top.prints, ok = n.store.List(top.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
 	if !ok && w.bits > maxListBits {
 		return dst // so many keys of one hash were made on purpose
 	}
@@ -319,9 +319,9 @@ func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 		}
 		return dst
 	}
-	m := codec.Listing{Epoch: w.epoch, Prefix: w.prefix, Bits: w.bits, Partial: l.partial(w.prefix, w.bits), Count: uint32(len(r.prints))}
-	for i := range r.prints {
-		p := &r.prints[i]
+	m := codec.Listing{Epoch: w.epoch, Prefix: w.prefix, Bits: w.bits, Partial: l.partial(w.prefix, w.bits), Count: uint32(len(top.prints))}
+	for i := range top.prints {
+		p := &top.prints[i]
 		e := codec.ListingEntry{KeyHash: p.Hash, V: codec.Version(p.V), E: codec.Version(p.E), ExpireAt: p.ExpireAt, Content: p.Content}
 		if p.Ghost {
 			e.Flags |= codec.ListingGhost

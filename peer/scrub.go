@@ -35,16 +35,18 @@ func (l *Link) scrub(now int64) {
 	if now < s.at || epoch == 0 || len(r.work) > 0 || l.leads.Load() && now-r.moved < int64(RepairPatience) {
 		return
 	}
+	top := n.borrow()
+	defer n.repay(top)
 	m, from, looked := codec.Scrub{Epoch: epoch}, s.from, 0
 	for range ScrubShards {
-		r.prints, s.from = n.store.Prints(r.prints[:0], s.from, codec.MaxScrubEntries/2, cluster)
-		for i := range r.prints {
-			if p := &r.prints[i]; leaves.has(int(p.Hash>>48)) && !p.Ghost && !p.Gone && p.Epoch() <= epoch && m.Count < codec.MaxScrubEntries {
+		top.prints, s.from = n.store.Prints(top.prints[:0], s.from, codec.MaxScrubEntries/2, cluster)
+		for i := range top.prints {
+			if p := &top.prints[i]; leaves.has(int(p.Hash>>48)) && !p.Ghost && !p.Gone && p.Epoch() <= epoch && m.Count < codec.MaxScrubEntries {
 				m.Entries = codec.AppendScrubEntry(m.Entries, uint32(p.Hash>>32), uint16(p.Sum()))
 				m.Count++
 			}
 		}
-		if looked += len(r.prints); s.from == 0 || looked >= codec.MaxScrubEntries/2 {
+		if looked += len(top.prints); s.from == 0 || looked >= codec.MaxScrubEntries/2 {
 			break
 		}
 	}
@@ -65,16 +67,18 @@ func (l *Link) scrubbed(now int64, body []byte) error {
 	if err != nil {
 		return err
 	}
-	n, r := l.node, &l.out.repair
+	n := l.node
 	if n.State() != codec.StateReady {
 		return nil
 	}
+	top := n.borrow()
+	defer n.repay(top)
 	cluster := n.clock.Cluster(now)
 	for i := range int(m.Count) {
 		hash, print := m.Entry(i)
 		prefix, ok := uint64(hash)<<(64-scrubBits), false
-		r.prints, ok = n.store.List(r.prints[:0], prefix, scrubBits, ListedAtOnce, cluster)
-		if ok && stale(r.prints, print, m.Epoch, cluster) && (len(r.prints) > 0 || !l.partial(prefix, scrubBits)) {
+		top.prints, ok = n.store.List(top.prints[:0], prefix, scrubBits, ListedAtOnce, cluster)
+		if ok && stale(top.prints, print, m.Epoch, cluster) && (len(top.prints) > 0 || !l.partial(prefix, scrubBits)) {
 			l.queue(work{epoch: m.Epoch, prefix: prefix, bits: scrubBits})
 		}
 	}

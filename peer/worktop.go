@@ -7,12 +7,14 @@ import (
 	"covey/store"
 )
 
-// worktop is where a run of records lies while it is made or merged. Links have none of their own: they borrow one for as long
+// worktop is where a run of records lies while it is made or merged, and what two nodes list of a part while it is compared. Links have none of their own: they borrow one for as long
 // as a call takes, and what nobody borrows is the collector's.
 type worktop struct {
 	recs     []store.Record
 	hashes   []uint64
 	outcomes []store.Outcome
+
+	prints, theirs []store.Print // of this node, and of the other
 }
 
 // borrow returns an empty worktop.
@@ -26,7 +28,7 @@ func (n *Node) borrow() *worktop {
 // repay gives a worktop back: nothing of it is looked at any more.
 func (n *Node) repay(w *worktop) {
 	clear(w.recs)
-	w.recs = w.recs[:0]
+	w.recs, w.prints, w.theirs = w.recs[:0], w.prints[:0], w.theirs[:0]
 	n.worktops.Put(w)
 }
 
