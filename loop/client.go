@@ -5,6 +5,7 @@ import (
 
 	"covey/codec"
 	"covey/command"
+	"covey/peer"
 )
 
 // client is a turn of a client's connection: everything that has arrived is carried out, in
@@ -121,6 +122,12 @@ func (c *conn) bounded() gnet.Action {
 // overload ends a connection that holds too much, by itself or with all the others together.
 func (l *eventLoop) overload(c *conn) gnet.Action {
 	l.n.counters.overloads.Add(1)
+	if c.link != nil {
+		now := l.n.clock.now()
+		l.n.mind.Step(now, peer.Event{Kind: peer.EventOverload, Link: c.link})
+		l.part(c, now)
+		return gnet.Close
+	}
 	l.dismiss(c, "this node cannot keep more for connections, and this one had it keep most: send less before you read the replies, or give the node more --max-memory")
 	return gnet.Close
 }

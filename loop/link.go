@@ -164,11 +164,17 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 		l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error(),
 			"bad_input", l.n.counters.badInput.Load())
 	}
+	l.part(c, now)
+	return gnet.Close
+}
+
+// part says Bye on a link that is about to be closed: in the middle of a frame, or behind what the socket has not taken, it would not
+// arrive without waiting.
+func (l *eventLoop) part(c *conn, now int64) {
 	l.n.drain(now)
-	if len(c.reply) == 0 { // else this would be the middle of a frame
+	if !c.closed && len(c.reply) == 0 && c.g.OutboundBuffered() == 0 {
 		c.write(c.link.Control(now, l.out[:0]))
 	}
-	return gnet.Close
 }
 
 // mayWarn reports whether it is time for another line about what others do wrong.

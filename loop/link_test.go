@@ -57,6 +57,34 @@ func TestAPeerThatPilesUpFramesIsClosed(t *testing.T) {
 	}
 }
 
+// A link that is to go because it holds too much is told so where that can be sent at once, and otherwise just ends.
+func TestALinkThatHoldsTooMuchIsToldSo(t *testing.T) {
+	for name, g := range map[string]gnet.Conn{"that reads": &ear{}, "that does not read": &wall{}} {
+		l := loopFor(t, nil)
+		c := &conn{g: g, l: l, protocol: protocolPeer}
+		c.link = peer.NewLink(l.n.mind, false, 0, stranger, ringFor)
+		l.n.mind.Step(1, peer.Event{Kind: peer.EventOpened, Link: c.link})
+		c.tooMuch.Store(true)
+		if act := l.overload(c); act != gnet.Close {
+			t.Fatalf("a peer %s: %v", name, act)
+		}
+		e, reads := g.(*ear)
+		if !reads {
+			if e = &g.(*wall).ear; len(e.said) > 0 {
+				t.Errorf("behind what waits it is told %x", e.said)
+			}
+			continue
+		}
+		h, ok, err := codec.DecodeHeader(e.said)
+		if !ok || err != nil || h.Kind != codec.KindBye {
+			t.Fatalf("it is told %x, %v", e.said, err)
+		}
+		if m, err := codec.DecodeBye(e.said[codec.HeaderLen:][:h.Length]); err != nil || m.Reason != codec.ReasonOverload {
+			t.Errorf("%+v, %v", m, err)
+		}
+	}
+}
+
 // What waits on a link that its peer does not read is part of what all connections hold.
 func TestWhatWaitsOnALinkCounts(t *testing.T) {
 	l := loopFor(t, nil)

@@ -192,6 +192,7 @@ const (
 	EventFrame                           // a control frame with Header and Body came on Link; on its loop
 	EventBreach                          // Link broke the protocol: it gets its Bye, and the loop closes it
 	EventMoved                           // this node has lost the address or the card that Link is from: nothing passes on it any more
+	EventOverload                        // Link holds too much of this node's memory: the loop closes it
 	EventSecret                          // the secret that Link was made with counts no longer: the same
 )
 
@@ -236,6 +237,8 @@ func (n *Node) Step(now int64, e Event) {
 			n.counters.breaches.Add(1)
 		}
 		n.close(now, e.Link, codec.ReasonProtocol)
+	case EventOverload:
+		n.close(now, e.Link, codec.ReasonOverload)
 	case EventMoved:
 		n.close(now, e.Link, codec.ReasonMoved)
 	case EventSecret:
