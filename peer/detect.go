@@ -279,7 +279,7 @@ func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 		n.isSelf(now, l)
 	}
 	n.detach(now, l, reason)
-	if reason == codec.ReasonTaken && l.phase == phaseGreeted && !n.leaving {
+	if reason == codec.ReasonTaken && l.phase == phaseGreeted && !n.leaving && n.mayRekey(now) {
 		n.rekey(now) // once: this ends all links that know the node by that id
 	}
 }

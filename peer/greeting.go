@@ -291,12 +291,26 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 
 // sameID settles that another node has this node's id: the younger start takes another (R26).
 func (n *Node) sameID(now int64, l *Link) {
-	if g := &l.greeting; !younger(n.incarnation, n.stream, g.Incarnation, g.Stream) {
+	g := &l.greeting
+	switch {
+	case younger(n.incarnation, n.stream, g.Incarnation, g.Stream) && n.mayRekey(now):
+		n.rekey(now)
+	case younger(n.incarnation, n.stream, g.Incarnation, g.Stream):
+		n.close(now, l, codec.ReasonProtocol)
+	default:
 		n.out.change(Change{ID: n.id, Addr: l.remote, Old: Self, New: Self, Reason: "another node has this id and is younger: it is to take a new one"})
 		n.close(now, l, codec.ReasonDuplicate)
-		return
 	}
-	n.rekey(now)
+}
+
+// mayRekey counts how often another id was taken. An id is random from the second on: who claims each of them is no clone, and is to have
+// this node end all its links no more than MaxRekeys times in StepRest.
+func (n *Node) mayRekey(now int64) bool {
+	if now-n.rekeyed >= int64(StepRest) {
+		n.rekeyed, n.renames = now, 0
+	}
+	n.renames++
+	return n.renames <= MaxRekeys
 }
 
 // younger reports whether the first of two starts is the one that takes another id.

@@ -159,7 +159,7 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 	}
 	cluster := n.clock.Cluster(now)
 	fromOld, fromNew := gap(cluster, k.Old), gap(cluster, k.New)
-	rival := s.best.To != 0 && s.best.Node <= k.Node
+	rival := s.best.To != 0 && s.best.Node <= k.Node && (s.best.From == s.number.Load() || k.From != s.number.Load())
 	switch {
 	case rival || min(fromOld, fromNew) > 2*StepFrom:
 		return
@@ -167,15 +167,33 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 		return
 	case fromOld < fromNew && (k.To > s.number.Load()+MaxClimb+1 || !n.consents(now, k)):
 		return
+	case fromOld < fromNew && s.best.To != 0 && k.From != s.number.Load() && s.best.From == s.number.Load():
+		return // it could not be taken
 	case fromOld < fromNew:
 		if s.best.To == 0 {
 			s.bestAt = now + int64(StepWait)
 		}
 		s.best = k
+	case !n.mayYield(now):
+		return
 	default:
 		s.best, s.foreign, s.yieldTo = codec.Step{}, k, now+int64(StepYield)
 	}
 	n.passStep(now, l, k)
+}
+
+// mayYield counts how often this node has left a step to another group. Who proposes one for another group again and again, and has nobody take
+// it, is to hold up no group for ever: of a minute less than a half.
+func (n *Node) mayYield(now int64) bool {
+	s := &n.steps
+	if now-s.yielded >= int64(StepRest) {
+		s.yielded, s.yields = now, 0
+	}
+	if n.countsHosts() && s.yields >= MaxYields {
+		return false
+	}
+	s.yields++
+	return true
 }
 
 // gap is how many ms are between two times.

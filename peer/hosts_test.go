@@ -331,3 +331,66 @@ func TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams(t *testing.T) {
 		t.Errorf("%d offers at %d looks, %d streams are passed on", offers, looks, len(l.relaying()))
 	}
 }
+
+// TestR7_NobodyHoldsUpAGroupForEverBySayingThatAnotherStepsToIt: the proposals of an open mesh that no step follows are yielded to for less than
+// half of the time, whoever makes them; with a secret there is nobody who would.
+func TestR7_NobodyHoldsUpAGroupForEverBySayingThatAnotherStepsToIt(t *testing.T) {
+	b, honest, evil := trio(t, 0)
+	x := honest[0]
+	held, looks := 0, 2*int(StepRest/(HeartbeatInterval))
+	for i := range looks {
+		now := x.clock.Cluster(b.now)
+		b.says(x, evil, codec.AppendStep(nil, codec.Step{To: 1, Node: 1, Old: now + hourMS + uint64(i), New: now}))
+		if x.mu.Lock(); b.now < x.steps.yieldTo {
+			held++
+		}
+		x.mu.Unlock()
+		b.beats(honest, evil, 0, 0, HeartbeatInterval)
+	}
+	if held == 0 || 2*held > looks {
+		t.Errorf("%s leaves the step to another group in %d of %d looks", x.name, held, looks)
+	}
+	if got := x.counters.steps.Load(); got != 0 {
+		t.Errorf("%d steps were taken", got)
+	}
+}
+
+// TestR7_AProposalThatCannotBeTakenKeepsNoOtherAway: its number is none that this node has.
+func TestR7_AProposalThatCannotBeTakenKeepsNoOtherAway(t *testing.T) {
+	b, honest, evil := trio(t, 0)
+	x := honest[0]
+	b.beats(honest, evil, hourMS, 0, 2*HeartbeatInterval)
+	best := func() codec.Step {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.steps.best
+	}
+	now := x.clock.Cluster(b.now)
+	bad := codec.Step{From: 77, To: 78, Node: 1, Old: now, New: now + hourMS}
+	good := codec.Step{From: 0, To: 1, Node: 2, Old: now, New: now + hourMS}
+	for i, k := range []codec.Step{bad, good, bad} {
+		if b.says(x, evil, codec.AppendStep(nil, k)); best() != []codec.Step{bad, good, good}[i] {
+			t.Errorf("after proposal %d it is to take %+v", i+1, best())
+		}
+	}
+}
+
+// TestR26_WhoClaimsEachIdThatANodeTakesEndsItsLinksAFewTimesAMinute.
+func TestR26_WhoClaimsEachIdThatANodeTakesEndsItsLinksAFewTimesAMinute(t *testing.T) {
+	b := newBench(t)
+	n := b.add("n", 1<<16|9000, 5000, 0)
+	n.Tick(b.now)
+	for minute := range 2 {
+		for i := range 20 {
+			l := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.9:40000"), n.ID())
+			if got, want := l.said, codec.ReasonProtocol; (i >= MaxRekeys) != (got == want) {
+				t.Fatalf("claim %d of minute %d is answered with %s", i, minute, got)
+			}
+			n.Step(b.now, Event{Kind: EventClosed, Link: l})
+		}
+		b.now += int64(StepRest)
+	}
+	if got := n.Counters().Rekeys; got != 2*MaxRekeys {
+		t.Errorf("%d ids were taken", got)
+	}
+}

@@ -65,6 +65,8 @@ const (
 	MaxClimb       = 1024      // by which the number of the last step is raised at once because peers have a higher one
 	LoneClimb      = 16        // the same, because peers of one host alone have
 	LoneClimbs     = 8         // how often in StepRest that is done
+	MaxYields      = 8         // how often in StepRest a node without a secret leaves a step to another group: 24 s of 60
+	MaxRekeys      = 4         // how often in StepRest a node takes another id because another node has it
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	MaxFloorMarks  = 256       // moments at which the ends of the logs are known: of 32 s in heartbeats, of hours before

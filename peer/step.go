@@ -31,6 +31,8 @@ type steps struct {
 	bestAt   int64
 	foreign  codec.Step // the last one of another group
 	yieldTo  int64      // until then another group is about to step
+	yields   int        // how often that was put off since yielded
+	yielded  int64      // when the first of these was; after StepRest they are counted anew
 	lookAt   int64      // when groups are compared next
 	wanted   bool       // this node is to propose a step
 	wantedBy int64      // ms that the time of the others is ahead
