@@ -67,7 +67,8 @@ func (n *node) closeBells() {
 		}
 		freeSlab(l.slab)
 		freeSlab(l.spare)
-		l.slab, l.spare, l.out = nil, nil, nil
+		freeSlab(l.keptFrame)
+		l.slab, l.spare, l.keptFrame, l.out = nil, nil, nil, nil
 		return true
 	})
 }

@@ -136,21 +136,52 @@ func (c *conn) grow(n int) {
 	var in []byte
 	switch {
 	case size > keepBuffer, c.need > keepBuffer && want >= slabFrom:
-		in = newSlab(max(c.need+behindFrame, size)) // the read that ends it brings what is behind it
+		in = c.l.frameSlab(max(c.need+behindFrame, size)) // the read that ends it brings what is behind it
 	case c.need >= want:
 		in = make([]byte, 0, min(size, c.need))
 	default:
 		in = make([]byte, 0, size)
 	}
 	in = append(in, c.in[c.from:]...)
-	freeSlab(c.in)
+	c.l.dropFrame(c.in)
 	c.in, c.from = in, 0
+}
+
+// frameSlab returns an empty slab of so many bytes at least for a frame or command that comes: the one that the loop keeps, if that is
+// enough and there, for its memory need not be got anew then.
+func (l *eventLoop) frameSlab(size int) []byte {
+	if size > keptFrame {
+		return newSlab(size)
+	}
+	slab := l.keptFrame
+	if l.keptFrame, l.framed = nil, true; slab == nil {
+		slab = newSlab(keptFrame)
+	}
+	return slab
+}
+
+// dropFrame gives a slab back that frameSlab has returned, or a smaller buffer: one is kept.
+func (l *eventLoop) dropFrame(b []byte) {
+	if cap(b) == keptFrame && l.keptFrame == nil {
+		l.keptFrame = b[:0]
+		return
+	}
+	freeSlab(b)
+}
+
+// releaseFrame gives back the slab that is kept, when there was no use for it since it was last looked.
+func (l *eventLoop) releaseFrame() {
+	if !l.framed {
+		freeSlab(l.keptFrame)
+		l.keptFrame = nil
+	}
+	l.framed = false
 }
 
 // release gives the assembly buffer back, and what has come of a large value.
 func (c *conn) release() {
 	c.dropDraft()
-	freeSlab(c.in)
+	c.l.dropFrame(c.in)
 	c.in, c.from = nil, 0
 	c.weigh()
 }
@@ -181,7 +212,7 @@ func (c *conn) keep(buf []byte, used int) {
 			c.grow(len(rest))
 			c.in = append(c.in, rest...)
 		}
-		freeSlab(slab)
+		c.l.dropFrame(slab)
 	case c.from+used < len(rest):
 		c.from += used // to move what is much for the little that was taken would cost its square
 	default:

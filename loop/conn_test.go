@@ -68,3 +68,35 @@ func TestWhatWasNotTakenComesAgainInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSlabOfALargeFrameIsKeptForTheNext, with its pages, until a sweep finds that nobody had need of it; one that is longer is not.
+func TestTheSlabOfALargeFrameIsKeptForTheNext(t *testing.T) {
+	st, err := store.New(store.Options{Shards: 1, MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(0)}}
+	take := func(length int) *byte {
+		c := &conn{g: &pipe{}, l: l, need: length}
+		c.grow(length)
+		c.in = append(c.in, make([]byte, length)...)
+		first := &c.in[0]
+		if c.keep(c.in, length); c.in != nil || c.held != 0 {
+			t.Fatalf("%d bytes are left, %d held", len(c.in), c.held)
+		}
+		return first
+	}
+	first := take(1 << 20)
+	if second := take(keepSlab); second != first || l.keptFrame == nil {
+		t.Error("the second frame has another slab")
+	}
+	if take(keepSlab+1) == first || cap(l.keptFrame) != keptFrame {
+		t.Error("a longer frame has the slab that is kept, or its own is")
+	}
+	if l.releaseFrame(); l.keptFrame == nil {
+		t.Error("it is given back though there was use for it")
+	}
+	if l.releaseFrame(); l.keptFrame != nil {
+		t.Error("it is kept though there was no use for it")
+	}
+}

@@ -58,6 +58,9 @@ type eventLoop struct {
 	out    []byte // replies of this turn, or control frames of this flush
 	short  []byte // the former while the latter are made
 
+	keptFrame []byte // a slab for the next large frame or command that comes; nil: none is kept
+	framed    bool   // there was one since the last sweep
+
 	pins    []*store.Pin // none of them begun
 	budget  int          // bytes of what is owed that this turn may still write,
 	settled bool         // if that was settled
@@ -253,6 +256,7 @@ func (l *eventLoop) attend(c *conn, now int64) {
 // sweep closes connections that never spoke, or stopped in the middle of something, and links whose secret is out of date. What
 // has drained from the engine, or lies empty, is given back.
 func (l *eventLoop) sweep(now int64) {
+	l.releaseFrame()
 	for c := range l.conns {
 		if late := c.overdue(now); late != "" {
 			l.n.counters.idleClosed.Add(1)

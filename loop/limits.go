@@ -62,6 +62,10 @@ const (
 	// keepSlab is how much of its slab a loop may have written for one reply and keep, in bytes: so much memory stays its own.
 	keepSlab = 2 << 20
 
+	// keptFrame is the room of the slab that a loop keeps for a large frame or command on its way in, in bytes, until a sweepInterval
+	// has passed without one. To get the pages of each anew takes longer than to copy what comes into them.
+	keptFrame = keepSlab + behindFrame
+
 	// maxOwed is how many unsent bytes of a large reply the engine gets at a time; the rest waits in its slab. The loop
 	// looks again at every tickBusy, so this and the socket's own buffer bound the speed of one client: 800 MB/s.
 	// Of a value that is pinned it gets less, for what it gets is a copy, and the pages are there.
