@@ -239,12 +239,8 @@ func (n *Node) Step(now int64, e Event) {
 			n.counters.breaches.Add(1)
 		}
 		n.close(now, e.Link, codec.ReasonProtocol)
-	case EventOverload:
-		n.close(now, e.Link, codec.ReasonOverload)
-	case EventMoved:
-		n.close(now, e.Link, codec.ReasonMoved)
-	case EventSecret:
-		n.close(now, e.Link, codec.ReasonSecret)
+	case EventMoved, EventOverload, EventSecret:
+		n.close(now, e.Link, farewells[e.Kind])
 	}
 }
 

@@ -101,6 +101,9 @@ func (n *Node) pend(l *Link) {
 	}
 }
 
+// farewells are what is said on a link that the loop has to do without.
+var farewells = [...]codec.Reason{EventMoved: codec.ReasonMoved, EventOverload: codec.ReasonOverload, EventSecret: codec.ReasonSecret}
+
 // close says Bye on a link and wishes for its end (R24). What it carried is the caller's to settle.
 func (n *Node) close(now int64, l *Link, reason codec.Reason) {
 	if l.closing {
