@@ -85,6 +85,7 @@ func (t *Turn) getFrame(c *Client, h codec.Header, key, out []byte) []byte {
 	}
 	start := len(out)
 	out = codec.BeginValueResponse(out, h.Tag, codec.StatusOK)
+	body := len(out)
 	out, ok := t.Store.GetOrPin(out, key, t.hash(key), t.Now, t.Pin)
 	if !ok {
 		t.Tally.Misses++
@@ -94,6 +95,7 @@ func (t *Turn) getFrame(c *Client, h codec.Header, key, out []byte) []byte {
 	if t.Pin != nil && t.Pin.Begun() {
 		return codec.FinishFrameBefore(out, start, t.Pin.Left())
 	}
+	t.guess = len(out) - body
 	return codec.FinishFrame(out, start)
 }
 

@@ -15,6 +15,7 @@ type gathered struct {
 	arg   int              // the first of the item next
 	keys  [maxAimed][]byte // that the items will look for
 	hash  [maxAimed]uint64 // of each
+	sizes [maxAimed]uint32 // about the bytes of its value
 	aims  int              // of keys
 	aim   int              // the first that the current item may ask for
 	last  int              // and the one behind its last
@@ -70,7 +71,7 @@ func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err er
 		}
 		it := g.add(size)
 		it.head, it.body = h, buf[codec.HeaderLen:size]
-		t.aimAtKey(it, keyOf(h.Kind, it.body))
+		t.aimAtKey(it, keyOf(h.Kind, it.body), h.Kind == codec.KindSetValue)
 		if size == len(buf) {
 			break
 		}
@@ -152,17 +153,22 @@ func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	if last < 0 {
 		last += len(args)
 	}
+	brings := it.cmd.last == it.cmd.first && len(args) > it.cmd.last+1
 	for i := it.cmd.first; i <= last && t.ahead.aims < maxAimed; i += it.cmd.step {
-		t.aimAtKey(it, args[i])
+		t.aimAtKey(it, args[i], brings)
 	}
 }
 
-func (t *Turn) aimAtKey(it *item, key []byte) {
+// aimAtKey aims at a key. What its value has by length is what the command brings, or what the last one replied had.
+func (t *Turn) aimAtKey(it *item, key []byte, brings bool) {
 	g := &t.ahead
 	if len(key) == 0 || len(key) > codec.MaxKey || g.aims == maxAimed {
 		return
 	}
-	g.keys[g.aims], g.hash[g.aims] = key, t.Store.Hash(key)
+	g.keys[g.aims], g.hash[g.aims], g.sizes[g.aims] = key, t.Store.Hash(key), uint32(t.guess)
+	if brings {
+		g.sizes[g.aims] = uint32(it.size)
+	}
 	g.aims++
 	it.aims++
 }
@@ -183,7 +189,7 @@ func keyOf(k codec.Kind, body []byte) []byte {
 // warm begins the waits for all keys aimed at. Of a single one there is nothing to gain.
 func (t *Turn) warm() {
 	if g := &t.ahead; g.aims >= 2 {
-		t.Store.Warm(g.hash[:g.aims])
+		t.Store.Warm(g.hash[:g.aims], g.sizes[:g.aims])
 	}
 }
 

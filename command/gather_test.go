@@ -200,3 +200,32 @@ func TestGatheringDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
+
+// A key is aimed at with the length that its value is likely to have: what its command brings with it, else what was replied last.
+func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
+	f := newFixture(t)
+	long := strings.Repeat("v", 1000)
+	set, get := codec.AppendCommand(nil, "SET", "a", long), codec.AppendCommand(nil, "GET", "a")
+	buf := append(append(append([]byte(nil), set...), get...), codec.AppendCommand(nil, "MGET", "a", "b")...)
+	var p codec.Parser
+	for round, last := range []uint32{0, 1000} {
+		n, _, err := f.GatherRESP(&p, buf)
+		if err != nil || n != 3 {
+			t.Fatalf("%d gathered, %v", n, err)
+		}
+		want := []uint32{uint32(len(set)), last, last, last}
+		if got := f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+			t.Errorf("round %d: aimed with %v, want %v", round, got, want)
+		}
+		for range 2 {
+			f.NextRESP(f.client, nil)
+		}
+	}
+	frames := append(setFrame("a", long, 0, 0), codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("a")})...)
+	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 2 {
+		t.Fatalf("%d gathered, %v", n, err)
+	}
+	if want, got := []uint32{uint32(len(setFrame("a", long, 0, 0))), 1000}, f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+		t.Errorf("aimed with %v, want %v", got, want)
+	}
+}

@@ -86,6 +86,10 @@ const (
 	expectFrom     = 64       // entries that are told of before they come, for which an index grows at once
 	walkAhead      = 8        // cells on: an entry that they prefetch
 
+	lineBytes  = 64      // bytes of a processor's cache line
+	entryLines = 3       // lines of an entry that are prefetched whatever it has,
+	warmMost   = 2 << 10 // and those of values up to so many bytes: a gathering's are to stay in the second cache until they are read
+
 	wheelTickBits = 6 // a tick of the expiry wheel is 64 ms: 16 to an epoch
 	wheelSlotBits = 6 // 64 buckets a level
 	wheelLevels   = 4 // 4 s, 4 min, 4 h, 12 days; what is later waits in one list

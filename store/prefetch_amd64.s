@@ -19,3 +19,14 @@ TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	RET
+
+// func prefetchRest(at uintptr, lines int)
+TEXT ·prefetchRest(SB), NOSPLIT, $0-16
+	MOVQ at+0(FP), AX
+	MOVQ lines+8(FP), CX
+next:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
+	DECQ CX
+	JG   next
+	RET

@@ -19,3 +19,15 @@ TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
 	PRFM 64(R0), PLDL1KEEP
 	PRFM 128(R0), PLDL1KEEP
 	RET
+
+// func prefetchRest(at uintptr, lines int)
+TEXT ·prefetchRest(SB), NOSPLIT, $0-16
+	MOVD at+0(FP), R0
+	MOVD lines+8(FP), R1
+next:
+	PRFM (R0), PLDL1KEEP
+	ADD  $64, R0
+	SUB  $1, R1
+	CMP  $0, R1
+	BGT  next
+	RET

@@ -13,3 +13,8 @@ func prefetchEntry(at uintptr)
 //
 //go:noescape
 func prefetchKey(shard, cell, leaf uintptr)
+
+// prefetchRest does so for more lines, one at least.
+//
+//go:noescape
+func prefetchRest(at uintptr, lines int)

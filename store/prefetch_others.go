@@ -4,3 +4,4 @@ package store
 
 func prefetchEntry(uintptr)                 {}
 func prefetchKey(shard, cell, leaf uintptr) {}
+func prefetchRest(uintptr, int)             {}

@@ -33,22 +33,23 @@ func (a *aim) atLeaves(leaves []uint64) {
 }
 
 // Warm begins the waits for the memory in which several keys are looked for, so that they go on side by side: first for the shards, the
-// cells and the leaves of all, then for the entries that the cells name. It takes no lock of a shard, and whatever is written
+// cells and the leaves of all, then for the entries that the cells name. sizes says, for each, about how many bytes its value will have, as
+// nobody looks there before it is near: 0 if nothing is known. It takes no lock of a shard, and whatever is written
 // meanwhile makes no difference but to what is near when the keys are asked for.
-func (s *Store) Warm(hashes []uint64) {
+func (s *Store) Warm(hashes []uint64, sizes []uint32) {
 	for _, hash := range hashes {
 		s.warm(hash)
 	}
 	peek := &s.env.memory.peek
 	peek.RLock()
-	for _, hash := range hashes {
-		s.warmEntry(hash)
+	for i, hash := range hashes {
+		s.warmEntry(hash, sizes[i])
 	}
 	peek.RUnlock()
 }
 
-// warmEntry prefetches the entry that a key's cell names. The caller holds memory.peek.
-func (s *Store) warmEntry(hash uint64) {
+// warmEntry prefetches the entry that a key's cell names, as far as a value of size bytes goes. The caller holds memory.peek.
+func (s *Store) warmEntry(hash uint64, size uint32) {
 	a := &s.aims[s.shardNumber(hash)]
 	t := table{homes: a.homes.Load()}
 	first := a.cells.Load()
@@ -63,7 +64,11 @@ func (s *Store) warmEntry(hash uint64) {
 			continue
 		}
 		if c>>tagShift == tag && c != 0 {
-			prefetchEntry(uintptr(unsafe.Pointer(unsafe.SliceData(m.segments.mem))) + uintptr(c&placeMask<<m.grain))
+			at := uintptr(unsafe.Pointer(unsafe.SliceData(m.segments.mem))) + uintptr(c&placeMask<<m.grain)
+			prefetchEntry(at)
+			if size >= 2*lineBytes && size <= warmMost {
+				prefetchRest(at+entryLines*lineBytes, int(size/lineBytes)+2-entryLines)
+			}
 		}
 		return
 	}

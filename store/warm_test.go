@@ -16,13 +16,17 @@ func TestNoTableIsUnmappedWhileSomebodyWarms(t *testing.T) {
 	for i := range hashes {
 		hashes[i] = s.Hash(fmt.Append(nil, "key ", i))
 	}
+	sizes := make([]uint32, 64)
+	for i := range sizes {
+		sizes[i] = uint32(i) * 64
+	}
 	var over atomic.Bool
 	var warming sync.WaitGroup
 	for range 2 {
 		warming.Go(func() {
 			for i := 0; !over.Load(); i += 64 {
 				at := i % (keys - 64)
-				s.Warm(hashes[at : at+64])
+				s.Warm(hashes[at:at+64], sizes)
 			}
 		})
 	}
