@@ -11,8 +11,8 @@ type Large struct {
 	head int    // RESP: its length is said from here on
 }
 
-// LargeSet finds a RESP command "SET key value ..." at the start of buf whose value's length is there and is more than RefValue.
-// Whether the rest makes sense is found out with the stub.
+// LargeSet finds a RESP command at the start of buf that sets one key, such as "SET key value ..." or "SETEX key seconds value",
+// and whose value's length is there and is more than RefValue. Whether the rest makes sense is found out with the stub.
 func LargeSet(buf []byte) (m Large, ok bool) {
 	if len(buf) == 0 || buf[0] != '*' {
 		return m, false
@@ -22,11 +22,15 @@ func LargeSet(buf []byte) (m Large, ok bool) {
 		return m, false
 	}
 	name, at := bulk(buf, at)
-	if len(name) != 3 || name[0]|0x20 != 's' || name[1]|0x20 != 'e' || name[2]|0x20 != 't' {
+	between, one := largeForm(name)
+	if between < 0 || one && count != 3 {
 		return m, false
 	}
 	m.Key, m.head = bulk(buf, at)
-	if len(m.Key) == 0 || len(m.Key) > MaxKey || m.head >= len(buf) || buf[m.head] != '$' {
+	for range between {
+		_, m.head = bulk(buf, m.head)
+	}
+	if m.head == 0 || len(m.Key) == 0 || len(m.Key) > MaxKey || m.head >= len(buf) || buf[m.head] != '$' {
 		return m, false
 	}
 	size, from, ok := length(buf, m.head+1)
@@ -35,6 +39,27 @@ func LargeSet(buf []byte) (m Large, ok bool) {
 	}
 	m.Size, m.From = int(size), from
 	return m, true
+}
+
+// largeForm tells of a command by its name, in letters of any case, how many arguments it has between the key and the value, -1 when
+// it is none that sets one key, and whether it sets one only if there is nothing behind the value.
+func largeForm(name []byte) (between int, one bool) {
+	var letters [len("psetex")]byte
+	if len(name) > len(letters) {
+		return -1, false
+	}
+	for i, b := range name {
+		letters[i] = b | 0x20
+	}
+	switch string(letters[:len(name)]) {
+	case "set", "setnx", "getset":
+		return 0, false
+	case "mset":
+		return 0, true
+	case "setex", "psetex":
+		return 1, false
+	}
+	return -1, false
 }
 
 // bulk reads a bulk that is there whole, and where the next begins; nothing if it is not.

@@ -19,6 +19,11 @@ func TestALargeWriteIsFoundByItsHead(t *testing.T) {
 	}{
 		{"SET", LargeSet, resp("SET", "key", string(value)), resp("SET", "key", "")},
 		{"options", LargeSet, resp("sEt", "key", string(value), "EX", "10"), resp("sEt", "key", "", "EX", "10")},
+		{"SETNX", LargeSet, resp("setnx", "key", string(value)), resp("setnx", "key", "")},
+		{"GETSET", LargeSet, resp("GETSET", "key", string(value)), resp("GETSET", "key", "")},
+		{"SETEX", LargeSet, resp("SetEx", "key", "100", string(value)), resp("SetEx", "key", "100", "")},
+		{"PSETEX", LargeSet, resp("PSETEX", "key", "", string(value)), resp("PSETEX", "key", "", "")},
+		{"MSET", LargeSet, resp("MSET", "key", string(value)), resp("MSET", "key", "")},
 		{"long key", LargeSet, resp("set", string(value[:MaxKey]), string(value)), resp("set", string(value[:MaxKey]), "")},
 		{"SetValue", LargeSetValue, set(SetValue{Flags: SetNX, TTL: 9, Key: []byte("key"), Value: value}), set(SetValue{Flags: SetNX, TTL: 9, Key: []byte("key")})},
 	} {
@@ -50,7 +55,8 @@ func TestOtherWritesAreNotFound(t *testing.T) {
 		"", "*", "*3\r\n", "SET key value\r\n", "*3\r\n$3\r\nGET\r\n$1\r\nk\r\n$70000\r\n", "*2\r\n$3\r\nSET\r\n$5\r\n70000\r\n",
 		fmt.Sprintf("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", RefValue), fmt.Sprintf("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", MaxValue+1),
 		"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$70000\r\n", "*3\r\n$3\r\nSET\r\n$-1\r\n$70000\r\n", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n:70000\r\n",
-		"*3\r\n$3\r\nSET\r\n$70000\r\n", "*3\r\n$5\r\nSETEX\r\n$1\r\nk\r\n$70000\r\n", "*x\r\n", "*3\r\n$x\r\n",
+		"*3\r\n$3\r\nSET\r\n$70000\r\n", "*4\r\n$5\r\nSETEX\r\n$1\r\nk\r\n$70000\r\n", "*4\r\n$5\r\nSETEX\r\n$1\r\nk\r\n$2\r\n10\r\n", "*4\r\n$7\r\nPSETEX2\r\n$1\r\nk\r\n$1\r\n1\r\n$70000\r\n",
+		"*5\r\n$4\r\nMSET\r\n$1\r\nk\r\n$70000\r\n", "*3\r\n$6\r\nAPPEND\r\n$1\r\nk\r\n$70000\r\n", "*x\r\n", "*3\r\n$x\r\n",
 	} {
 		if m, ok := LargeSet([]byte(in)); ok {
 			t.Errorf("%q: %+v", in, m)
@@ -69,6 +75,7 @@ func TestOtherWritesAreNotFound(t *testing.T) {
 // Whatever comes, what is found lies within what came.
 func FuzzLarge(f *testing.F) {
 	f.Add([]byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$70000\r\n"))
+	f.Add([]byte("*4\r\n$5\r\nSETEX\r\n$1\r\nk\r\n$1\r\n9\r\n$70000\r\n"))
 	f.Add(AppendSetValue(nil, 1, SetValue{Key: []byte("k"), Value: make([]byte, RefValue+1)})[:HeaderLen+setValueFixed+1])
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for _, find := range []func([]byte) (Large, bool){LargeSet, LargeSetValue} {

@@ -9,20 +9,28 @@ import (
 )
 
 // value appends the value of a key as a bulk, or a null. It goes from the store into the
-// reply in one copy, unless its length has not as many digits as the last one's.
+// reply in one copy, unless its length has not as many digits as the last one's. Of a large value only the bytes before those
+// that are pinned are appended.
 func (t *Turn) value(c *Client, key, out []byte) []byte {
 	start, guess := len(out), t.guess
 	out = codec.BeginBulk(out, guess)
 	body := len(out)
-	out, ok := t.Store.GetOrPin(out, key, t.hash(key), t.Now, nil)
+	out, ok := t.Store.GetOrPin(out, key, t.hash(key), t.Now, t.Pin)
 	if !ok {
 		t.Tally.Misses++
 		return codec.AppendNull(out[:start], c.Proto)
 	}
 	t.Tally.Hits++
+	if t.pinned() {
+		t.buf = append(t.buf[:0], out[body:]...)
+		return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...)
+	}
 	t.guess = len(out) - body
 	return codec.FinishBulk(out, start, guess)
 }
+
+// pinned reports whether the reply goes on with what was pinned.
+func (t *Turn) pinned() bool { return t.Pin != nil && t.Pin.Begun() }
 
 // has reports whether a key is there, and how long its value is, without reading it.
 func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
@@ -36,21 +44,7 @@ func (t *Turn) has(key []byte) (m store.Meta, length int, ok bool) {
 }
 
 func get(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	start, guess := len(out), t.guess
-	out = codec.BeginBulk(out, guess)
-	body := len(out)
-	out, ok := t.Store.GetOrPin(out, args[1], t.hash(args[1]), t.Now, t.Pin)
-	if !ok {
-		t.Tally.Misses++
-		return codec.AppendNull(out[:start], c.Proto), Done
-	}
-	t.Tally.Hits++
-	if t.Pin != nil && t.Pin.Begun() {
-		t.buf = append(t.buf[:0], out[body:]...)
-		return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...), Done
-	}
-	t.guess = len(out) - body
-	return codec.FinishBulk(out, start, guess), Done
+	return t.value(c, args[1], out), Done
 }
 
 func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -59,7 +53,7 @@ func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if l.done == 0 {
 		out = codec.AppendArray(out, l.total)
 	}
-	for n < len(part) && len(out)-start < listBytes {
+	for n < len(part) && len(out)-start < listBytes && !t.pinned() {
 		out = t.value(c, part[n], out)
 		n++
 	}
@@ -270,12 +264,13 @@ func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	part := l.part(args, 2)
 	for i := 0; i < len(part); i += 2 {
 		key := part[i]
-		_, res := t.Store.Set(nil, key, part[i+1], t.hash(key), t.Now, store.SetOptions{})
+		var res store.SetResult
+		t.write(&res, nil, key, part[i+1], store.SetOptions{})
 		if res.Err != nil {
 			*l = long{}
 			return codec.AppendError(out, "ERR "+res.Err.Error()), Done
 		}
-		t.update(c, &res.Record)
+		t.stage(c, &res.Record, t.Draft != nil)
 	}
 	if l.did(len(part)) {
 		return out, Again

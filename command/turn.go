@@ -87,12 +87,13 @@ type Turn struct {
 	Tally Tally
 	Door  Door // nil: the node has no secret
 
-	// Draft is the value of the SET or SetValue that is carried out next, which came as a stub (codec.Large); nil: it has its
+	// Draft is the value of the write of one key (codec.LargeSet) or SetValue that is carried out next, which came as a stub (codec.Large); nil: it has its
 	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
 	Draft *store.Draft
 
-	// Pin, if not nil, is to be none; a GET or GetValue of a large value begins it. The reply in out ends where the pinned bytes
-	// belong, and the end of a line behind them in RESP: they are the caller's to add before the next command's reply.
+	// Pin, if not nil, is to be none; a GET, MGET or GetValue of a large value begins it. The reply in out ends where the pinned bytes
+	// belong, and the end of a line behind them in RESP: they are the caller's to add before what is replied next. That
+	// is the next command's, or, with Again, what the same command goes on with.
 	Pin *store.Pin
 
 	guess int      // length of the last value replied

@@ -152,11 +152,14 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 	looked := readBuffer
 	if len(buf) > 0 && l.turn.GoesOn(&c.client, buf) {
 		var v command.Verdict
+		l.turn.Draft = nil // what goes on is no write of one key
 		if l.out, used, v = l.turn.GoOn(&c.client, buf, l.out); v >= command.Wait {
 			l.pause(c, v)
 			return 0, gnet.None
 		}
-		l.ran++
+		if l.ran++; l.takePin(c, used < len(buf)) {
+			return used, gnet.None
+		}
 	}
 	for used < len(buf) {
 		n, all, err := l.gather(c, buf[used:])
@@ -176,12 +179,8 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 				return used, gnet.Close
 			}
 			l.ran++
-			if l.turn.Pin.Begun() {
-				l.takePin(c)
+			if l.takePin(c, used < len(buf)) {
 				c.parser.Forget()
-				if used < len(buf) {
-					l.comeAgain(c)
-				}
 				return used, gnet.None
 			}
 			if used < len(buf) && (used >= looked+sliceBytes || l.turn.Long()) {
@@ -220,6 +219,7 @@ func (l *eventLoop) spill(c *conn) bool {
 // pause has a command wait, or go on once others had their turn.
 func (l *eventLoop) pause(c *conn, v command.Verdict) {
 	if l.wait(c); v == command.Again {
+		l.takePin(c, false)
 		l.bell.ring(c)
 	}
 }

@@ -9,22 +9,37 @@ import (
 )
 
 // A client asks for the largest value again and again, with commands behind it, and does not read for a while: the reply
-// waits, in one slab that counts as held if it is of a command that makes it, where the value lies if it is a GET's; the commands
+// waits where the value lies, or, while another client has as much pinned as may be, in one slab that counts as held; the commands
 // wait, nothing is lost or out of order, though the value is written anew meanwhile, and in the end nothing is held.
 func TestALargeReplyWaits(t *testing.T) {
 	for _, command := range []string{"MGET", "GET"} {
-		t.Run(command, func(t *testing.T) { largeReplyWaits(t, command) })
+		t.Run(command, func(t *testing.T) { largeReplyWaits(t, command, false) })
+		t.Run(command+", copied", func(t *testing.T) { largeReplyWaits(t, command, true) })
 	}
 }
 
-func largeReplyWaits(t *testing.T, command string) {
+func largeReplyWaits(t *testing.T, command string, copied bool) {
 	cfg := testConfig(t, freePort(t))
+	cfg.MaxMemory = 96 << 20 // one value of the greatest length may be pinned
 	tn := startNode(t, cfg)
 	eventually(t, "ready", tn.ready)
 	c := dialRaw(t, tn.addr)
 	value := strings.Repeat("0123456789abcdef", codec.MaxValue/16)
 	if got := c.do("SET", "large", value); got != "+OK" {
 		t.Fatal(got)
+	}
+	most := int64(maxOwedPin + quietPay + keepBuffer)
+	if copied {
+		hog := dialRaw(t, tn.addr)
+		defer hog.Close()
+		if got := hog.do("SET", "other", value); got != "+OK" {
+			t.Fatal(got)
+		}
+		if _, err := hog.Write(respCommand("GET", "other")); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is pinned", func() bool { return tn.n.waiting.Load() > 0 })
+		most += int64(maxOwedPin + quietPay + keepBuffer + maxOwed + codec.MaxValue)
 	}
 	const asked = 3
 	var pipeline []byte
@@ -35,10 +50,7 @@ func largeReplyWaits(t *testing.T, command string) {
 	if _, err := c.Write(pipeline); err != nil {
 		t.Fatal(err)
 	}
-	most := int64(maxOwedPin + quietPay + keepBuffer)
-	if command == "MGET" {
-		most += maxOwed
-		most += codec.MaxValue
+	if copied {
 		eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
 	} else {
 		eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() > 0 })
@@ -75,7 +87,8 @@ func largeReplyWaits(t *testing.T, command string) {
 	if got := c.reply(); got != "last" {
 		t.Fatalf("at the end %q", got)
 	}
-	eventually(t, "nothing large is held", func() bool { return tn.n.holdings.held.Load() <= keepBuffer })
+	const ofHog = maxOwedPin + quietPay
+	eventually(t, "nothing large of it is held", func() bool { return tn.n.holdings.held.Load() <= ofHog+keepBuffer })
 }
 
 func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
@@ -85,7 +98,7 @@ func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
 	if got := c.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)
 	}
-	if _, err := c.Write(respCommand("MGET", "large")); err != nil {
+	if _, err := c.Write(respCommand("GETDEL", "large")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })

@@ -51,7 +51,7 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 				size = 2 << 20
 			}
 			value := string(pattern(seed*100+uint64(i), size))
-			switch i % 6 {
+			switch i {
 			case 0:
 				ask("+OK", "set", "large", value)
 			case 1:
@@ -64,8 +64,26 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 			case 4:
 				ask("-ERR syntax error", "SET", "large", value, "EX", "100", "PX", "1")
 				value = last
-			default:
+			case 5:
 				ask("+OK", "SET", "large", value, "XX", "KEEPTTL")
+			case 6:
+				ask("+OK", "SETEX", "large", "100", value)
+			case 7:
+				ask("-ERR value is not an integer or out of range", "PSETEX", "large", "soon", value)
+				value = last
+			case 8:
+				ask("+OK", "psetex", "large", "100000", value)
+			case 9:
+				ask(last, "GETSET", "large", value)
+			case 10:
+				ask(":0", "SETNX", "large", value)
+				ask("-ERR wrong number of arguments for 'setnx' command", "SETNX", "large", value, "more")
+				value = last
+			default:
+				ask("+OK", "MSET", "large", value)
+				ask("+OK", "MSET", "other", value, "large", value)
+				ask("*3", "MGET", "large", "none", "other")
+				want = append(want, value, "$-1", value)
 			}
 			last = value
 			for range r.IntN(3) {
@@ -74,6 +92,7 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 			ask(fmt.Sprintf(":%d", len(last)), "STRLEN", "large")
 		}
 		ask(":1", "DEL", "large")
+		ask(":1", "DEL", "other")
 		c := dialRaw(t, tn.addr)
 		sent := make(chan error, 1)
 		go func() { sent <- inPieces(c, r, stream) }()
@@ -169,14 +188,15 @@ func TestLargeValuesComeInAnyPiecesOfFrames(t *testing.T) {
 	}
 }
 
-// half is the first part of a write of a value of so many bytes: its head, and come bytes of the value.
-func half(binary bool, key string, size, come int) []byte {
-	var whole []byte
-	if binary {
-		whole = codec.AppendSetValue(nil, 1, codec.SetValue{Key: []byte(key), Value: make([]byte, size)})
+// half is the first part of a write of a value of so many bytes, by a message or a command that ends with it: its head, and come bytes
+// of the value.
+func half(size, come int, message codec.SetValue, command ...string) []byte {
+	if command == nil {
+		message.Value = make([]byte, size)
+		whole := codec.AppendSetValue(nil, 1, message)
 		return whole[:len(whole)-size+come]
 	}
-	whole = respCommand("SET", key, string(make([]byte, size)))
+	whole := respCommand(append(command, string(make([]byte, size)))...)
 	return whole[:len(whole)-2-size+come]
 }
 
@@ -193,9 +213,9 @@ func TestHalfAValueIsNotSeen(t *testing.T) {
 	}
 	empty := tn.n.store.Counts().Bytes
 	const most = come/8 + readBuffer + fetchBytes // beyond the value's bytes: heads of pages, and the room of a read
-	for _, binary := range []bool{false, true} {
+	for _, command := range [][]string{nil, {"SET", "key"}, {"SETEX", "key", "100"}, {"PSETEX", "key", "100"}, {"SETNX", "key"}, {"GETSET", "key"}, {"MSET", "key"}} {
 		c := dialRaw(t, tn.addr)
-		if _, err := c.Write(half(binary, "key", size, come)); err != nil {
+		if _, err := c.Write(half(size, come, codec.SetValue{Key: []byte("key")}, command...)); err != nil {
 			t.Fatal(err)
 		}
 		took := func() int64 { return tn.n.store.Counts().Bytes - empty }
@@ -237,7 +257,14 @@ func TestStalledClientsTakeABoundedPart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		done.Go(func() { _, _ = c.Write(half(i%2 == 0, fmt.Sprint("stalled ", i), codec.MaxValue, come)) }) // some are turned away
+		done.Go(func() {
+			key := fmt.Sprint("stalled ", i)
+			command := []string{"SET", key}
+			if i%2 == 0 {
+				command = nil
+			}
+			_, _ = c.Write(half(codec.MaxValue, come, codec.SetValue{Key: []byte(key)}, command...))
+		}) // some are turned away
 	}
 	done.Wait()
 	n := tn.n

@@ -168,14 +168,22 @@ func (c *conn) unpin() {
 	c.pin = nil
 }
 
-// takePin makes the value that the last command has pinned what its client is owed.
-func (l *eventLoop) takePin(c *conn) {
+// takePin makes the value that the last command has pinned, if it has, what its client is owed. more: what comes behind it has a turn
+// of its own.
+func (l *eventLoop) takePin(c *conn, more bool) (taken bool) {
+	if !l.turn.Pin.Begun() {
+		return false
+	}
 	c.pin = l.turn.Pin
 	if n := len(l.pins); n > 0 {
 		l.turn.Pin, l.pins = l.pins[n-1], l.pins[:n-1]
-		return
+	} else {
+		l.turn.Pin = new(store.Pin)
 	}
-	l.turn.Pin = new(store.Pin)
+	if more {
+		l.comeAgain(c)
+	}
+	return true
 }
 
 // owe puts a connection at the end of those that are owed something, and whose sockets take it.
