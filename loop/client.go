@@ -83,6 +83,7 @@ func (c *conn) unproved() bool {
 // deliver writes the replies of the turn, and of a large one behind them, or among them, a slice: the rest is owed, and the
 // connection waits. So it does when too much is queued for it. false: the connection is gone.
 func (l *eventLoop) deliver(c *conn) (alive bool) {
+	c.bulky = c.pin != nil || len(l.out) >= turnReply
 	switch {
 	case len(l.out) > maxTurnReply:
 		alive = l.handOver(c, l.out, 0)

@@ -36,6 +36,7 @@ type conn struct {
 	// Below: the loop's goroutine alone.
 	g        gnet.Conn
 	full     bool   // the loop read as much as it does at a time, and there may have been more
+	bulky    bool   // its last turn had a large reply
 	got      []byte // what has come and the turn has not taken: it has to. Of the engine's buffer or of the loop's
 	l        *eventLoop
 	protocol protocol

@@ -58,12 +58,13 @@ func (l *eventLoop) lingers() (ms int) {
 }
 
 // round gives all that is ready its turn, those behind the others of which there was more than one read the last time. Of those that
-// send large values only one has its turn, the last: who has waited longest, for small commands may have come by then. false: some of it
-// is the engine's.
+// send large values, or got one the last time, only one has its turn, the last: who has waited longest, for small commands may have come
+// by then. Before it comes the bell, where it is to remind of large replies. false: some of it is the engine's.
 func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 	all = true
 	l.kept.on = len(came) > 1
 	var large *conn
+	rung := false
 	for i := range came {
 		fd := int(came[i].Fd)
 		switch c := l.at(fd); {
@@ -71,8 +72,10 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 			all = false
 		case c == nil:
 			readNow(fd, l.fetched[:])
-			l.rung()
-		case c.draft != nil:
+			if rung = len(l.debtors) > 0; !rung {
+				l.rung()
+			}
+		case c.draft != nil || c.bulky:
 			if large == nil || c.lastByte < large.lastByte {
 				large = c
 			}
@@ -89,6 +92,9 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 		all = h.fetch(c) && all
 	}
 	clear(l.later)
+	if rung {
+		l.rung()
+	}
 	if l.later = l.later[:0]; large != nil {
 		all = h.fetch(large) && all
 	}
