@@ -12,6 +12,7 @@ import (
 // waits where the value lies, or, while another client has as much pinned as may be, in one slab that counts as held; the commands
 // wait, nothing is lost or out of order, though the value is written anew meanwhile, and in the end nothing is held.
 func TestALargeReplyWaits(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"MGET", "GET"} {
 		t.Run(command, func(t *testing.T) { largeReplyWaits(t, command, false) })
 		t.Run(command+", copied", func(t *testing.T) { largeReplyWaits(t, command, true) })
@@ -23,9 +24,13 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 	cfg.MaxMemory = 96 << 20 // one value of the greatest length may be pinned
 	tn := startNode(t, cfg)
 	eventually(t, "ready", tn.ready)
-	c := dialRaw(t, tn.addr)
 	value := strings.Repeat("0123456789abcdef", codec.MaxValue/16)
-	if got := c.do("SET", "large", value); got != "+OK" {
+	set, again := respCommand("SET", "large", value), respCommand("SET", "large", strings.Repeat("another", codec.MaxValue/7))
+	c := dialRaw(t, tn.addr) // and speaks at once: who is silent for firstByteTimeout is closed
+	if _, err := c.Write(set); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.reply(); got != "+OK" {
 		t.Fatal(got)
 	}
 	most := int64(maxOwedPin + quietPay + keepBuffer)
@@ -59,7 +64,10 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 		t.Errorf("%d bytes are held for a client that does not read", held)
 	}
 	other := dialRaw(t, tn.addr)
-	if got := other.do("SET", "large", strings.Repeat("another", codec.MaxValue/7)); got != "+OK" {
+	if _, err := other.Write(again); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.reply(); got != "+OK" {
 		t.Fatal(got)
 	}
 	if _, err := c.Write(respCommand("ECHO", "last")); err != nil { // comes while the reply waits
@@ -92,6 +100,7 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 }
 
 func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	c := dialRaw(t, tn.addr)
@@ -108,12 +117,14 @@ func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
 
 // The pages of a value that is being sent are kept from others when it is deleted, and come back when the client goes.
 func TestAClientThatGoesLeavesNothingPinned(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
-	c, other := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	other := dialRaw(t, tn.addr)
 	if got := other.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)
 	}
+	c := dialRaw(t, tn.addr)
 	if _, err := c.Write(respCommand("GET", "large")); err != nil {
 		t.Fatal(err)
 	}

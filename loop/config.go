@@ -39,6 +39,7 @@ type Config struct {
 	Out           io.Writer // the first lines a person reads
 
 	skew time.Duration // for tests: by how much the wall clock is ahead
+	seen func(*node)   // for tests, which see the node behind Run before it is on the network; nil: nobody does
 }
 
 // check says what is wrong with a configuration, in a sentence.

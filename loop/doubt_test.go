@@ -11,6 +11,7 @@ import (
 // TestR17_ASmallNodeAsksBeforeItIncrements runs clients, each with a pipeline, against a node that has evicted most of what they
 // increment: each waits for its own answers, and every reply is in its order.
 func TestR17_ASmallNodeAsksBeforeItIncrements(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	big := startNode(t, testConfig(t, port))
 	cfg := testConfig(t, port)

@@ -34,6 +34,7 @@ func inPieces(w io.Writer, r *rand.Rand, stream []byte) error {
 // Writes of large values, with options and without, between other commands and right behind each other, however their bytes
 // come, are carried out one after the other like any others.
 func TestLargeValuesComeInAnyPieces(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	for seed := range uint64(4) {
@@ -112,6 +113,7 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 
 // While a command waits, what comes behind it piles up: a large value whole, and a piece of its command's end.
 func TestTheEndOfALargeCommandIsCutAnywhere(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	const size = 100 << 10
@@ -144,6 +146,7 @@ func TestTheEndOfALargeCommandIsCutAnywhere(t *testing.T) {
 }
 
 func TestLargeValuesComeInAnyPiecesOfFrames(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -196,12 +199,13 @@ func half(size, come int, message codec.SetValue, command ...string) []byte {
 		whole := codec.AppendSetValue(nil, 1, message)
 		return whole[:len(whole)-size+come]
 	}
-	whole := respCommand(append(command, string(make([]byte, size)))...)
-	return whole[:len(whole)-2-size+come]
+	head := bytes.TrimSuffix(respCommand(append(command, "")...), []byte("$0\r\n\r\n"))
+	return append(fmt.Appendf(head, "$%d\r\n", size), make([]byte, come)...)
 }
 
 // A value of which half has come is not seen, and its client's death takes it away; what was there before stays.
 func TestHalfAValueIsNotSeen(t *testing.T) {
+	t.Parallel()
 	const size, come = 3 << 20, 1 << 20
 	cfg := testConfig(t, freePort(t))
 	cfg.Loops = 1
@@ -243,7 +247,8 @@ func TestHalfAValueIsNotSeen(t *testing.T) {
 // Many clients stop half-way through a value of the greatest length. What came of the values takes no more of the budget than
 // drafts may, buffers no more than they may beside it, the store keeps to its budget, and others are served.
 func TestStalledClientsTakeABoundedPart(t *testing.T) {
-	const clients, come = 24, codec.MaxValue / 2
+	t.Parallel()
+	const clients, come = 12, codec.MaxValue / 2 // of which five go to buffers, and two to the store
 	cfg := testConfig(t, freePort(t))
 	cfg.MaxMemory = 96 << 20
 	cfg.Loops = 1

@@ -72,6 +72,7 @@ func authenticated(t testing.TB, addr string) *rawClient {
 }
 
 func TestNodesWithOneSecretLinkAndReplicate(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a, b := startKeyed(t, discovery, 1), startKeyed(t, discovery, 1)
 	eventually(t, "two keyed nodes ready and linked", linked(1, a, b))
@@ -96,6 +97,7 @@ func TestNodesWithOneSecretLinkAndReplicate(t *testing.T) {
 
 // An open node, one with another secret and keyed ones are on one network: the keyed ones link with each other alone.
 func TestNodesWithAnotherSecretOrNoneGetNothing(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a, b := startKeyed(t, discovery, 1), startKeyed(t, discovery, 1)
 	eventually(t, "two keyed nodes linked", linked(1, a, b))
@@ -142,6 +144,7 @@ func closesSilently(t *testing.T, addr string, b []byte) bool {
 }
 
 func TestWhoDoesNotKnowTheSecretHearsNothing(t *testing.T) {
+	t.Parallel()
 	a := startKeyed(t, freePort(t), 1)
 	eventually(t, "ready", a.ready)
 	_, wrong, err := seal.Dial(secretsOf(t, 2)[0], rand.NewChaCha8([32]byte{1}))
@@ -199,6 +202,7 @@ func tapped(t *testing.T, to string) (addr string, said func() []byte) {
 // A session that somebody has recorded and says again gets the answer to its handshake, for that is all that can be known by
 // then, and nothing more: the connection ends and the node knows of no link.
 func TestARecordedSessionIsOfNoUse(t *testing.T) {
+	t.Parallel()
 	a := startKeyed(t, freePort(t), 1)
 	tap, said := tapped(t, a.addr)
 	cfg := testConfig(t, freePort(t))
@@ -232,6 +236,7 @@ func TestARecordedSessionIsOfNoUse(t *testing.T) {
 }
 
 func TestARecordedAnnounceCausesNoDial(t *testing.T) {
+	t.Parallel()
 	a := startKeyed(t, freePort(t), 1)
 	eventually(t, "ready", a.ready)
 	signed := func(incarnation, sequence uint64, number byte) []byte {
@@ -272,6 +277,7 @@ func TestARecordedAnnounceCausesNoDial(t *testing.T) {
 }
 
 func TestAClientProvesItselfFirst(t *testing.T) {
+	t.Parallel()
 	a := startKeyed(t, freePort(t), 1)
 	eventually(t, "ready", a.ready)
 	c := dialRaw(t, a.addr)
@@ -327,6 +333,7 @@ func TestAClientProvesItselfFirst(t *testing.T) {
 // Three nodes get another secret one after the other, in two rounds: both count, then the new one alone. Nobody is taken for
 // dead, and what is written meanwhile is everywhere.
 func TestSecretsAreReplacedWhileNodesRun(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	var nodes []*testNode
 	var tell []chan seal.Secrets
@@ -387,6 +394,7 @@ func TestSecretsAreReplacedWhileNodesRun(t *testing.T) {
 }
 
 func TestABrokenRecordCostsItsLink(t *testing.T) {
+	t.Parallel()
 	a := startKeyed(t, freePort(t), 1)
 	eventually(t, "ready", a.ready)
 	d, hello, _ := seal.Dial(secretsOf(t, 1)[0], rand.NewChaCha8([32]byte{3}))

@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,15 +49,26 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// freePort returns a port that was free for TCP and UDP a moment ago.
+// The ports of tests lie below those that the kernel gives to whoever asks for any, or dials: else one that was free a moment ago is
+// often some connection's by the time that a node listens.
+const firstPort, portsOfTests = 10_000, 22_000
+
+// lastPort is where freePort looked last. Other processes with tests begin elsewhere.
+var lastPort = func() *atomic.Uint32 {
+	var at atomic.Uint32
+	at.Store(uint32(os.Getpid()) * 997)
+	return &at
+}()
+
+// freePort returns a port that was free for TCP and UDP a moment ago, and that no other test of this process gets.
 func freePort(t testing.TB) uint16 {
 	t.Helper()
-	for range 50 {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	for range 500 {
+		port := firstPort + lastPort.Add(1)%portsOfTests
+		ln, err := net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := ln.Addr().(*net.TCPAddr).Port
 		pc, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
 		_ = ln.Close()
 		if err == nil {
@@ -90,7 +103,7 @@ func startNode(t *testing.T, cfg Config) *testNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	got := make(chan *node, 1)
-	testHook = func(n *node) { got <- n }
+	cfg.seen = func(n *node) { got <- n }
 	go func() { done <- Run(ctx, cfg) }()
 	select {
 	case tn.n = <-got:
@@ -123,19 +136,23 @@ func startNode(t *testing.T, cfg Config) *testNode {
 
 func (tn *testNode) ready() bool { return tn.n.mind.State() == codec.StateReady }
 
+// patience is how long a test waits for what has to come, on a machine that has a lot else to do.
+const patience = time.Minute
+
 // eventually waits for a condition; the deadline is generous, the condition is what is tested.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !cond() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		time.Sleep(2 * time.Millisecond) // between looks at the condition
 	}
 }
 
-// rawClient speaks RESP by hand, to see bytes and not what a library makes of them.
+// rawClient speaks RESP by hand, to see bytes and not what a library makes of them. Who is dialed speaks soon: a node closes what is
+// silent for firstByteTimeout, and on a busy machine that is no long time to prepare something in.
 type rawClient struct {
 	t testing.TB
 	net.Conn
@@ -149,16 +166,19 @@ func dialRaw(t testing.TB, addr string) *rawClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(2 * patience))
 	return &rawClient{t, c, bufio.NewReaderSize(c, 64<<10)}
 }
 
 // command frames one command.
 func respCommand(args ...string) []byte {
-	var b []byte
-	b = append(b, fmt.Sprintf("*%d\r\n", len(args))...)
+	size := 32
 	for _, a := range args {
-		b = append(b, fmt.Sprintf("$%d\r\n%s\r\n", len(a), a)...)
+		size += 32 + len(a)
+	}
+	b := fmt.Appendf(make([]byte, 0, size), "*%d\r\n", len(args))
+	for _, a := range args {
+		b = append(append(fmt.Appendf(b, "$%d\r\n", len(a)), a...), "\r\n"...)
 	}
 	return b
 }

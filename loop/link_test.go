@@ -20,6 +20,7 @@ var stranger = netip.MustParseAddrPort("10.0.0.7:40000")
 
 // A peer that piles up whole frames faster than its slices of the loop's time take them is closed at the limit, and told.
 func TestAPeerThatPilesUpFramesIsClosed(t *testing.T) {
+	t.Parallel()
 	l := loopFor(t, nil)
 	e := &ear{}
 	c := &conn{g: e, l: l, protocol: protocolPeer}

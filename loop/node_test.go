@@ -20,6 +20,7 @@ import (
 )
 
 func TestALoneNodeBecomesReadyAndServesBothProtocols(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	c := dialRaw(t, tn.addr)
 	if got := c.do("SET", "k", "v"); got != "+OK" {
@@ -61,6 +62,7 @@ func TestReadsAnswerLoadingBeforeReady(t *testing.T) {
 }
 
 func TestAnySplitOfTheInputGivesTheSameReplies(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	var in []byte
@@ -94,6 +96,7 @@ func TestAnySplitOfTheInputGivesTheSameReplies(t *testing.T) {
 }
 
 func TestTheLargestValueGoesInAndOutByBothProtocolsAndToAPeer(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a := startNode(t, testConfig(t, discovery))
 	b := startNode(t, testConfig(t, discovery))
@@ -103,8 +106,12 @@ func TestTheLargestValueGoesInAndOutByBothProtocolsAndToAPeer(t *testing.T) {
 	for i := range len(value) / 8 {
 		binary.LittleEndian.PutUint64(value[i*8:], random.Uint64())
 	}
+	set := respCommand("SET", "big", string(value))
 	ra := dialRaw(t, a.addr)
-	if got := ra.do("SET", "big", string(value)); got != "+OK" {
+	if _, err := ra.Write(set); err != nil {
+		t.Fatal(err)
+	}
+	if got := ra.reply(); got != "+OK" {
 		t.Fatalf("SET answered %.80q", got)
 	}
 	if got := ra.do("GET", "big"); got != string(value) {
@@ -133,6 +140,7 @@ func TestTheLargestValueGoesInAndOutByBothProtocolsAndToAPeer(t *testing.T) {
 }
 
 func TestThreeNodesFindEachOtherAndReplicate(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	var nodes []*testNode
 	for range 3 {
@@ -176,15 +184,16 @@ func TestThreeNodesFindEachOtherAndReplicate(t *testing.T) {
 }
 
 func TestANodeThatJoinsLateHasEverythingBeforeItIsReady(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a := startNode(t, testConfig(t, discovery))
 	eventually(t, "ready", a.ready)
 	const keys = 20_000
-	c := dialRaw(t, a.addr)
 	var in []byte
 	for i := range keys {
 		in = append(in, respCommand("SET", fmt.Sprintf("key-%d", i), strings.Repeat("v", 100))...)
 	}
+	c := dialRaw(t, a.addr)
 	go func() { _, _ = c.Write(in) }()
 	for range keys {
 		if got := c.reply(); got != "+OK" {
@@ -209,6 +218,7 @@ func TestANodeThatJoinsLateHasEverythingBeforeItIsReady(t *testing.T) {
 }
 
 func TestBadInputCostsTheConnectionAndIsCounted(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	good := dialRaw(t, tn.addr)
@@ -246,6 +256,7 @@ func TestBadInputCostsTheConnectionAndIsCounted(t *testing.T) {
 }
 
 func TestAClientThatDoesNotReadHoldsUpNobodyAndIsBounded(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	good := dialRaw(t, tn.addr)
@@ -278,6 +289,7 @@ func TestAClientThatDoesNotReadHoldsUpNobodyAndIsBounded(t *testing.T) {
 }
 
 func TestGarbageDatagramsAreCountedAndOtherClustersIgnored(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a := startNode(t, testConfig(t, discovery))
 	other := testConfig(t, discovery)
@@ -308,7 +320,6 @@ func TestATakenPortIsAnErrorOnlyWhenItWasAskedFor(t *testing.T) {
 	cfg.Listen = a.n.cfg.Listen
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	testHook = nil
 	cfg.Out, cfg.Logger = a.out, a.n.log
 	if err := Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "taken by another covey node") {
 		t.Errorf("Run on a taken port returned %v", err)
@@ -322,6 +333,7 @@ func TestATakenPortIsAnErrorOnlyWhenItWasAskedFor(t *testing.T) {
 }
 
 func TestSIGTERMSaysLeft(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a := startNode(t, testConfig(t, discovery))
 	b := startNode(t, testConfig(t, discovery))
@@ -333,6 +345,7 @@ func TestSIGTERMSaysLeft(t *testing.T) {
 }
 
 func TestSIGTERMFlushesWhatWasWritten(t *testing.T) {
+	t.Parallel()
 	discovery := freePort(t)
 	a := startNode(t, testConfig(t, discovery))
 	b := startNode(t, testConfig(t, discovery))
@@ -381,6 +394,7 @@ func greetByHand(t *testing.T, addr string) *rawClient {
 }
 
 func TestAPeerThatDoesNotReadIsClosedBeforeItCostsMemory(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
 	c := greetByHand(t, tn.addr)
@@ -405,6 +419,7 @@ func TestAPeerThatDoesNotReadIsClosedBeforeItCostsMemory(t *testing.T) {
 }
 
 func TestAPeerThatTheUserNamedAndNobodyFindsIsLoggedOnce(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, freePort(t))
 	nobody := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	cfg.Peers = []string{nobody}

@@ -10,14 +10,20 @@ import (
 // A client that does not read is looked at at the ticker's own beat, one that waits for time or for others at every tickBusy; and
 // once it reads again it gets everything.
 func TestAReaderThatIsSlowLetsTheTickerRest(t *testing.T) {
+	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	eventually(t, "ready", tn.ready)
-	deaf, other := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
 	value := bytes.Repeat([]byte("0123456789abcdef"), codec.MaxValue/16)
-	if got := other.do("SET", "large", string(value)); got != "+OK" {
+	set := respCommand("SET", "large", string(value))
+	other := dialRaw(t, tn.addr)
+	if _, err := other.Write(set); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.reply(); got != "+OK" {
 		t.Fatal(got)
 	}
 	const asked = 3
+	deaf := dialRaw(t, tn.addr)
 	if _, err := deaf.Write(bytes.Repeat(respCommand("GET", "large"), asked)); err != nil {
 		t.Fatal(err)
 	}

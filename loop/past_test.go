@@ -20,6 +20,7 @@ func memberAt(addr string, state peer.MemberState) peer.Member {
 }
 
 func TestTheStateFolderRemembersWhereMembersWere(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made", "on the way")
 	p, err := openPast(dir, "red")
 	if err != nil {

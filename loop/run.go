@@ -50,8 +50,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if testHook != nil {
-		testHook(n)
+	if cfg.seen != nil {
+		cfg.seen(n)
 	}
 	web, err := n.serveHTTP()
 	if err != nil {
@@ -70,9 +70,6 @@ func (l *eventLoop) turned(begins bool) {
 		turnHook(l, begins)
 	}
 }
-
-// testHook lets the tests of this package see the node behind Run.
-var testHook func(*node)
 
 // newNode builds the parts; nothing of it is on the network yet.
 func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *peerNames, past *past) (*node, error) {
