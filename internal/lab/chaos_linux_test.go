@@ -121,6 +121,7 @@ func heard(conn net.PacketConn) map[uint32]int {
 }
 
 func TestTheSwitchLosesAndRepeatsDatagramsAndCutsOneWay(t *testing.T) {
+	t.Parallel()
 	n := NewChaos(t, 6)
 	hosts := n.Hosts(2)
 	a, b := hosts[0].ListenPacket("0.0.0.0:7"), hosts[1].ListenPacket("0.0.0.0:7")
@@ -166,6 +167,7 @@ func TestTheSwitchLosesAndRepeatsDatagramsAndCutsOneWay(t *testing.T) {
 }
 
 func TestASplitOfTheSwitchIsHealed(t *testing.T) {
+	t.Parallel()
 	for name, network := range drivers {
 		t.Run(name, func(t *testing.T) {
 			n := network(t)

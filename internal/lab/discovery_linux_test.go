@@ -59,6 +59,7 @@ func TestWithoutADefaultRouteNodesFindEachOther(t *testing.T) {
 }
 
 func TestTwoClustersOnOneLANDoNotMix(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(4)
 	for i, h := range hosts {
 		h.Start("--cluster", []string{"red", "blue"}[i%2])
@@ -93,6 +94,7 @@ const dropBroadcasts = `table inet lab {
 }`
 
 func TestWhereBroadcastsDoNotPassAPeerByAddressIsFound(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(3)
 	for _, h := range hosts {
 		h.Rules(dropBroadcasts)
@@ -105,6 +107,7 @@ func TestWhereBroadcastsDoNotPassAPeerByAddressIsFound(t *testing.T) {
 }
 
 func TestWhereUDPIsFilteredTheLayer2BeaconFindsNodes(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(3)
 	for _, h := range hosts {
 		h.Rules(dropBroadcasts)
@@ -157,6 +160,7 @@ func mustCovey(t *testing.T, h *Host, args ...string) string {
 }
 
 func TestTheFirewallLinesOfTheREADMEOpenAllThatIsNeeded(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

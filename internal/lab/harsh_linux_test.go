@@ -42,6 +42,7 @@ func TestANodeThatLosesPowerIsBackAsSoonAsItRuns(t *testing.T) {
 }
 
 func TestANodeThatStartsBeforeItsNetworkJoinsWhenItIsThere(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(3)
 	hosts[2].CardDown()
 	nodes := startAll(hosts)
@@ -61,6 +62,7 @@ func TestANodeThatStartsBeforeItsNetworkJoinsWhenItIsThere(t *testing.T) {
 }
 
 func TestNodesThatHearEachOtherOnTwoCardsHaveOneLink(t *testing.T) {
+	t.Parallel()
 	n := New(t)
 	hosts := n.Hosts(3)
 	second := New(t)
@@ -103,6 +105,7 @@ func alive(h *Host) map[string]string {
 }
 
 func TestAtTheDescriptorLimitConnectionsAreRefusedAndTheNodeLives(t *testing.T) {
+	t.Parallel()
 	Need(t, "prlimit")
 	hosts := New(t).Hosts(2)
 	first := hosts[0].Launch(Launch{Wrap: []string{"prlimit", "--nofile=200"}, Args: []string{"run"}})
@@ -186,6 +189,7 @@ func residentMiB(t *testing.T, n *Node) int {
 }
 
 func TestTheProbesSayWhenANodeIsReady(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		conn := hosts[0].MustDial("tcp4", "127.0.0.1:9080")
@@ -199,6 +203,7 @@ func TestTheProbesSayWhenANodeIsReady(t *testing.T) {
 }
 
 func TestAnEnvironmentVariableStandsForItsFlag(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(2)
 	hosts[0].Launch(Launch{Env: []string{"COVEY_CLUSTER=green"}})
 	hosts[1].Launch(Launch{Env: []string{"COVEY_CLUSTER=red"}, Args: []string{"run", "--cluster", "green"}})
@@ -206,6 +211,7 @@ func TestAnEnvironmentVariableStandsForItsFlag(t *testing.T) {
 }
 
 func TestAPeerThatFallsBehindTheRingCatchesUp(t *testing.T) {
+	t.Parallel()
 	const count = 20_000
 	hosts := New(t).Hosts(3)
 	var nodes []*Node
@@ -256,6 +262,7 @@ func TestAFloodOfDatagramsDoesNotKeepOthersFromBeingServed(t *testing.T) {
 }
 
 func TestADiscoveryPortOfTheirOwnBringsNodesTogether(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(3)
 	apart := []string{"--discovery-port", "9999"}
 	hosts[0].Start(apart...)
@@ -269,6 +276,7 @@ func TestADiscoveryPortOfTheirOwnBringsNodesTogether(t *testing.T) {
 }
 
 func TestAnnouncesLeaveThroughTheNamedCardsOnly(t *testing.T) {
+	t.Parallel()
 	first, second := New(t), New(t)
 	both, listens := first.Host(), first.Host()
 	second.AddCard(both, "eth1")

@@ -170,6 +170,7 @@ func TestARestartedNodeHoldsAllBeforeItSaysReady(t *testing.T) {
 }
 
 func TestWhenAllNodesRestartAtOnceAllGetReady(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 4)
 	for _, n := range nodes {
 		n.Kill()
@@ -186,6 +187,7 @@ func TestWhenAllNodesRestartAtOnceAllGetReady(t *testing.T) {
 }
 
 func TestDeletesMadeWhileANodeIsAwayAreNotUndoneByIt(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 3)
 	load(t, hosts[0], 1000)
 	converged(t, hosts[2], 3)
@@ -213,6 +215,7 @@ func TestDeletesMadeWhileANodeIsAwayAreNotUndoneByIt(t *testing.T) {
 }
 
 func TestALateNodeGetsValuesOfEverySize(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	c := redisClient(t, hosts[0])
 	ctx := context.Background()

@@ -72,6 +72,7 @@ func TestThreeNodesOnAMachineWithoutANetworkFindEachOther(t *testing.T) {
 }
 
 func TestTwoMachinesWithTwoNodesEachAreOneCluster(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(2)
 	for _, h := range hosts {
 		h.Start()
@@ -93,6 +94,7 @@ func TestTwoMachinesWithTwoNodesEachAreOneCluster(t *testing.T) {
 }
 
 func TestATakenPortIsAnErrorWhenItWasNamed(t *testing.T) {
+	t.Parallel()
 	h := New(t).Host()
 	h.Listen("0.0.0.0:9000")
 	n := h.Start("--listen", "0.0.0.0:9000")
@@ -109,6 +111,7 @@ func TestATakenPortIsAnErrorWhenItWasNamed(t *testing.T) {
 }
 
 func TestATakenPortIsPassedOverWhenNoneWasNamed(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(2)
 	hosts[0].Listen("127.0.0.1:9000") // on one address alone: still taken
 	n := hosts[0].Start()
@@ -122,6 +125,7 @@ func TestATakenPortIsPassedOverWhenNoneWasNamed(t *testing.T) {
 }
 
 func TestASecondNodeOnANamedPortIsAnError(t *testing.T) {
+	t.Parallel()
 	h := New(t).Host()
 	h.Start()
 	waitReady(t, []*Host{h})
@@ -135,6 +139,7 @@ func TestASecondNodeOnANamedPortIsAnError(t *testing.T) {
 }
 
 func TestTheFirstLinesTellWhereTheNodeIsAndHowToTryIt(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 2)
 	for i, n := range nodes {
 		Poll(t, patience, "how to try it", func() bool { return n.Count("covey set") > 0 })
@@ -149,6 +154,7 @@ func TestTheFirstLinesTellWhereTheNodeIsAndHowToTryIt(t *testing.T) {
 }
 
 func TestANodeThatListensOnLoopbackIsForItsMachineAlone(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(2)
 	hosts[0].Start("--listen", "127.0.0.1:9000")
 	hosts[0].Start("--listen", "127.0.0.1:9001")

@@ -52,6 +52,7 @@ func counted(h *Host, field string) float64 {
 }
 
 func TestBadInputOnTCPCostsItsConnectionAndNothingElse(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 3)
 	target := hosts[0]
 	served := startTraffic(t, target)
@@ -116,6 +117,7 @@ func stillWhole(t *testing.T, hosts []*Host, nodes []*Node) {
 }
 
 func TestTruncatedInputIsDroppedWithItsConnection(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 2)
 	open := counted(hosts[0], "connections")
 	for _, bytes := range [][]byte{
@@ -138,6 +140,7 @@ func TestTruncatedInputIsDroppedWithItsConnection(t *testing.T) {
 }
 
 func TestBadDatagramsAreCountedAndIgnored(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 3)
 	target := hosts[0]
 	served := startTraffic(t, target)
@@ -199,6 +202,7 @@ func TestConnectionsThatSayNothingAreClosedAndCounted(t *testing.T) {
 }
 
 func TestTwoHundredSilentConnectionsDoNotKeepOthersFromBeingServed(t *testing.T) {
+	t.Parallel()
 	hosts, nodes := mesh(t, 2)
 	for range 200 {
 		dialFrom(t, hosts[1], hosts[0])
@@ -212,6 +216,7 @@ func TestTwoHundredSilentConnectionsDoNotKeepOthersFromBeingServed(t *testing.T)
 
 // A machine that vanishes without a word is found out by the kernel, which asks it when its connection has rested.
 func TestTheKernelAsksRestingClientsWhetherTheyAreThere(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	conn := dialFrom(t, hosts[1], hosts[0])
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestGoRedisWorksUnchanged(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	for _, protocol := range []int{2, 3} {
 		t.Run(fmt.Sprintf("RESP%d", protocol), func(t *testing.T) {
@@ -126,6 +127,7 @@ func TestRedisBenchmarkRunsUnchanged(t *testing.T) {
 }
 
 func TestRedisCLIWorksUnchanged(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	h := hosts[0]
 	mustRedis(t, h, "PONG", "PING")

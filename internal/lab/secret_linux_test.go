@@ -51,6 +51,7 @@ func present(h *Host, args ...string) int {
 // Two keyed nodes, an open one and one with another secret are on one LAN. The keyed ones find each other alone, and whoever
 // does not know the secret hears not one byte.
 func TestKeyedAndOpenNodesOfOneLANKeepApart(t *testing.T) {
+	t.Parallel()
 	Need(t, "redis-cli")
 	hosts := New(t).Hosts(4)
 	file, text := newSecret(t, hosts[0])
@@ -114,6 +115,7 @@ func TestKeyedAndOpenNodesOfOneLANKeepApart(t *testing.T) {
 
 // Three nodes under load get another secret one after the other: first both count, then the new one alone.
 func TestASecretIsReplacedUnderLoad(t *testing.T) {
+	t.Parallel()
 	Need(t, "redis-cli")
 	hosts := New(t).Hosts(3)
 	_, old := newSecret(t, hosts[0])
@@ -184,6 +186,7 @@ func routed(t *testing.T) (near, far *Host) {
 // A host beyond a router hears that it is not served; nothing is read from it. With --peer on both sides, or with a secret,
 // the two networks are one mesh.
 func TestHostsOfOtherNetworksAreDenied(t *testing.T) {
+	t.Parallel()
 	Need(t, "redis-cli")
 	near, far := routed(t)
 	node := near.Start()
@@ -216,6 +219,7 @@ func TestHostsOfOtherNetworksAreDenied(t *testing.T) {
 }
 
 func TestWithASecretOtherNetworksAreServed(t *testing.T) {
+	t.Parallel()
 	near, far := routed(t)
 	file, _ := newSecret(t, near)
 	with := []string{"--secret-file", file}
@@ -231,6 +235,7 @@ func TestWithASecretOtherNetworksAreServed(t *testing.T) {
 
 // A machine on the internet: without a secret a node does not start there unless it is told to.
 func TestAPublicAddressIsNotListenedOnUnasked(t *testing.T) {
+	t.Parallel()
 	h := New(t).Host()
 	h.mustIP("addr add 8.8.8.8/24 dev eth0")
 	out := h.Covey("run")
@@ -248,6 +253,7 @@ func TestAPublicAddressIsNotListenedOnUnasked(t *testing.T) {
 
 // An address that guesses is not heard any more after ten wrong passwords, right or wrong; other addresses are.
 func TestAnAddressThatGuessesIsHeldOff(t *testing.T) {
+	t.Parallel()
 	hosts := New(t).Hosts(3)
 	file, text := newSecret(t, hosts[0])
 	hosts[0].Start("--secret-file", file)

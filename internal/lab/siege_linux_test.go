@@ -25,6 +25,7 @@ func besieged[T any](short, full T) T {
 }
 
 func TestWithSixtyFourDescriptorsAClientStaysAndANewOneGetsIn(t *testing.T) {
+	t.Parallel()
 	Need(t, "prlimit")
 	hosts := New(t).Hosts(3)
 	first := hosts[0].Launch(Launch{Wrap: []string{"prlimit", "--nofile=64"}, Args: []string{"run", "--loops", "1"}})
@@ -39,7 +40,7 @@ func TestWithSixtyFourDescriptorsAClientStaysAndANewOneGetsIn(t *testing.T) {
 	for _, c := range stay {
 		_, _ = io.WriteString(c, "PING\r\n")
 	}
-	for time.Now().Before(ends) {
+	for rounds := 0; rounds == 0 || time.Now().Before(ends); rounds++ { // one on a machine that is late, too
 		open := crowded(t, hosts[0], 9000, 300)
 		for _, c := range open {
 			_ = c.SetDeadline(time.Now().Add(patience))
@@ -74,6 +75,7 @@ func TestWithSixtyFourDescriptorsAClientStaysAndANewOneGetsIn(t *testing.T) {
 
 // What the node cannot prevent, descriptors taken from it while it runs, ends it with a word and a status.
 func TestAnEngineThatStopsEndsTheProcess(t *testing.T) {
+	t.Parallel()
 	Need(t, "prlimit")
 	h := New(t).Host()
 	node := h.Start()

@@ -151,6 +151,7 @@ func expiry(t *testing.T, d door, at *Host, others []*Host, key string) time.Dur
 }
 
 func TestWhatOneDoorSetsAllDoorsRead(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 2)
 	all := doors(t, hosts)
 	for _, writer := range all {
@@ -163,6 +164,7 @@ func TestWhatOneDoorSetsAllDoorsRead(t *testing.T) {
 }
 
 func TestAnyBytesUpToTheLimitsArriveWhole(t *testing.T) {
+	t.Parallel()
 	hosts, _ := mesh(t, 3)
 	from, to := goClient(t, hosts[0]), goClient(t, hosts[1])
 	third := goClient(t, hosts[2])
@@ -199,6 +201,7 @@ func TestAnyBytesUpToTheLimitsArriveWhole(t *testing.T) {
 }
 
 func TestVerbsEndWithTheContractedStatus(t *testing.T) {
+	t.Parallel()
 	n := New(t)
 	h := n.Host()
 	if out := h.Covey("get", "k"); out.Code != 4 || !strings.Contains(out.Stderr, "covey run") {
