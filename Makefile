@@ -17,7 +17,10 @@ PROFILE = cmd/covey/wire.pgo
 TODAY = $(shell date +%F)
 
 # Packages in which goroutines meet: their tests run under the race detector too.
-RACED = ./client/... ./cmd/... ./command/... ./ifaces/... ./loop/... ./peer/... ./seal/... ./store/...
+RACED = ./loop/... ./store/... ./client/... ./cmd/... ./command/... ./ifaces/... ./peer/... ./seal/...
+
+# Most tests of nodes wait. Three packages run beside each other, the longest first, and four tests of one that own their sockets.
+SIDE = -p 3 -parallel 4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s%s\n", $$1, $$2 }' Makefile
@@ -33,10 +36,11 @@ run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 demo: build ## three nodes on this machine: set on one, read on the others, members, stop
 	@$(GO) run ./internal/demo -binary bin/covey
 
-test: check race invariants ## vet, gofmt and every test, at most ten minutes on two cores
-	$(GO) test -timeout 3m $$($(GO) list ./... | grep -v '/internal/lab$$')
+test: check ## vet, gofmt and every test, at most ten minutes on two cores
+	@$(MAKE) --no-print-directory -j 2 -O race invariants
+	$(GO) test $(SIDE) -timeout 4m ./loop ./internal/sim $$($(GO) list ./... | grep -v '/internal/lab$$')
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	$(GO) test -count=1 -parallel 3 -timeout 7m ./internal/lab
+	$(GO) test -count=1 -parallel 4 -timeout 7m ./internal/lab
 
 check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
@@ -50,8 +54,8 @@ lint: ## staticcheck and govulncheck, at the versions named here; fetches both, 
 
 race: ## the tests of the packages in which goroutines meet, under the race detector
 	@if $(GO) test -race -run '^$$' ./internal/archtest >/dev/null 2>&1; then \
-		echo "$(GO) test -race $(RACED)"; \
-		$(GO) test -race -timeout 4m $(RACED); \
+		echo "$(GO) test -race $(SIDE) $(RACED)"; \
+		$(GO) test -race $(SIDE) -timeout 5m $(RACED); \
 	elif [ "$$CI" = true ]; then \
 		echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
 	else \
@@ -65,7 +69,7 @@ model: ## the store beside plain models over SEEDS=2000 random histories each
 	$(GO) test -count=1 -timeout 60m ./store -run 'Model|R1R2R4' -seeds=$(SEEDS)
 
 lab: ## only the tests on separate hosts (root, iproute2, nftables, redis-tools), with their figures
-	$(GO) test -count=1 -parallel 3 -timeout 7m -v ./internal/lab
+	$(GO) test -count=1 -parallel 4 -timeout 7m -v ./internal/lab
 
 lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, stop, join, rolling restarts, three runs each; a node that restarts for 2 minutes; a clock that is off (13 min)
 	$(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestConvergence|TestANodeThatRestarts|TestTheDoctorSeesAClock' -long
@@ -87,7 +91,7 @@ soak: ## four nodes under writes while machines crash, freeze and lose their net
 	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
 
 siege: ## four times the memory in a control group, deaf and slow clients and peers, 300 connections on 64 descriptors, 100,000 announces a second, ten million deletes (root; 3 min)
-	$(GO) test -count=1 -timeout 15m -v ./internal/lab -siege -run '$(SIEGE)'
+	$(GO) test -count=1 -parallel 1 -timeout 15m -v ./internal/lab -siege -run '$(SIEGE)'
 
 fuzz: ## every fuzz target for FUZZTIME=1m each
 	@set -e; for package in $$($(GO) list ./...); do \
