@@ -16,6 +16,14 @@ type pipe struct{ gnet.Conn }
 func (*pipe) Fd() int               { return -1 }
 func (*pipe) OutboundBuffered() int { return 0 }
 
+// socket is a pipe with one.
+type socket struct {
+	pipe
+	fd int
+}
+
+func (s *socket) Fd() int { return s.fd }
+
 // TestWhatWasNotTakenComesAgainInOrder reads a stream in pieces, takes some of what is there each time, as a link does whose
 // loop has other work, and wants every byte once, without room for much more than what lies.
 func TestWhatWasNotTakenComesAgainInOrder(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"covey/codec"
 	"covey/command"
@@ -275,12 +276,19 @@ func (l *eventLoop) sweep(now int64) {
 	}
 }
 
+// spoken says whether bytes wait in a socket: who sent them is not silent, the loop is late, on a machine that was busy or asleep.
+func spoken(fd int) bool {
+	var first [1]byte
+	n, _, _ := unix.Recvfrom(fd, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n > 0
+}
+
 // overdue says why a connection has been waited for long enough: for its first frame, the first record of its session, its
 // password, or the rest of a command, a frame or a record. "": it is not.
 func (c *conn) overdue(now int64) string {
 	switch {
 	case c.protocol == protocolUnknown, c.protocol == protocolProving:
-		if now-c.begun > int64(firstByteTimeout) {
+		if now-c.begun > int64(firstByteTimeout) && !(c.protocol == protocolUnknown && spoken(c.g.Fd())) {
 			return "nothing that could be understood came within 5 s; connect when there is something to say"
 		}
 		return ""

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"covey/client"
 	"covey/codec"
 	"covey/peer"
@@ -449,11 +451,22 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 	begun := int64(time.Hour)
 	known, proved := &conn{l: keyed, protocol: protocolRESP, lastByte: begun}, &conn{l: keyed, protocol: protocolPeer, lastByte: begun}
 	known.client.Known = true
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	if _, err := unix.Write(ends[1], []byte("P")); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		c     *conn
 		limit time.Duration // 0: it may rest
 	}{
-		"never spoke":                    {&conn{l: open, lastByte: begun}, firstByteTimeout},
+		"never spoke":                    {&conn{l: open, lastByte: begun, g: &pipe{}}, firstByteTimeout},
+		"never spoke, to a socket":       {&conn{l: open, lastByte: begun, g: &socket{fd: ends[1]}}, firstByteTimeout},
+		"spoke, and was not heard yet":   {&conn{l: open, lastByte: begun, g: &socket{fd: ends[0]}}, 0},
 		"handshake without a record":     {&conn{l: keyed, protocol: protocolProving, lastByte: begun}, firstByteTimeout},
 		"half a command":                 {&conn{l: open, protocol: protocolRESP, lastByte: begun, in: []byte("GET")}, frameTimeout},
 		"half a record":                  {&conn{l: keyed, protocol: protocolPeer, lastByte: begun, session: half}, frameTimeout},
