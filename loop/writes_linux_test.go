@@ -107,8 +107,9 @@ func TestR18_UnderManyWritesNothingIsRepaired(t *testing.T) {
 		t.Error("no epoch was closed")
 	case gaps > 0:
 		t.Skip("the machine is too busy for this: a link fell behind the ring")
-	case share > 1 && wrote >= int(writeTime.Seconds())**writeRate/2: // rounds are as many however little is written
-		t.Error("more than 1 % of the traffic is repair")
+	case share > float64(1+differed) && wrote >= int(writeTime.Seconds())**writeRate/2:
+		// Rounds are as many however little is written, and where a link lags behind an epoch leaves are compared.
+		t.Error("more than 1 % of the traffic is repair, and as much for each look with a difference")
 	case repaired > 0:
 		t.Errorf("%d records were repaired although every link carried all of them", repaired)
 	}
