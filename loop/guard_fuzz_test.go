@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"math/rand/v2"
+	"net"
 	"testing"
 
 	"github.com/panjf2000/gnet/v2"
@@ -18,6 +19,9 @@ type ear struct {
 	pipe
 	said []byte
 }
+
+// RemoteAddr is asked for where somebody is turned away and named in the log.
+func (e *ear) RemoteAddr() net.Addr { return nil }
 
 func (e *ear) Write(b []byte) (int, error) { e.said = append(e.said, b...); return len(b), nil }
 
