@@ -55,7 +55,7 @@ lint: ## staticcheck and govulncheck, at the versions named here; fetches both, 
 race: ## the tests of the packages in which goroutines meet, under the race detector
 	@if $(GO) test -race -run '^$$' ./internal/archtest >/dev/null 2>&1; then \
 		echo "$(GO) test -race $(SIDE) $(RACED)"; \
-		$(GO) test -race $(SIDE) -timeout 5m $(RACED); \
+		$(GO) test -race $(SIDE) -timeout 8m $(RACED); \
 	elif [ "$$CI" = true ]; then \
 		echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
 	else \
@@ -63,7 +63,7 @@ race: ## the tests of the packages in which goroutines meet, under the race dete
 	fi
 
 invariants: ## the tests of the store, with its structure checked after every call
-	$(GO) test -tags invariants -timeout 4m ./store
+	$(GO) test -tags invariants -timeout 8m ./store
 
 model: ## the store beside plain models over SEEDS=2000 random histories each
 	$(GO) test -count=1 -timeout 60m ./store -run 'Model|R1R2R4' -seeds=$(SEEDS)
