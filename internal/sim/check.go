@@ -33,7 +33,7 @@ func (w *World) quiet() []Wrong {
 	if wrong := w.checkMembers(); len(wrong) > 0 {
 		return wrong
 	}
-	wrong := w.checkEqual()
+	wrong := append(w.checkEqual(), w.checkStrangers()...)
 	switch {
 	case len(wrong) > 0:
 	case w.book.mapped:

@@ -67,7 +67,7 @@ func (h *Host) do(client *command.Client, args []string, life, tries int) {
 		d.args = append(d.args, []byte(a))
 	}
 	d.turn.Now = h.now()
-	if h.world.book != nil {
+	if h.booked() {
 		for _, a := range args[1:] {
 			h.world.book.serves(h, a, d.turn.Now)
 		}
@@ -77,11 +77,14 @@ func (h *Host) do(client *command.Client, args []string, life, tries int) {
 		h.world.After(clientRetry, func() { h.do(client, args, life, tries-1) })
 		return
 	}
-	if len(d.buf) > 0 && d.buf[0] == '-' && h.State() == codec.StateReady && h.world.book != nil {
+	if len(d.buf) > 0 && d.buf[0] == '-' && h.State() == codec.StateReady && h.booked() {
 		h.world.book.replied(h, args, string(d.buf))
 	}
 	h.endTurn(args)
 }
+
+// booked reports whether a ledger is kept of the host.
+func (h *Host) booked() bool { return h.world.book != nil && !h.stranger }
 
 // endTurn takes what a command has written into the ledger and to the ring.
 func (h *Host) endTurn(args []string) {
@@ -103,7 +106,7 @@ func (h *Host) endTurn(args []string) {
 				superseded = full.Stamp != d.rec.Stamp // by the same command
 				d.rec = codec.Record(full)
 			}
-			if h.world.book != nil && !superseded {
+			if h.booked() && !superseded {
 				h.world.book.wrote(h, args, (*store.Record)(&d.rec))
 			}
 			h.stage.Add(&d.rec)

@@ -7,6 +7,7 @@ import (
 
 	"covey/codec"
 	"covey/peer"
+	"covey/seal"
 )
 
 // end is one side of a connection: a host's socket.
@@ -21,17 +22,25 @@ type end struct {
 
 	free  int64 // when the pipe to the other side delivers its last message
 	stuck []func()
+
+	session *seal.Session // nil: what it says is not sealed
+	shaking *shaking      // not nil: the handshake of a link that is to be sealed is not over
 }
 
 // connect joins two hosts: the dialer's end opens first.
 func connect(from, to *Host, number uint32) {
-	w := from.world
 	a := &end{host: from, life: from.life, open: true}
 	b := &end{host: to, life: to.life, open: true}
 	a.other, b.other = b, a
-	from.ends, to.ends = append(from.ends, a), append(to.ends, b)
-	a.adopt(true, number)
-	w.trace("%s connected to %s, dial %d", from.name, to.name, number)
+	a.begin(number)
+}
+
+// begin opens a connection, at the dialer's end first: from then on what comes is for the nodes.
+func (e *end) begin(number uint32) {
+	from, to := e.host, e.other.host
+	from.ends, to.ends = append(from.ends, e), append(to.ends, e.other)
+	e.adopt(true, number)
+	from.world.trace("%s connected to %s, dial %d", from.name, to.name, number)
 }
 
 // adopt makes the peer's side of the connection.
@@ -88,6 +97,7 @@ func (e *end) flush(closing bool) {
 
 // write sends bytes to the other side, in order, sometimes in two parts.
 func (e *end) write(b []byte) {
+	b = e.sealed(b)
 	e.host.sent += uint64(len(b))
 	w := e.host.world
 	if len(b) > 1 && w.chance(0.3) {
@@ -136,6 +146,12 @@ func (e *end) read(b []byte) {
 		return
 	}
 	h := e.host
+	b, ok := e.opened(b)
+	if !ok {
+		h.world.seen.Refused++
+		e.close()
+		return
+	}
 	e.in = append(e.in, b...)
 	if e.link != nil {
 		e.link.Touched(h.mono())
@@ -173,6 +189,10 @@ func (e *end) read(b []byte) {
 // close ends this side; the other side hears of it when all before has arrived.
 func (e *end) close() {
 	if !e.open {
+		return
+	}
+	if e.shaking != nil {
+		e.refused()
 		return
 	}
 	e.open = false

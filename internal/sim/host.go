@@ -10,6 +10,7 @@ import (
 
 	"covey/codec"
 	"covey/peer"
+	"covey/seal"
 	"covey/store"
 )
 
@@ -47,6 +48,8 @@ type Host struct {
 	stream      uint64 // of all its starts; 0: each has its own
 	desk        desk
 	sent        uint64 // bytes that it has written to its connections
+	guard       guard
+	stranger    bool // it is none of the mesh
 
 	// Of this life, for the ledger.
 	known    []known
@@ -70,14 +73,17 @@ const (
 
 // AddHost adds a machine that is down. Its wall clock is off by skew ms; the ring of its node takes ringBytes.
 func (w *World) AddHost(skew int64, ringBytes int) *Host {
-	i := len(w.Hosts)
-	h := &Host{
+	h := w.newHost(len(w.Hosts), skew, ringBytes)
+	w.Hosts = append(w.Hosts, h)
+	return h
+}
+
+func (w *World) newHost(i int, skew int64, ringBytes int) *Host {
+	return &Host{
 		world: w, index: i, name: hostName(i), skew: skew, ring: ringBytes, memory: 64 << 20,
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte((i + 1) >> 8), byte(i + 1)}), port),
 		id:   codec.NodeID([6]byte{2, 0, 0, 0, byte((i + 1) >> 8), byte(i + 1)}, port),
 	}
-	w.Hosts = append(w.Hosts, h)
-	return h
 }
 
 // Start boots the host and its node, empty.
@@ -104,11 +110,14 @@ func (h *Host) Start() {
 	h.incarnation = uint64(h.wall())<<16 | w.Rand.Uint64()&0xffff
 	h.Node = peer.NewNode(peer.Config{
 		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: h.addr.Port(), Rand: random,
-		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon, Keyed: w.keyed,
+		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon, Keyed: w.keyed || h.guard.all != nil,
 	})
 	h.stage.Reset()
 	h.openDesk()
-	if w.book != nil {
+	if h.guard.all != nil {
+		h.guard.announcer = seal.NewAnnouncer(h.guard.all)
+	}
+	if h.booked() {
 		w.book.started(h)
 	}
 	h.Node.Weaken(h.weak)
@@ -228,6 +237,9 @@ func (h *Host) announced(b []byte, from netip.Addr) {
 	if err != nil {
 		panic(err)
 	}
+	if !h.guard.genuine(b, &a, h.mono()) {
+		return
+	}
 	h.Node.Step(h.mono(), peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})
 	h.carryOut()
 }
@@ -235,7 +247,7 @@ func (h *Host) announced(b []byte, from netip.Addr) {
 // carryOut does what the node wishes.
 func (h *Host) carryOut() {
 	w := h.world
-	if w.book != nil {
+	if h.booked() {
 		w.book.checkReady(h)
 	}
 	for h.Node != nil && h.Node.Pending() {
@@ -270,8 +282,7 @@ func (h *Host) dial(d peer.Dial) {
 	w, life := h.world, h.life
 	fail := func() {
 		if h.life == life {
-			h.Node.Step(h.mono(), peer.Event{Kind: peer.EventDialFailed, Addr: d.Addr, Number: d.Number})
-			h.carryOut()
+			h.dialFailed(d)
 		}
 	}
 	to := w.at(d.Addr)
@@ -288,10 +299,17 @@ func (h *Host) dial(d peer.Dial) {
 		case h.life != life:
 		case w.at(d.Addr) == nil:
 			fail()
+		case h.guard.all != nil:
+			h.shake(to, shaking{dial: d, all: h.guard.all})
 		default:
 			connect(h, to, d.Number)
 		}
 	})
+}
+
+func (h *Host) dialFailed(d peer.Dial) {
+	h.Node.Step(h.mono(), peer.Event{Kind: peer.EventDialFailed, Addr: d.Addr, Number: d.Number})
+	h.carryOut()
 }
 
 // String names the host.

@@ -14,20 +14,22 @@ var scarce = flag.Bool("scarce", false, "let some machines have too little memor
 // Plan is all that a seed decides before its run begins: the machines, the network, and every step that clients and bad
 // luck will take. What is left out of the steps does not change the others, so that a failing plan can be made smaller.
 type Plan struct {
-	Seed     uint64
-	Machines []Machine
-	Apart    [][2]int // that never reach each other: the mesh is not full
-	Faults   Faults
-	Horizon  time.Duration // of tombstones and of the dead
-	Keys     int           // that clients use
-	Small    bool          // some machines have little memory: what they evicted may be missing there
-	Long     bool          // some are apart for about the horizon: R14 may drop what only one side holds
-	Graves   bool          // there are more tombstones than machines may keep
-	Clocks   bool          // clocks are off by more than a group tolerates: stamps are mapped (R7)
-	Resets   bool          // with Clocks: counters are set, deleted and flushed
-	Length   time.Duration // after which all is healed, and all that are down start
-	Quiet    time.Duration // within which all must be equal then
-	Steps    []Step        // by time
+	Seed      uint64
+	Machines  []Machine
+	Apart     [][2]int // that never reach each other: the mesh is not full
+	Faults    Faults
+	Horizon   time.Duration // of tombstones and of the dead
+	Keys      int           // that clients use
+	Small     bool          // some machines have little memory: what they evicted may be missing there
+	Long      bool          // some are apart for about the horizon: R14 may drop what only one side holds
+	Graves    bool          // there are more tombstones than machines may keep
+	Clocks    bool          // clocks are off by more than a group tolerates: stamps are mapped (R7)
+	Resets    bool          // with Clocks: counters are set, deleted and flushed
+	Secrets   bool          // links are made with secrets, which are replaced
+	Strangers int           // machines without the secret
+	Length    time.Duration // after which all is healed, and all that are down start
+	Quiet     time.Duration // within which all must be equal then
+	Steps     []Step        // by time
 }
 
 // Machine is one machine of a plan.
@@ -63,9 +65,10 @@ const (
 	doPause // as a virtual machine is paused: its clock stands still
 	doLeap  // its clock leaps ahead by so much
 	doReset // its wall clock is set ahead by so much: the next start sees it
+	doGive  // it is given other secrets, those with the numbers in Other's bits; the highest is spoken with
 )
 
-var actionNames = [...]string{"", "is cut off from", "is not heard by", "sleeps", "loses a connection", "crashes", "leaves", "is paused", "has its clock leap", "has its wall clock set"}
+var actionNames = [...]string{"", "is cut off from", "is not heard by", "sleeps", "loses a connection", "crashes", "leaves", "is paused", "has its clock leap", "has its wall clock set", "is given secrets"}
 
 // String says what a step does, in a line.
 func (s *Step) String() string {
@@ -81,6 +84,9 @@ func (s *Step) String() string {
 			}
 		}
 		return fmt.Sprintf("%s %s%s for %s", name, actionNames[s.Do], others, s.Lasts.Round(time.Millisecond))
+	}
+	if s.Do == doGive {
+		return fmt.Sprintf("%s %s %03b", name, actionNames[s.Do], s.Other)
 	}
 	return fmt.Sprintf("%s %s for %s", name, actionNames[s.Do], s.Lasts.Round(time.Millisecond))
 }
@@ -107,7 +113,7 @@ type draft struct {
 	writes  time.Duration // mean time between two turns of clients
 }
 
-// NewPlan makes the plan of a seed: one in four has a scene.
+// NewPlan makes the plan of a seed: one in three has a scene.
 func NewPlan(seed uint64) *Plan {
 	p := plainPlan(seed)
 	p.scene(*sceneName)

@@ -33,6 +33,8 @@ type Seen struct {
 	Pauses, Leaps, Steps  uint64 // of clocks; steps of the cluster's time (R7)
 	Crowded               uint64 // tombstones that went because there were too many
 	Counted               uint64 // increments that were acknowledged
+	Sealed, Refused       uint64 // links made with a secret, and dials that found another one or none
+	Renewed               uint64 // links that ended because their secret counted no longer
 	Seconds               uint64 // of virtual time
 	Quiet                 uint64 // seconds of it until all were equal
 }
@@ -64,23 +66,13 @@ type Weak struct {
 func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []Wrong) {
 	w := NewWorld(p.Seed, p.Faults)
 	w.Trace = trace
-	w.keyed = p.Clocks && (len(p.Apart) > 0 || p.Seed%4 == 0) // without a secret nobody is believed about hosts that are out of reach
-	for i, m := range p.Machines {
-		h := w.AddHost(m.Skew, m.Ring)
-		h.drift, h.memory, h.weak, h.horizon = m.Drift, m.Memory, weak.Peer, p.Horizon
-		h.frail = weak.Store
-		h.id = w.Hosts[m.Clone].id
-		if weak.SameStream {
-			h.stream = uint64(i + 1)
-		}
-		w.After(m.Joins, h.startIfDown)
-	}
-	for _, pair := range p.Apart {
-		w.Apart(w.Hosts[pair[0]], w.Hosts[pair[1]])
-	}
+	p.populate(w, weak)
 	b := newLedger(w, p.Keys)
 	b.mapped, b.totals = p.Clocks, p.Clocks && !p.Resets
 	w.book = b
+	for i := range p.Strangers {
+		w.addStranger(i%2 == 0)
+	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		w.After(s.At, func() { w.take(s) })
@@ -90,22 +82,12 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 	w.trace("all is healed")
 	w.Heal()
 	for _, h := range w.Hosts {
+		if p.Secrets {
+			h.give(secretNew)
+		}
 		h.startIfDown()
 	}
-	var wrong []Wrong
-	for end := w.Now + int64(p.Quiet); ; {
-		w.Run(quietStep)
-		b.seen.Quiet++
-		if wrong = w.quiet(); len(wrong) == 0 {
-			w.Run(quietMore)
-			if wrong = w.quiet(); len(wrong) == 0 && !p.Small {
-				wrong = w.checkRoots()
-			}
-		}
-		if len(wrong) == 0 || w.Now >= end || len(b.wrong) > 0 {
-			break
-		}
-	}
+	wrong := p.rest(w)
 	for _, h := range w.running() {
 		b.seen.count(h)
 	}
@@ -115,6 +97,47 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 	b.seen.Counted = uint64(len(b.sums.log))
 	b.seen.Seconds = uint64((w.Now - begin) / int64(time.Second))
 	return w.seen, append(b.wrong, wrong...)
+}
+
+// populate makes the machines of a plan and has each start in its time.
+func (p *Plan) populate(w *World, weak Weak) {
+	w.keyed = p.Clocks && (len(p.Apart) > 0 || p.Seed%4 == 0) // without a secret nobody is believed about hosts that are out of reach
+	if p.Secrets {
+		w.vault = newVault(p.Seed)
+	}
+	for i, m := range p.Machines {
+		h := w.AddHost(m.Skew, m.Ring)
+		h.drift, h.memory, h.weak, h.horizon = m.Drift, m.Memory, weak.Peer, p.Horizon
+		h.frail = weak.Store
+		h.id = w.Hosts[m.Clone].id
+		if weak.SameStream {
+			h.stream = uint64(i + 1)
+		}
+		if p.Secrets {
+			h.give(secretOld)
+		}
+		w.After(m.Joins, h.startIfDown)
+	}
+	for _, pair := range p.Apart {
+		w.Apart(w.Hosts[pair[0]], w.Hosts[pair[1]])
+	}
+}
+
+// rest waits until all is as it should be, and stays so for a while; it returns what is not.
+func (p *Plan) rest(w *World) (wrong []Wrong) {
+	for end := w.Now + int64(p.Quiet); ; {
+		w.Run(quietStep)
+		w.seen.Quiet++
+		if wrong = w.quiet(); len(wrong) == 0 {
+			w.Run(quietMore)
+			if wrong = w.quiet(); len(wrong) == 0 && !p.Small {
+				wrong = w.checkRoots()
+			}
+		}
+		if len(wrong) == 0 || w.Now >= end || len(w.book.wrong) > 0 {
+			return wrong
+		}
+	}
 }
 
 func (h *Host) startIfDown() {
@@ -129,6 +152,11 @@ func (w *World) take(s *Step) {
 	if s.Do == doCommand {
 		w.trace("%s", s)
 		h.Do(s.Args...)
+		return
+	}
+	if s.Do == doGive {
+		w.trace("%s", s)
+		h.give(s.secrets()...)
 		return
 	}
 	if s.Do != doCut && s.Do != doCutOneWay && (h.Node == nil || h.asleep) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, plain")
+var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, plain")
 
 // A scene is what is special about some plans, made of the plan of a seed by randomness of its own: those without one stay as they are.
 // "" leaves it to the seed which.
@@ -21,6 +21,8 @@ func (p *Plan) scene(name string) {
 		name = "graves"
 	case n < 3:
 		name = "clocks"
+	case n == 3:
+		name = "secrets"
 	}
 	d := &draft{Plan: p, r: r, trouble: 5 * time.Second}
 	switch {
@@ -29,6 +31,8 @@ func (p *Plan) scene(name string) {
 		d.graves()
 	case name == "clocks":
 		d.clocks()
+	case name == "secrets":
+		d.secrets()
 	}
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return int(a.At - b.At) })
 }
@@ -109,6 +113,41 @@ func (d *draft) clocks() {
 				d.Steps[i].Args = []string{"GET", "key:0"}
 			}
 		}
+	}
+}
+
+// secrets is a run of machines that share a secret, which is replaced while they run: first each is given both, then each the new one
+// alone. Half of the time nobody waits for the others, and a machine is given a wrong one for a while: then some do not understand each
+// other until all is healed. On the network are machines without the secret. One in three has wrong clocks too.
+func (d *draft) secrets() {
+	r := d.r
+	if r.IntN(3) == 0 {
+		d.clocks()
+	}
+	d.Secrets, d.Strangers = true, r.IntN(3)
+	careful := r.IntN(2) == 0
+	within := func(from, until time.Duration) time.Duration {
+		return from + time.Duration(r.Int64N(int64(until-from)))
+	}
+	give := func(at time.Duration, host int, numbers ...int) {
+		s := Step{At: at, Do: doGive, Host: host}
+		for _, n := range numbers {
+			s.Other |= 1 << n
+		}
+		d.step(s)
+	}
+	for i := range d.Machines {
+		half := d.Length / 2
+		if !careful {
+			half = within(d.Length/10, d.Length*9/10)
+		}
+		give(within(0, half), i, secretOld, secretNew)
+		give(within(half, d.Length), i, secretNew)
+	}
+	if !careful {
+		at, host := within(0, d.Length/2), r.IntN(len(d.Machines))
+		give(at, host, secretFalse)
+		give(within(at, d.Length), host, secretOld, secretNew)
 	}
 }
 

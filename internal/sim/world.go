@@ -26,7 +26,10 @@ type World struct {
 	Now    int64 // ns
 	Faults Faults
 	Hosts  []*Host
+	// Strangers are on the same network, and none of the mesh: they do not know its secret.
+	Strangers []*Host
 
+	vault   *vault // nil: nobody has a secret
 	agenda  agenda
 	book    *ledger // nil: nobody keeps one
 	seen    Seen
@@ -132,7 +135,10 @@ func (w *World) delay() time.Duration {
 // broadcast carries an announce to all hosts, the sender included.
 func (w *World) broadcast(from *Host, a codec.Announce) {
 	b := codec.AppendAnnounce(nil, a)
-	for _, to := range w.Hosts {
+	if from.guard.all != nil {
+		from.guard.announcer.Sign(b)
+	}
+	for _, to := range w.everyone() {
 		copies := 1
 		if w.chance(w.Faults.TwiceShare) {
 			copies = 2
@@ -150,6 +156,14 @@ func (w *World) broadcast(from *Host, a codec.Announce) {
 	}
 }
 
+// everyone returns all that are on the network.
+func (w *World) everyone() []*Host {
+	if len(w.Strangers) == 0 {
+		return w.Hosts
+	}
+	return slices.Concat(w.Hosts, w.Strangers)
+}
+
 // running returns the hosts that are up.
 func (w *World) running() []*Host {
 	return slices.DeleteFunc(slices.Clone(w.Hosts), func(h *Host) bool { return h.Node == nil })
@@ -157,7 +171,7 @@ func (w *World) running() []*Host {
 
 // at returns the running host with this address, or nil.
 func (w *World) at(addr netip.AddrPort) *Host {
-	for _, h := range w.Hosts {
+	for _, h := range w.everyone() {
 		if h.addr == addr && h.Node != nil {
 			return h
 		}
