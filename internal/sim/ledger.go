@@ -21,6 +21,7 @@ type ledger struct {
 
 	mapped bool // steps of the time map stamps (R7): they say nothing about what was written
 	totals bool // nobody resets a counter
+	long   bool // some are apart for about the horizon
 	sums   sums
 
 	values   map[valueID]value

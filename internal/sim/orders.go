@@ -16,7 +16,7 @@ func (d *draft) command() []string {
 	ttl := func() string { return strconv.Itoa(1 + r.IntN(8000)) }
 	switch p := r.IntN(1000); {
 	case d.Long && (p < 10 || p >= 330 && p < 470):
-		return []string{"SET", key(), d.value()} // no counters: one that only some know does not always reach a node that slept for long
+		return []string{"SET", key(), d.value()} // counters come with the scene
 	case p < 3:
 		return []string{"FLUSHALL"}
 	case p < 10:

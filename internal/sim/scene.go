@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, plain")
+var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, counts, plain")
 
 // A scene is what is special about some plans, made of the plan of a seed by randomness of its own: those without one stay as they are.
 // "" leaves it to the seed which.
@@ -26,6 +26,8 @@ func (p *Plan) scene(name string) {
 	}
 	d := &draft{Plan: p, r: r, trouble: 5 * time.Second}
 	switch {
+	case p.Long && (name == "" || name == "counts"):
+		d.counts()
 	case p.Long || p.Small:
 	case name == "graves":
 		d.graves()
@@ -113,6 +115,23 @@ func (d *draft) clocks() {
 				d.Steps[i].Args = []string{"GET", "key:0"}
 			}
 		}
+	}
+}
+
+// counts has clients count, set and delete counters in a run that has a split about as long as the horizon: its own plan has none.
+func (d *draft) counts() {
+	r := d.r
+	for at := d.pause(100 * time.Millisecond); at < d.Length; at += d.pause(100 * time.Millisecond) {
+		args := []string{"INCR", fmt.Sprint("count:", r.IntN(d.Keys))}
+		switch p := r.IntN(50); {
+		case p == 0:
+			args[0] = "DEL"
+		case p == 1:
+			args = []string{"SET", args[1], "100"}
+		case p < 10:
+			args[0] = "DECR"
+		}
+		d.step(Step{At: at, Host: r.IntN(len(d.Machines)), Args: args})
 	}
 }
 

@@ -169,6 +169,17 @@ func (b *ledger) miscounted(h *Host, key uint64, name string) string {
 	return ""
 }
 
+// forgotten is the highest floor, where some were apart for about the horizon: a deletion that is at or below it may be forgotten, and what
+// only one side had taken as deleted (R13, R14).
+func (b *ledger) forgotten() (floor store.Version) {
+	for _, h := range b.world.Hosts {
+		if f := h.Store.Floor(); b.long && f.Compare(floor) > 0 {
+			floor = f
+		}
+	}
+	return floor
+}
+
 // uncounted says what was counted, or set, on a node that has not been restarted since, and is missing; "" when nothing is.
 func (b *ledger) uncounted(h *Host, key uint64, name string) string {
 	if h.evicted([]byte(name)) || h.behind([]byte(name)) {
@@ -187,14 +198,18 @@ func (b *ledger) uncounted(h *Host, key uint64, name string) string {
 	ended := func(v store.Version) bool { // a deletion that not all have to know of: nobody holds what it ended
 		return gone && (v.Compare(floor) <= 0 || slices.ContainsFunc(b.sums.origins[key], func(o origin) bool { return o.gone && o.v.Compare(v) > 0 }))
 	}
+	forgotten := b.forgotten()
 	for _, o := range b.sums.origins[key] {
+		if o.v.Compare(forgotten) <= 0 {
+			continue
+		}
 		if o.host.life == o.life && o.v.Compare(reset) > 0 && o.v.Compare(flush) > 0 && !ended(o.v) && !(gone && o.gone) {
 			return fmt.Sprintf("has R %s, and lacks a SET or DEL of %s, V %s", at(reset), o.host.name, at(o.v))
 		}
 	}
 	for c, all := range b.sums.added {
 		a := all[len(all)-1]
-		if c.key == key && a.host.life == a.life && has[c] < a.order && a.base.Compare(reset) >= 0 && a.base.Compare(flush) >= 0 && !ended(a.base) {
+		if c.key == key && a.host.life == a.life && a.v.Compare(forgotten) > 0 && has[c] < a.order && a.base.Compare(reset) >= 0 && a.base.Compare(flush) >= 0 && !ended(a.base) {
 			return fmt.Sprintf("has R %s, and lacks what %s counted up to V %s on %s: %d", at(reset), a.host.name, at(a.v), at(a.base), a.number)
 		}
 	}
