@@ -214,6 +214,17 @@ func Bulk(buf []byte, at int) (arg []byte, next int) {
 	return buf[from:end:end], end + 2
 }
 
+// Bulks appends all bulks of such a command at an offset to args, and returns the offset behind it.
+func Bulks(args [][]byte, buf []byte, at int) (_ [][]byte, next int) {
+	n, at, _ := length(buf, at+1)
+	for range n {
+		var arg []byte
+		arg, at = Bulk(buf, at)
+		args = append(args, arg)
+	}
+	return args, at
+}
+
 // trim gives back the room of a command that had very many arguments.
 func (p *Parser) trim() {
 	if cap(p.spans) > keptArgs {

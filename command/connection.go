@@ -30,7 +30,7 @@ func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	c.Proto, c.Name, c.Known = codec.RESP2, "", false
+	c.Proto, c.Name, c.Known, c.tx = codec.RESP2, "", false, transaction{}
 	return codec.AppendSimple(out, "RESET"), Done
 }
 

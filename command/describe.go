@@ -100,6 +100,7 @@ func (e *entry) categories() (list []string) {
 	add(e.flags&flagFast == 0, "slow")
 	add(e.flags&flagDangerous != 0, "dangerous")
 	add(e.category == "connection", "connection")
+	add(e.category == "transaction", "transaction")
 	return list
 }
 

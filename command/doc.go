@@ -13,7 +13,9 @@
 //  5. The verdict tells the loop how to go on: Done, Close after the reply, or Wait, where nothing was done or replied
 //     and the same command is to be run again.
 //
-// Turn.Frame does the same for the binary messages.
+// Between MULTI and EXEC a command that gets as far as its function is queued instead (transaction.go).
+//
+// Turn.Frame does the same for the binary messages, of which there are no transactions.
 //
 // Rules: R3 (a write of the past deletes; DEL of an absent key is blind on a node that is not ready), R4 (FLUSHALL),
 // R8 (no write before the time is settled; EXPIREAT converts by the wall clock), R11 (WAIT), R17 (what needs a ready

@@ -38,6 +38,7 @@ var readers = []struct{ command, absent, there string }{
 	{"SETNX k 7", ":1", ":0"}, {"GETSET k 7", "$-1", "$2|41"}, {"GETDEL k", "$-1", "$2|41"}, {"INCR k", ":1", ":42"}, {"DECR k", ":-1", ":40"},
 	{"INCRBY k 5", ":5", ":46"}, {"DECRBY k 5", ":-5", ":36"}, {"EXPIRE k 9", ":0", ":1"}, {"PEXPIRE k 9", ":0", ":1"},
 	{"EXPIREAT k 99999999999", ":0", ":1"}, {"PEXPIREAT k 99999999999999", ":0", ":1"}, {"PERSIST k", ":0", ":0"},
+	{"GETEX k EX 9", "$-1", "$2|41"}, {"GETEX k PERSIST", "$-1", "$2|41"},
 }
 
 func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {

@@ -42,14 +42,16 @@ const (
 	flagNoScript
 	flagLoading
 	flagStale
+	flagSkipSlowlog
 	flagFast
 	flagNoAuth
 	flagAllowBusy
 	flagDangerous // not a flag of its own: a category
 	flagLocal     // for clients of this machine, unless they have authenticated; Redis has none such
+	flagNow       // carried out at once between MULTI and EXEC, not queued; Redis has a list of names
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth", "allow_busy"}
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth", "allow_busy"}
 
 // flagsConnection are the flags of what a client does before anything else.
 const flagsConnection = flagNoScript | flagLoading | flagStale | flagFast | flagNoAuth | flagAllowBusy
@@ -116,7 +118,7 @@ func pack8(b []byte) (w uint64) {
 	return w | 0x2020202020202020>>(8*(8-n)&63)
 }
 
-// slots is the size of the index: a power of two, some five times the commands.
+// slots is the size of the index: a power of two, some four times the commands.
 const slots = 256
 
 // index finds commands by open addressing: no allocation, one or two probes.

@@ -19,6 +19,9 @@ const (
 	errWork       = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
 	errWords      = "ERR more than 1024 arguments, the most that a command without a list of keys takes"
 	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
+	errReplyExec  = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
+	errQueue      = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
+	errWatch      = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
 	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )

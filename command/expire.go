@@ -142,6 +142,27 @@ func pttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendInt(out, t.left(args[1])), Done
 }
 
+func expiretime(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	at := t.diesAt(args[1])
+	if at > 0 {
+		at = at/1000 + (at%1000+500)/1000
+	}
+	return codec.AppendInt(out, at), Done
+}
+
+func pexpiretime(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendInt(out, t.diesAt(args[1])), Done
+}
+
+// diesAt is until when a key lives, in ms of the node's wall clock; -1: for ever, -2: it is not there.
+func (t *Turn) diesAt(key []byte) int64 {
+	left := t.left(key)
+	if left < 0 {
+		return left
+	}
+	return int64(t.Host.Wall()/1000) + left
+}
+
 // left is how long a key has to live, in ms; -1: for ever, -2: it is not there.
 func (t *Turn) left(key []byte) int64 {
 	m, _, ok := t.has(key)

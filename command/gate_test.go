@@ -15,7 +15,7 @@ func TestR17ReadsAndWritesThatReadNeedAReadyNode(t *testing.T) {
 		f := newFixture(t)
 		f.host.state = state
 		for _, c := range []string{
-			"GET a", "MGET a b", "EXISTS a", "TTL a", "PTTL a", "STRLEN a", "TYPE a", "DBSIZE", "SCAN 0", "KEYS *",
+			"GET a", "MGET a b", "EXISTS a", "TTL a", "PTTL a", "STRLEN a", "TYPE a", "GETEX a", "GETEX a EX 1", "GETRANGE a 0 1", "TOUCH a", "EXPIRETIME a", "PEXPIRETIME a", "WATCH a", "DBSIZE", "SCAN 0", "KEYS *",
 			"SET a 1 NX", "SET a 1 XX", "SET a 1 GET", "SET a 1 KEEPTTL", "SETNX a 1", "GETSET a 1",
 			"EXPIRE a 1", "PEXPIRE a 1", "EXPIREAT a 1", "PEXPIREAT a 1", "PERSIST a", "INCR a", "INCRBY a 1", "DECR a", "DECRBY a 1",
 		} {
@@ -25,7 +25,7 @@ func TestR17ReadsAndWritesThatReadNeedAReadyNode(t *testing.T) {
 		}
 		for _, c := range []string{
 			"PING", "ECHO a", "INFO", "HELLO", "CLIENT ID", "COMMAND COUNT", "CONFIG GET save", "TIME", "SELECT 0", "RESET",
-			"WAIT 0 0", "COVEY MEMBERS", "COVEY INFO", "COVEY VERIFY",
+			"WAIT 0 0", "COVEY MEMBERS", "COVEY INFO", "COVEY VERIFY", "MULTI", "DISCARD", "UNWATCH",
 		} {
 			if got := f.do(words(c)...); strings.HasPrefix(got, "-") || got == "" {
 				t.Errorf("%s while %s: %q", c, state, got)

@@ -5,7 +5,7 @@ const (
 	// answered with LOADING, in milliseconds (R8).
 	settleWait = 2_000
 
-	// maxReply is where the reply of KEYS ends in an error, in bytes.
+	// maxReply is where the reply of KEYS ends in an error, and those to a transaction's commands begin to be errors, in bytes.
 	maxReply = 64 << 20
 
 	// maxScanCount is the highest COUNT that SCAN honours, in keys: a turn of a loop stays short,
@@ -39,6 +39,19 @@ const (
 	// replied to with as many.
 	listArgs  = 1_024
 	listBytes = 256 << 10
+
+	// maxQueued and maxQueuedBytes bound what a connection queues between MULTI and EXEC: commands, and bytes of their words with
+	// bulkOverhead for each.
+	maxQueued      = 65_536
+	maxQueuedBytes = 16 << 20
+	bulkOverhead   = 16
+
+	// maxWatched and maxWatchedBytes bound the keys that a connection watches: how many, and their bytes. EXEC looks at each.
+	maxWatched      = 1_024
+	maxWatchedBytes = 256 << 10
+
+	// getexTries is how often GETEX looks anew at a value that another connection wrote between its two steps.
+	getexTries = 4
 
 	// maxName is the longest name that is set on a connection, in bytes.
 	maxName = 128

@@ -41,8 +41,8 @@ func (l *long) did(n int) bool {
 	return l.done < l.total
 }
 
-// Held returns the bytes that a command under way holds for its reply.
-func (c *Client) Held() int { return len(c.long.body) }
+// Held returns the bytes that a command under way holds for its reply, and a transaction for its commands and theirs.
+func (c *Client) Held() int { return len(c.long.body) + c.tx.held() }
 
 // GoesOn reports whether the command at the start of buf is one of c's that has been begun and goes on by GoOn.
 func (t *Turn) GoesOn(c *Client, buf []byte) bool { return c.long.cmd != nil && buf[0] == '*' }

@@ -87,6 +87,18 @@ func (g *generator) setOptions() (o []string) {
 	return o
 }
 
+func (g *generator) getexOptions() (o []string) {
+	for g.IntN(2) == 0 {
+		switch w := g.pick("PERSIST", "EX", "PX", "EXAT", "PXAT", "ex", "KEEPTTL"); strings.ToUpper(w) {
+		case "EX", "PX", "EXAT", "PXAT":
+			o = append(o, w, g.span(strings.ToUpper(w)))
+		default:
+			o = append(o, w)
+		}
+	}
+	return o
+}
+
 func (g *generator) expireOptions() (o []string) {
 	for g.IntN(2) == 0 {
 		o = append(o, g.pick("NX", "XX", "GT", "LT", "lt", "nosuch"))
@@ -103,7 +115,7 @@ func (g *generator) some(one func() string) (list []string) {
 
 func (g *generator) command() []string {
 	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
-		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO")
+		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
 	cmd := []string{name}
 	switch name {
 	case "SET":
@@ -118,11 +130,15 @@ func (g *generator) command() []string {
 		for range 1 + g.IntN(3) {
 			cmd = append(cmd, g.key(), g.value())
 		}
-	case "MGET", "DEL", "UNLINK", "EXISTS":
+	case "MGET", "DEL", "UNLINK", "EXISTS", "TOUCH":
 		cmd = append(cmd, g.some(g.key)...)
 	case "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT":
 		unit := map[string]string{"EXPIRE": "EX", "PEXPIRE": "PX", "EXPIREAT": "EXAT", "PEXPIREAT": "PXAT"}[name]
 		cmd = append(append(cmd, g.key(), g.span(unit)), g.expireOptions()...)
+	case "GETEX":
+		cmd = append(append(cmd, g.key()), g.getexOptions()...)
+	case "GETRANGE", "SUBSTR":
+		cmd = append(cmd, g.key(), g.number(), g.number())
 	case "INCRBY", "DECRBY":
 		cmd = append(cmd, g.key(), g.number())
 	case "KEYS":
@@ -163,5 +179,44 @@ func TestOraclePatterns(t *testing.T) {
 	}
 	for i := 0; i < 4_000 && !t.Failed(); i++ {
 		p.same("KEYS", g.pattern())
+	}
+}
+
+// TestOracleTransactions compares random transactions, with keys that are watched and changed or not.
+func TestOracleTransactions(t *testing.T) {
+	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
+	forBothProtocols(t, func(t *testing.T, p *pair) {
+		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 6)), base: time.Now().Unix()}
+		for i := 0; i < 10_000 && !t.Failed(); i++ {
+			p.same(g.transactional()...)
+		}
+		p.same("DISCARD")
+		for _, key := range g.keys() {
+			p.same("GET", key)
+		}
+	})
+}
+
+// transactional makes commands that begin, fill and end transactions. None replies a time, which two clocks measure differently, or
+// lists keys, which come in any order.
+func (g *generator) transactional() []string {
+	switch g.IntN(12) {
+	case 0, 1:
+		return []string{"MULTI"}
+	case 2, 3:
+		return []string{"EXEC"}
+	case 4:
+		return []string{"DISCARD"}
+	case 5, 6:
+		return append([]string{"WATCH"}, g.some(g.key)...)
+	case 7:
+		return []string{"UNWATCH"}
+	}
+	for {
+		switch cmd := g.command(); cmd[0] {
+		case "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "KEYS", "SCAN":
+		default:
+			return cmd
+		}
 	}
 }

@@ -133,11 +133,11 @@ func (p *pair) same(args ...string) {
 		return
 	}
 	switch strings.ToUpper(args[0]) {
-	case "TTL":
+	case "TTL", "EXPIRETIME":
 		if near(theirs, mine, 1) {
 			return
 		}
-	case "PTTL":
+	case "PTTL", "PEXPIRETIME":
 		if near(theirs, mine, 2000) {
 			return
 		}

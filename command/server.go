@@ -32,6 +32,9 @@ func wait(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	case timeout == 0 || timeout > waitForever:
 		timeout = waitForever
 	}
+	if c.tx.begun { // within EXEC nothing waits, as in Redis
+		return codec.AppendInt(out, int64(t.Host.Acked(c.LastSeq))), Done
+	}
 	inTime := t.mayWait(c, uint64(timeout))
 	if c.Dirty {
 		// Its writes of this turn have no sequence number yet: they get it when the turn ends.

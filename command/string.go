@@ -69,6 +69,40 @@ func strlen(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendInt(out, int64(n)), Done
 }
 
+// getrange gives a part of a value. Its ends count from 0, negative ones from behind.
+func getrange(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	from, ok1 := integer(args[2])
+	to, ok2 := integer(args[3])
+	if !ok1 || !ok2 {
+		return codec.AppendError(out, errInteger), Done
+	}
+	var there bool
+	if t.buf, _, there = t.Store.Get(t.buf[:0], args[1], t.hash(args[1]), t.Now); there {
+		t.Tally.Hits++
+	} else {
+		t.Tally.Misses++
+	}
+	return codec.AppendBulk(out, cut(t.buf, from, to)), Done
+}
+
+// cut returns the bytes of b from one to another, both included, as GETRANGE names them.
+func cut(b []byte, from, to int64) []byte {
+	n := int64(len(b))
+	if from < 0 && to < 0 && from > to {
+		return nil
+	}
+	if from < 0 {
+		from = max(from+n, 0)
+	}
+	if to < 0 {
+		to = max(to+n, 0)
+	}
+	if to = min(to, n-1); from > to {
+		return nil
+	}
+	return b[from : to+1]
+}
+
 // setOptions are the options of SET.
 type setOptions struct {
 	store.SetOptions
@@ -86,11 +120,25 @@ const (
 	unitPXAT
 )
 
+// unitOf reads the name of a way to give an expiry; 0: it is none.
+func unitOf(b []byte) expiryUnit {
+	switch {
+	case is(b, "EX"):
+		return unitEX
+	case is(b, "PX"):
+		return unitPX
+	case is(b, "EXAT"):
+		return unitEXAT
+	case is(b, "PXAT"):
+		return unitPXAT
+	}
+	return 0
+}
+
 // parse reads the options behind the value. ok is false for a syntax error. What excludes
 // what is as in Redis: of the four ways to give an expiry one, but that one more than once.
 func (o *setOptions) parse(args [][]byte) (ok bool) {
 	for i := 0; i < len(args); i++ {
-		unit := expiryUnit(0)
 		switch a := args[i]; {
 		case is(a, "NX") && !o.XX:
 			o.NX = true
@@ -100,25 +148,14 @@ func (o *setOptions) parse(args [][]byte) (ok bool) {
 			o.Get = true
 		case is(a, "KEEPTTL") && o.unit == 0:
 			o.KeepTTL = true
-		case is(a, "EX"):
-			unit = unitEX
-		case is(a, "PX"):
-			unit = unitPX
-		case is(a, "EXAT"):
-			unit = unitEXAT
-		case is(a, "PXAT"):
-			unit = unitPXAT
 		default:
-			return false
+			unit := unitOf(a)
+			if unit == 0 || i+1 == len(args) || o.KeepTTL || o.unit != 0 && o.unit != unit {
+				return false
+			}
+			i++
+			o.unit, o.when = unit, args[i]
 		}
-		if unit == 0 {
-			continue
-		}
-		if i+1 == len(args) || o.KeepTTL || (o.unit != 0 && o.unit != unit) {
-			return false
-		}
-		i++
-		o.unit, o.when = unit, args[i]
 	}
 	return true
 }

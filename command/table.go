@@ -4,7 +4,7 @@ package command
 // those that Redis has too is what Redis 7.0 says.
 func table() []entry {
 	var all []entry
-	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable} {
+	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable, transactionTable} {
 		all = append(all, part...)
 	}
 	return all
@@ -34,9 +34,9 @@ var connectionTable = []entry{
 		group: "connection", since: "6.0.0", complexity: "O(1)", summary: "Choose the version of the protocol"},
 	{name: "ping", arity: -1, run: ping, flags: flagFast, category: "connection", tips: tipEverywhere,
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Ask whether the node is there"},
-	{name: "quit", arity: -1, run: quit, flags: flagsConnection, category: "connection",
+	{name: "quit", arity: -1, run: quit, flags: flagsConnection | flagNow, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Close the connection"},
-	{name: "reset", arity: 1, run: reset, flags: flagsConnection, category: "connection",
+	{name: "reset", arity: 1, run: reset, flags: flagsConnection | flagNow, category: "connection",
 		group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Make the connection as new"},
 	{name: "select", arity: 2, run: selectDB, flags: flagLoading | flagStale | flagFast, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Choose a database; there is only 0"},
@@ -125,6 +125,8 @@ var keyTable = []entry{
 	{name: "scan", arity: -2, long: true, gate: gateReady, run: scan, flags: flagReadOnly, category: "keyspace",
 		tips:  "nondeterministic_output request_policy:special",
 		group: "generic", since: "2.8.0", complexity: "O(1) for a call, O(N) for a whole pass", summary: "List the keys part by part"},
+	{name: "touch", arity: -2, gate: gateReady, run: exists, first: 1, last: -1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onLookKey, tips: tipSum,
+		group: "generic", since: "3.2.1", complexity: "O(N) where N is the number of keys", summary: "Count the keys that are there, which are used thereby"},
 	{name: "type", arity: 2, gate: gateReady, run: typeOf, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onLookKey,
 		group: "generic", since: "1.0.0", complexity: "O(1)", summary: "Return the type of what a key holds"},
 	{name: "unlink", arity: -2, gate: gateBlind, run: del, first: 1, last: -1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onDeleteKey, tips: tipSum,
@@ -136,12 +138,16 @@ var expiryTable = []entry{
 		group: "generic", since: "1.0.0", complexity: "O(1)", summary: "Set how long a key lives, in seconds"},
 	{name: "expireat", arity: -3, gate: gateReady, run: expireat, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
 		group: "generic", since: "1.2.0", complexity: "O(1)", summary: "Set until when a key lives, in seconds since 1970"},
+	{name: "expiretime", arity: 2, gate: gateReady, run: expiretime, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey,
+		group: "generic", since: "7.0.0", complexity: "O(1)", summary: "Return until when a key lives, in seconds since 1970"},
 	{name: "persist", arity: 2, gate: gateReady, run: persist, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
 		group: "generic", since: "2.2.0", complexity: "O(1)", summary: "Let a key live for ever"},
 	{name: "pexpire", arity: -3, gate: gateReady, run: pexpire, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
 		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Set how long a key lives, in milliseconds"},
 	{name: "pexpireat", arity: -3, gate: gateReady, run: pexpireat, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "keyspace", keys: onUpdateKey,
 		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Set until when a key lives, in milliseconds since 1970"},
+	{name: "pexpiretime", arity: 2, gate: gateReady, run: pexpiretime, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey,
+		group: "generic", since: "7.0.0", complexity: "O(1)", summary: "Return until when a key lives, in milliseconds since 1970"},
 	{name: "pttl", arity: 2, gate: gateReady, run: pttl, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey, tips: tipOutput,
 		group: "generic", since: "2.6.0", complexity: "O(1)", summary: "Return how long a key still lives, in milliseconds"},
 	{name: "ttl", arity: 2, gate: gateReady, run: ttl, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "keyspace", keys: onReadKey, tips: tipOutput,
@@ -153,6 +159,11 @@ var stringTable = []entry{
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Return the value of a key"},
 	{name: "getdel", arity: 2, gate: gateReady, run: getdel, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: onTakeKey,
 		group: "string", since: "6.2.0", complexity: "O(1)", summary: "Delete a key and return what it held"},
+	{name: "getex", arity: -2, gate: gateReady, run: getex, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string",
+		keys: "RW access update", note: "RW and UPDATE because it changes the TTL",
+		group: "string", since: "6.2.0", complexity: "O(1)", summary: "Return the value of a key and set how long it lives"},
+	{name: "getrange", arity: 4, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
+		group: "string", since: "2.4.0", complexity: "O(N) where N is the length of the value", summary: "Return a part of the value of a key"},
 	{name: "getset", arity: 3, gate: gateReady, run: getset, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key and return what it held"},
 	{name: "mget", arity: -2, gate: gateReady, run: mget, first: 1, last: -1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey, tips: tipMulti,
@@ -170,6 +181,8 @@ var stringTable = []entry{
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key that is not there"},
 	{name: "strlen", arity: 2, gate: gateReady, run: strlen, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onLookKey,
 		group: "string", since: "2.2.0", complexity: "O(1)", summary: "Return the length of a value in bytes"},
+	{name: "substr", arity: 4, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
+		group: "string", since: "1.0.0", complexity: "O(N) where N is the length of the value", summary: "Return a part of the value of a key, as GETRANGE does"},
 }
 
 var counterTable = []entry{
@@ -182,3 +195,19 @@ var counterTable = []entry{
 	{name: "incrby", arity: 3, gate: gateReady, run: incrby, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Add to a number"},
 }
+
+var transactionTable = []entry{
+	{name: "discard", arity: 1, run: discard, flags: flagsTransaction | flagFast | flagAllowBusy, category: "transaction",
+		group: "transactions", since: "2.0.0", complexity: "O(N) where N is the number of queued commands", summary: "Forget the commands that are queued since MULTI"},
+	{name: "exec", arity: 1, long: true, run: execute, flags: flagsTransaction | flagSkipSlowlog, category: "transaction",
+		group: "transactions", since: "1.2.0", complexity: "That of the queued commands", summary: "Carry out the commands that are queued since MULTI"},
+	{name: "multi", arity: 1, run: multi, flags: flagsTransaction | flagFast | flagAllowBusy, category: "transaction",
+		group: "transactions", since: "1.2.0", complexity: "O(1)", summary: "Queue the commands that follow, until EXEC"},
+	{name: "unwatch", arity: 1, run: unwatch, flags: (flagsTransaction | flagFast | flagAllowBusy) &^ flagNow, category: "transaction",
+		group: "transactions", since: "2.2.0", complexity: "O(1)", summary: "Forget the keys that are watched"},
+	{name: "watch", arity: -2, gate: gateReady, run: watch, first: 1, last: -1, step: 1, flags: flagsTransaction | flagFast | flagAllowBusy, category: "transaction", keys: onLookKey,
+		group: "transactions", since: "2.2.0", complexity: "O(N) where N is the number of keys", summary: "Have EXEC do nothing if one of the keys has changed by then"},
+}
+
+// flagsTransaction are the flags of what begins and ends a transaction.
+const flagsTransaction = flagNoScript | flagLoading | flagStale | flagNow

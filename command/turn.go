@@ -67,7 +67,8 @@ type Client struct {
 	// Deadline is until when the command that waits may wait, in ms of Turn.Now; 0: none waits.
 	Deadline uint64
 
-	long long // the command that is under way, if it takes several turns
+	long long        // the command that is under way, if it takes several turns
+	tx   transaction // what MULTI and WATCH have begun
 }
 
 // Tally counts what the commands of a turn met. The loop may add it to the node's counters
@@ -96,11 +97,12 @@ type Turn struct {
 	// is the next command's, or, with Again, what the same command goes on with.
 	Pin *store.Pin
 
-	guess int      // length of the last value replied
-	work  int      // that is left of a walk's for this turn
-	buf   []byte   // scratch of one command
-	keys  [][]byte // scratch of one command
-	ahead gathered
+	guess  int      // length of the last value replied
+	work   int      // that is left of a walk's for this turn
+	buf    []byte   // scratch of one command
+	keys   [][]byte // scratch of one command
+	queued [][]byte // scratch of EXEC: the words of a command
+	ahead  gathered
 }
 
 // RESP carries out one parsed command for c and appends the reply to out. args[0] is the
@@ -124,6 +126,7 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 		c.Deadline = 0
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
+			c.tx.failed = c.tx.open && (c.tx.failed || cmd == nil || cmd.flags&flagNow == 0)
 		}
 	}
 	if v == Again && cmd.first > 0 {
@@ -162,6 +165,9 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 	if a := t.admit(c, cmd.gate); a != admitted {
 		return a.turnAway(out, errLoading)
 	}
+	if c.tx.open && cmd.flags&flagNow == 0 {
+		return c.tx.enqueue(args, out)
+	}
 	return cmd.run(t, c, args, out)
 }
 
@@ -186,5 +192,10 @@ func (t *Turn) trim() {
 	}
 	if cap(t.keys) > keptScratch/24 {
 		t.keys = nil
+	}
+	clear(t.queued)
+	t.queued = t.queued[:0]
+	if cap(t.queued) > keptScratch/24 {
+		t.queued = nil
 	}
 }

@@ -51,7 +51,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}
-	if c.need > codec.RefValue && c.draft == nil && !c.waiting && !c.rest {
+	if c.need > codec.RefValue && c.draft == nil && !c.waiting && !c.rest && !c.client.Queues() {
 		if stub, none := l.expect(c, buf[used:]); !none {
 			buf = c.cut(buf, used+len(stub))
 		}

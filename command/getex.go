@@ -1,0 +1,88 @@
+package command
+
+import (
+	"covey/codec"
+	"covey/store"
+)
+
+// getexOptions are the options of GETEX.
+type getexOptions struct {
+	unit    expiryUnit // 0: no expiry given
+	when    []byte
+	persist bool
+}
+
+// parse reads the options behind the key. ok is false for a syntax error.
+func (o *getexOptions) parse(args [][]byte) (ok bool) {
+	for i := 0; i < len(args); i++ {
+		unit := unitOf(args[i])
+		switch {
+		case unit == 0 && is(args[i], "PERSIST") && o.unit == 0:
+			o.persist = true
+		case unit == 0 || i+1 == len(args) || o.persist || o.unit != 0 && o.unit != unit:
+			return false
+		default:
+			i++
+			o.unit, o.when = unit, args[i]
+		}
+	}
+	return true
+}
+
+// getex gives a value and sets, or takes off, its time to live. Of a key that is not there nothing else is looked at.
+func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	var o getexOptions
+	if !o.parse(args[2:]) {
+		return codec.AppendError(out, errSyntax), Done
+	}
+	key, changes := args[1], o.unit != 0 || o.persist
+	if _, _, there := t.Store.Meta(key, t.hash(key), t.Now); !there {
+		if changes && !t.Store.Certain(key, t.hash(key), t.Now) {
+			if a := t.doubt(c, key); a != admitted {
+				return a.turnAway(out, errTryAgain)
+			}
+		}
+		t.Tally.Misses++
+		return codec.AppendNull(out, c.Proto), Done
+	}
+	at := uint64(0)
+	if o.unit != 0 {
+		var problem expiryProblem
+		if at, problem = t.expiry(o.when, o.unit); problem != expiryFine {
+			return problem.append(out, "getex"), Done
+		}
+		if at <= t.Now {
+			return getdel(t, c, args[:2], out)
+		}
+	}
+	if changes {
+		t.renew(c, key, at)
+	} else {
+		t.buf, _, _ = t.Store.Get(t.buf[:0], key, t.hash(key), t.Now)
+	}
+	t.Tally.Hits++
+	return codec.AppendBulk(out, t.buf), Done
+}
+
+// renew sets the expiry of a key to at, 0 for never, and reads its value into t.buf. These are two steps of the store: the first names
+// the version of the value that it met, and the value that is read has to be of that version.
+func (t *Turn) renew(c *Client, key []byte, at uint64) {
+	hash := t.hash(key)
+	for range getexTries {
+		var r store.Record
+		var changed bool
+		if at != 0 {
+			r, changed = t.Store.Expire(key, hash, t.Now, at, 0)
+		} else {
+			r, changed = t.Store.Persist(key, hash, t.Now)
+		}
+		if changed {
+			t.update(c, &r)
+		}
+		var m store.Meta
+		t.buf, m, _ = t.Store.Get(t.buf[:0], key, hash, t.Now)
+		if !changed || m.Version == r.Version() {
+			return
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package command
+
+import (
+	"covey/codec"
+	"covey/store"
+)
+
+// transaction is what a client has queued since MULTI, and the keys that it watches. EXEC carries the queue out, one command after
+// the other, as if they came then. What is long takes several turns, and other loops have theirs all the while: it is a way to send
+// many commands as one, and no isolation (docs/COMPATIBILITY.md).
+type transaction struct {
+	open   bool // MULTI was said, and neither EXEC nor DISCARD
+	failed bool // a command could not be queued: EXEC will refuse
+	queue  []byte
+	count  int // of commands in it
+
+	watched []watched
+	keys    int // bytes of their keys
+
+	// Of an EXEC under way.
+	begun bool
+	at    int    // in the queue, where the command at hand begins
+	reply []byte // to those before it, and what there is of its own
+	start int    // in reply, where that begins
+}
+
+// watched is a key as it was when WATCH was said.
+type watched struct {
+	key   string
+	meta  store.Meta
+	there bool
+}
+
+// held returns the bytes that it holds.
+func (x *transaction) held() int { return len(x.queue) + len(x.reply) + x.keys }
+
+// Queues reports whether the client's commands are queued until EXEC: they have to come whole, with their values.
+func (c *Client) Queues() bool { return c.tx.open }
+
+func multi(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if c.tx.open {
+		return codec.AppendError(out, "ERR MULTI calls can not be nested"), Done
+	}
+	c.tx.open = true
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+func discard(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	if !c.tx.open {
+		return codec.AppendError(out, "ERR DISCARD without MULTI"), Done
+	}
+	c.tx = transaction{}
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// enqueue keeps a command for EXEC. One that failed keeps no more.
+func (x *transaction) enqueue(args [][]byte, out []byte) ([]byte, Verdict) {
+	size := 0
+	for _, a := range args {
+		size += len(a) + bulkOverhead
+	}
+	if x.count == maxQueued || len(x.queue)+size > maxQueuedBytes {
+		return codec.AppendError(out, errQueue), Done
+	}
+	if !x.failed {
+		x.queue = codec.AppendArray(x.queue, len(args))
+		for _, a := range args {
+			x.queue = codec.AppendBulk(x.queue, a)
+		}
+		x.count++
+	}
+	return codec.AppendSimple(out, "QUEUED"), Done
+}
+
+// watch notes what keys hold: when one of them has changed, EXEC does nothing.
+func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	x := &c.tx
+	if x.open {
+		return codec.AppendError(out, "ERR WATCH inside MULTI is not allowed"), Done
+	}
+	for _, key := range args[1:] {
+		if len(x.watched) == maxWatched || x.keys+len(key) > maxWatchedBytes {
+			return codec.AppendError(out, errWatch), Done
+		}
+		m, there := t.seen(key)
+		x.watched = append(x.watched, watched{string(key), m, there})
+		x.keys += len(key)
+	}
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// unwatch forgets the keys that are watched; while EXEC carries it out they are no matter any more.
+func unwatch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	c.tx.watched, c.tx.keys = nil, 0
+	return codec.AppendSimple(out, "OK"), Done
+}
+
+// seen is a key as WATCH looks at it. Of one that is not there the version is that of its deletion.
+func (t *Turn) seen(key []byte) (m store.Meta, there bool) {
+	hash := t.hash(key)
+	if m, _, there = t.Store.Meta(key, hash, t.Now); !there {
+		var r store.Record
+		r, t.buf, _ = t.Store.Lookup(t.buf[:0], key, hash, t.Now)
+		m = store.Meta{Version: r.Version()}
+	}
+	return m, there
+}
+
+// changed reports whether a key that is watched is not as it was: its value, its time to live, or whether it is there.
+func (t *Turn) changed(list []watched) bool {
+	for i := range list {
+		w := &list[i]
+		if m, there := t.seen([]byte(w.key)); there != w.there || m != w.meta {
+			return true
+		}
+	}
+	return false
+}
+
+func execute(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	x := &c.tx
+	switch {
+	case !x.open:
+		return codec.AppendError(out, "ERR EXEC without MULTI"), Done
+	case x.failed:
+		c.tx = transaction{}
+		return codec.AppendError(out, "EXECABORT Transaction discarded because of previous errors."), Done
+	case !x.begun && t.changed(x.watched):
+		c.tx = transaction{}
+		return codec.AppendNullArray(out, c.Proto), Done
+	case !x.begun:
+		x.begun, x.reply = true, codec.AppendArray(nil, x.count)
+		x.start = len(x.reply)
+	}
+	pin := t.Pin
+	t.Pin = nil // a large value goes into the reply like any other
+	last, v := t.execQueued(c)
+	t.Pin = pin
+	if v >= Wait {
+		return out, v
+	}
+	out = append(out, x.reply...)
+	c.tx = transaction{}
+	return out, last
+}
+
+// execQueued carries out what is left of the queue, or a turn's part of it: then v is Again. last is the verdict for the whole, once
+// all are done: Close, where one of them closes the connection.
+func (t *Turn) execQueued(c *Client) (last, v Verdict) {
+	x := &c.tx
+	from := len(x.reply)
+	for n := 0; x.at < len(x.queue); n++ {
+		if n == listArgs || len(x.reply)-from > listBytes {
+			return last, Again
+		}
+		var next int
+		t.queued, next = codec.Bulks(t.queued[:0], x.queue, x.at)
+		x.reply, v = t.execOne(c, t.queued, x.reply)
+		if v != Wait && len(x.reply) > maxReply {
+			x.reply, v, c.long = codec.AppendError(x.reply[:x.start], errReplyExec), Done, long{}
+		}
+		if v >= Wait {
+			return last, v
+		}
+		last, c.Deadline = max(last, v), 0
+		x.at, x.start = next, len(x.reply)
+	}
+	return last, Done
+}
+
+// execOne carries out a queued command, which was looked at when it was queued. Only the state of the node may be another now.
+func (t *Turn) execOne(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	cmd := lookup(args[0])
+	if len(cmd.subs) > 0 && len(args) > 1 {
+		cmd = cmd.sub(args[1])
+	}
+	if a := t.admit(c, cmd.gate); a != admitted {
+		return a.turnAway(out, errLoading)
+	}
+	return cmd.run(t, c, args, out)
+}
