@@ -32,7 +32,7 @@ type Config struct {
 	Horizon       time.Duration       // how long deletions are remembered
 	Loops         int                 // event loops; 0: DefaultLoops
 	Linger        bool                // the loops have all processors of Go's scheduler: they may keep them while they wait, see rounds
-	HTTP          string              // address of /healthz and /readyz, or "off"
+	HTTP          string              // address of /healthz, /readyz and /metrics, or "off"
 	HTTPSet       bool                // the user named it: taken is an error
 	Version       string              // shown in reports
 	Logger        *slog.Logger

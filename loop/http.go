@@ -13,7 +13,7 @@ import (
 	"covey/internal/status"
 )
 
-// webServer is the small HTTP server for probes; nil-safe where it is off.
+// webServer is the small HTTP server for probes and monitors; nil-safe where it is off.
 type webServer struct {
 	srv  *http.Server
 	addr netip.AddrPort
@@ -44,7 +44,7 @@ func (n *node) serveHTTP() (*webServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve HTTP on %s: %w; give --http another address, or off", addr, err)
 	}
-	srv := status.Server(func() bool { return n.mind.State() == codec.StateReady })
+	srv := status.Server(func() bool { return n.mind.State() == codec.StateReady }, n.metrics)
 	srv.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 	go func() { _ = srv.Serve(netutil.LimitListener(ln, n.share.probes)) }()
 	return &webServer{srv: srv, addr: addr}, nil
@@ -54,7 +54,7 @@ func (w *webServer) line() string {
 	if w.srv == nil {
 		return ""
 	}
-	return fmt.Sprintf("probes at http://%s/healthz and /readyz\n", w.addr)
+	return fmt.Sprintf("probes at http://%s/healthz and /readyz, figures at /metrics\n", w.addr)
 }
 
 func (w *webServer) close() {

@@ -36,7 +36,7 @@ func openPast(dir, cluster string) (*past, error) {
 		return p, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w: --state-dir: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: --state-dir: %w; give a folder that the node may read and write, or leave it out", ErrConfig, err)
 	}
 	p.file = filepath.Join(dir, fmt.Sprintf("members-%016x", peer.ClusterTag(cluster)))
 	f, err := os.Open(p.file)
@@ -44,7 +44,7 @@ func openPast(dir, cluster string) (*past, error) {
 		return p, p.tryWrite()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: --state-dir: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: --state-dir: %w; give a folder that the node may read and write, or leave it out", ErrConfig, err)
 	}
 	defer f.Close()
 	p.read(io.LimitReader(f, maxPastFile), time.Now().Unix())
@@ -54,7 +54,7 @@ func openPast(dir, cluster string) (*past, error) {
 // tryWrite finds out at the start whether the folder can be written to.
 func (p *past) tryWrite() error {
 	if err := p.write(time.Now()); err != nil {
-		return fmt.Errorf("%w: --state-dir: %w", ErrConfig, err)
+		return fmt.Errorf("%w: --state-dir: %w; give a folder that the node may write to, or leave it out", ErrConfig, err)
 	}
 	return nil
 }

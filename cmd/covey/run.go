@@ -37,7 +37,7 @@ type runVerb struct {
 	MaxMemory *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
 	Horizon   time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
 	Loops     int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for every two processors."`
-	HTTP      string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz and /readyz are served, or off; the default is 127.0.0.1:9080."`
+	HTTP      string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz, /readyz and /metrics are served, or off; the default is 127.0.0.1:9080."`
 	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"The least that is logged: debug, info, warn or error (default ${default})."`
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }

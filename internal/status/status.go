@@ -1,4 +1,4 @@
-// Package status serves what probes ask over HTTP. It is off the data path: nothing in it is
+// Package status serves what probes and monitors ask over HTTP. It is off the data path: nothing in it is
 // called by a client's command or an update.
 package status
 
@@ -20,9 +20,10 @@ const (
 //
 //	/healthz  200 while the process answers
 //	/readyz   200 when ready says so, 503 before
+//	/metrics  the metrics as Prometheus reads them
 //
 // The caller gives it a listener and closes it.
-func Server(ready func() bool) *http.Server {
+func Server(ready func() bool, metrics func() []Metric) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
@@ -33,6 +34,10 @@ func Server(ready func() bool) *http.Server {
 			return
 		}
 		_, _ = io.WriteString(w, "ready\n")
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_, _ = w.Write(appendMetrics(nil, metrics()))
 	})
 	return &http.Server{
 		Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,

@@ -8,7 +8,7 @@ import (
 
 func TestProbesTellHealthFromReadiness(t *testing.T) {
 	ready := false
-	h := Server(func() bool { return ready }).Handler
+	h := Server(func() bool { return ready }, nil).Handler
 	for _, c := range []struct {
 		method, path string
 		ready        bool
@@ -26,5 +26,29 @@ func TestProbesTellHealthFromReadiness(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%s %s with ready=%v: %d, want %d", c.method, c.path, c.ready, w.Code, c.want)
 		}
+	}
+}
+
+func TestMetricsAreAsPrometheusReadsThem(t *testing.T) {
+	h := Server(func() bool { return false }, func() []Metric {
+		return []Metric{{"covey_keys", "Keys that are there.", false, 3}, {"covey_commands_total", "Commands carried out.", true, 1.5e9}, {"covey_lag_seconds", "Lag.", false, 0.25}}
+	}).Handler
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	want := `# HELP covey_keys Keys that are there.
+# TYPE covey_keys gauge
+covey_keys 3
+# HELP covey_commands_total Commands carried out.
+# TYPE covey_commands_total counter
+covey_commands_total 1.5e+09
+# HELP covey_lag_seconds Lag.
+# TYPE covey_lag_seconds gauge
+covey_lag_seconds 0.25
+`
+	if got := w.Body.String(); w.Code != http.StatusOK || got != want {
+		t.Errorf("%d %q, want %q", w.Code, got, want)
+	}
+	if got := w.Header().Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Error(got)
 	}
 }

@@ -1,0 +1,33 @@
+package loop
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestMetricsCountWhatClientsDo(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	c.do("SET", "a", "1")
+	c.do("GET", "a")
+	c.do("GET", "none")
+	c.do("NOSUCH")
+	got := make(map[string]float64)
+	named := regexp.MustCompile(`^covey_[a-z]+(_[a-z]+)*$`)
+	for _, m := range tn.n.metrics() {
+		if _, twice := got[m.Name]; twice || !named.MatchString(m.Name) || m.Count != strings.HasSuffix(m.Name, "_total") || !strings.HasSuffix(m.Help, ".") || strings.Contains(m.Help, "\n") {
+			t.Errorf("%+v, twice: %v", m, twice)
+		}
+		got[m.Name] = m.Value
+	}
+	for name, want := range map[string]float64{
+		"covey_ready": 1, "covey_keys": 1, "covey_members": 1, "covey_connections": 1, "covey_commands_total": 4, "covey_hits_total": 1,
+		"covey_misses_total": 1, "covey_errors_total": 1, "covey_max_memory_bytes": 256 << 20, "covey_handler_panics_total": 0,
+	} {
+		if value, there := got[name]; !there || value != want {
+			t.Errorf("%s is %v, want %v", name, value, want)
+		}
+	}
+}
