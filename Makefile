@@ -1,6 +1,7 @@
 # covey: Go and make are all that is needed. `make` alone lists the targets.
 
 GO = go
+PREFIX = /usr/local
 ARGS =
 FUZZTIME = 1m
 SEEDS = 2000
@@ -32,6 +33,11 @@ build: ## build bin/covey
 
 run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 	@exec ./bin/covey run $(ARGS)
+
+install: ## put covey into PREFIX=/usr/local, under bin, where the shell finds it; builds it first if it is not there
+	@[ -x bin/covey ] || $(MAKE) build
+	@mkdir -p "$(PREFIX)/bin"
+	install -m 755 bin/covey "$(PREFIX)/bin/covey"
 
 demo: build ## three nodes on this machine: set on one, read on the others, members, stop
 	@$(GO) run ./internal/demo -binary bin/covey
@@ -149,4 +155,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run demo test check lint race invariants model lab lab-long sim linear lab-scale soak siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run install demo test check lint race invariants model lab lab-long sim linear lab-scale soak siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
