@@ -27,8 +27,8 @@ func (t *Turn) doubt(c *Client, key []byte) admission {
 	return refused
 }
 
-// absent replies with a number, or waits for certainty: a write found no key that it could change. It is asked for after
-// the fact, for who finds its key does not need to know.
+// absent is how a write goes on that found no key to change: it replies with n once it is certain that the key is absent.
+// Certainty is asked for only now, because a write that finds its key needs none.
 func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
 	if !t.Store.Certain(key, t.hash(key), t.Now) {
 		if a := t.doubt(c, key); a != admitted {

@@ -18,7 +18,7 @@ type entry struct {
 	// many. All 0: it has none.
 	first, last, step int
 
-	long bool // it takes as long as the store is large: Turn.Long
+	long bool // one may take long, however few its arguments: Turn.Long
 
 	flags    flags
 	category string // what the command is about, as access control lists call it, or ""

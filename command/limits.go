@@ -8,9 +8,8 @@ const (
 	// maxReply is where the reply of KEYS ends in an error, and those to a transaction's commands begin to be errors, in bytes.
 	maxReply = 64 << 20
 
-	// maxScanCount is the highest COUNT that SCAN honours, in keys: a turn of a loop stays short,
-	// and the keys, 64 KiB at most, in memory.
-	// COUNT is a hint, so less is right too.
+	// maxScanCount is the highest COUNT that SCAN honours, in keys, so that a turn of a loop stays short. COUNT is a hint: fewer keys
+	// are right, too.
 	maxScanCount = 1_000
 
 	// keysChunk is how many keys KEYS takes from the store at a time.
@@ -35,8 +34,8 @@ const (
 	// maxPatterns is how many patterns CONFIG GET takes.
 	maxPatterns = 64
 
-	// A command with a list of keys does so many arguments of it in one turn, and goes on when they had so many bytes, or were
-	// replied to with as many.
+	// listArgs and listBytes are how much of its list a command with many keys does in one turn: so many arguments, or fewer when they,
+	// or the replies to them, have so many bytes. The rest waits for the next turn.
 	listArgs  = 1_024
 	listBytes = 256 << 10
 
@@ -61,8 +60,8 @@ const (
 	quotedName = 128
 	quotedArgs = 128
 
-	// maxGathered is how many commands are parsed before the first of them is carried out. As many waits for memory go on at
-	// the same time, and what they bring, some ten lines each, must find room in the processor's nearest cache.
+	// maxGathered is how many commands are parsed before the first of them is carried out. The waits for the memory of their keys
+	// overlap, and what these waits bring, some ten cache lines each, must fit into the processor's nearest cache.
 	maxGathered = 32
 
 	// maxAimed is how many of their keys are looked for ahead; an MGET may have many. As many arguments end a gathering.

@@ -66,7 +66,7 @@ func (*benchVerb) Help() string {
 Examples:
 
     covey bench                            both protocols, 50 connections, one request at a time
-    covey bench -P 16 -c 64 -n 2000000          pipelined
+    covey bench -P 16 -c 64 -n 2000000     pipelined
     covey bench -t set -d 1k -r 1000000    a million keys of 1 KiB
     covey bench --addr 10.0.0.5:9000 -o json`
 }

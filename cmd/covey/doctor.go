@@ -232,6 +232,6 @@ func lookAtMemory(m machine.Memory, err error) finding {
 	if m.Group > 0 {
 		group = fmt.Sprintf("its control group allows %s", size(m.Group))
 	}
-	f.Finding = fmt.Sprintf("the machine has %s, %s: a node would use %s unless --max-memory says otherwise", size(m.Machine), group, size(m.Smaller()/2))
+	f.Finding = fmt.Sprintf("the machine has %s, %s: a node would use %s unless --max-memory says otherwise", size(m.Machine), group, size(halfOf(m)))
 	return f
 }

@@ -87,6 +87,7 @@ func TestTheDoctorSaysWhatToDoAboutEachLimit(t *testing.T) {
 		{"unknown descriptors", lookAtDescriptors(0, machine.ErrUnknown), note, "not known"},
 		{"a limited group", lookAtMemory(machine.Memory{Machine: 8 << 30, Group: 2 << 30}, nil), good, "its control group allows 2 GiB: a node would use 1 GiB"},
 		{"an unlimited group", lookAtMemory(machine.Memory{Machine: 8 << 30}, nil), good, "a node would use 4 GiB"},
+		{"more than a store takes", lookAtMemory(machine.Memory{Machine: 2 << 40}, nil), good, "a node would use 256 GiB"},
 		{"unknown memory", lookAtMemory(machine.Memory{}, fmt.Errorf("%w its memory", machine.ErrUnknown)), note, "--max-memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

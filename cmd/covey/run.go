@@ -143,15 +143,18 @@ func parseListen(s string) (netip.AddrPort, error) {
 	return addr, nil
 }
 
-// defaultMaxMemory is half of what this process may use, as far as a store can be so large.
+// defaultMaxMemory is what a node takes that is not told otherwise.
 func defaultMaxMemory(log *slog.Logger) int64 {
 	memory, err := machine.ReadMemory()
 	if err != nil {
 		log.Warn("the machine's memory is not known; give --max-memory", "assumed", unknownMachineMemory, "error", err)
 		return unknownMachineMemory / 2
 	}
-	return min(memory.Smaller()/2, loop.MaxMemory)
+	return halfOf(memory)
 }
+
+// halfOf is half of what this process may use, as far as a store can be so large, in bytes.
+func halfOf(m machine.Memory) int64 { return min(m.Smaller()/2, loop.MaxMemory) }
 
 func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}

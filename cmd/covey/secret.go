@@ -25,7 +25,7 @@ const (
 
 // secretFlag is the flag of all that run a node or ask one.
 type secretFlag struct {
-	SecretFile string `placeholder:"FILE" help:"The secret of the mesh, as covey secret new makes it, in a file that its owner alone can read; $COVEY_SECRET may hold the secret itself; it is read at the start alone, the file is followed."`
+	SecretFile string `placeholder:"FILE" help:"The file with the secret of the mesh, as covey secret new makes it; only its owner may be able to read it. A running node looks at it every second. $COVEY_SECRET may hold the secret itself instead, and is read once, at the start."`
 }
 
 // read gives the secrets of the flag or of the environment; none where neither is given.
