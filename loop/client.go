@@ -33,11 +33,14 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	l.turns++
 	l.out = l.out[:0]
 	used, act := l.runAll(c, buf, now)
+	did := used
 	if more && act == gnet.None && !c.waiting && !c.rest && c.pin == nil && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
 		buf = l.topUp(c, buf[used:])
 		used, act = l.runAll(c, buf, now)
+		did += used
 	}
 	l.turn.Forget()
+	l.worked(c, int(l.ran), did+len(l.out))
 	l.commit(c)
 	l.count()
 	l.flushFirst()

@@ -31,6 +31,8 @@ type Config struct {
 	MaxMemory     int64               // bytes for everything that is stored
 	Horizon       time.Duration       // how long deletions are remembered
 	Loops         int                 // event loops; 0: DefaultLoops
+	Reserve       int                 // loops that take over connections which are more than Loops can serve: DefaultReserve; see reserve
+	Procs         func(loops int)     // told how many loops are at work whenever that changes; may be nil
 	Linger        bool                // the loops have all processors of Go's scheduler: they may keep them while they wait, see rounds
 	HTTP          string              // address of /healthz, /readyz and /metrics, or "off"
 	HTTPSet       bool                // the user named it: taken is an error
@@ -38,8 +40,9 @@ type Config struct {
 	Logger        *slog.Logger
 	Out           io.Writer // the first lines a person reads
 
-	skew time.Duration // for tests: by how much the wall clock is ahead
-	seen func(*node)   // for tests, which see the node behind Run before it is on the network; nil: nobody does
+	skew time.Duration        // for tests: by how much the wall clock is ahead
+	seen func(*node)          // for tests, which see the node behind Run before it is on the network; nil: nobody does
+	busy func(side int) int64 // for tests: what loops take themselves to be busy with, in percent; nil: they measure it
 }
 
 // check says what is wrong with a configuration, in a sentence.
@@ -72,3 +75,11 @@ func (c *Config) check() (ifaces.Pattern, error) {
 // DefaultLoops is one for every two processors that the process may use: the programs that use the cache, most often on the same
 // machine, have the others. What it was chosen by: docs/ARCHITECTURE.md.
 func DefaultLoops() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// DefaultReserve is a loop for each of the other processors. Elsewhere than on Linux a loop does not know whether it is busy.
+func DefaultReserve() int {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	return runtime.GOMAXPROCS(0) - DefaultLoops()
+}

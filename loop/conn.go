@@ -73,6 +73,9 @@ type conn struct {
 	drained int   // bytes of those that went since gauged
 	slow    bool
 
+	part portion // of what its loop does
+	goes bool    // it is to move to the other side's loops
+
 	flushed int64  // when records were last written to a link, ns
 	turns   uint64 // those of the loop's clients at the last look
 

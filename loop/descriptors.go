@@ -15,10 +15,13 @@ type share struct {
 	probes int // HTTP connections
 }
 
-// shareDescriptors divides limit among the uses of a node with that many loops. The error says how
+// shareDescriptors divides limit among the uses of a node with that many loops, and others in reserve. The error says how
 // many descriptors are needed.
-func shareDescriptors(limit uint64, loops int) (share, error) {
-	base := baseDescriptors + loopDescriptors*loops
+func shareDescriptors(limit uint64, loops, reserve int) (share, error) {
+	base := baseDescriptors + loopDescriptors*(loops+reserve)
+	if reserve > 0 {
+		base += 2 * maxMoving
+	}
 	rest := int(min(limit, 4*maxConns)) - base
 	s := share{
 		dials:  min(max(rest/dialShare, minDials), maxDials),

@@ -14,7 +14,7 @@ func TestDescriptorsAreSharedWithoutARemainderAnyoneCanTake(t *testing.T) {
 		{64, 1, 21}, {64, 2, 18}, {64, 4, 9}, {64, 8, 0}, {256, 2, 135}, {256, 32, 25}, {1024, 16, 618}, {1024, 64, 402},
 		{1 << 20, 2, maxConns}, {10, 1, 0}, {0, 1, 0}, {1 << 63, 256, maxConns},
 	} {
-		s, err := shareDescriptors(c.limit, c.loops)
+		s, err := shareDescriptors(c.limit, c.loops, 0)
 		if c.conns == 0 {
 			if !errors.Is(err, ErrConfig) {
 				t.Errorf("%d descriptors, %d loops: %+v, %v; want a refusal", c.limit, c.loops, s, err)

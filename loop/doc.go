@@ -4,7 +4,8 @@
 // How a node lives, in steps:
 //
 //  1. Run lists the cards (ifaces), claims a TCP port, builds the store, the ring and the
-//     peer.Node, and starts one gnet engine with a UDP and a TCP listener on every loop.
+//     peer.Node, and starts one gnet engine with a UDP and a TCP listener on every loop, and loops
+//     without listeners to which connections move that are too much for those (reserve.go, span.go, move.go).
 //  2. Each event loop is met by its first event; it gets a doorbell (bell.go), by which any
 //     goroutine makes it look at a connection without allocating.
 //  3. OnTraffic reads what is there and looks at the first byte: a frame of a peer (link.go), a

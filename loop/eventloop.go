@@ -43,6 +43,8 @@ type eventLoop struct {
 	ran   uint64 // commands carried out in this turn
 
 	work workload // so far
+	side int      // atHome or inReserve
+	span span
 
 	behind codec.Header // of the binary message behind those gathered last
 
@@ -264,6 +266,9 @@ func (l *eventLoop) sweep(now int64) {
 			l.dismiss(c, late)
 			c.close()
 			continue
+		}
+		if l.side == inReserve && now-c.lastByte > int64(sweepInterval) {
+			c.goes = true // with its next event: a round may be under way that has it still to come
 		}
 		l.expired(c, now)
 		switch {

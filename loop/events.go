@@ -34,13 +34,21 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		return nil, gnet.None
 	}
 	n := h.n
+	if m, ok := g.Context().(*move); ok {
+		l := n.loopOf(g.EventLoop())
+		defer l.exit(l.enter())
+		if !l.arrive(g, m) {
+			return nil, gnet.Close
+		}
+		return nil, gnet.None
+	}
 	n.counters.accepted.Add(1)
 	n.counters.connections.Add(1)
 	l := n.loopOf(g.EventLoop())
 	defer l.exit(l.enter())
 	now := n.clock.now()
 	d, ours := g.Context().(*dialed)
-	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now}
+	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now, part: l.span.none()}
 	g.SetContext(c)
 	l.conns[c] = struct{}{}
 	l.place(g.Fd(), c)
@@ -128,13 +136,16 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 		if !c.closed {
 			_, _ = g.Discard(-1)
 		}
-		if act == gnet.None && c.l.begins(c) {
-			h.rounds(c.l)
+		l := c.l
+		if act == gnet.None && !(c.goes && l.moves(c)) && l.begins(c) {
+			h.rounds(l)
 		}
+		l.look(l.now)
 		return act
 	case *bellConn:
 		_, _ = g.Discard(-1)
 		c.l.rung()
+		c.l.look(c.l.now)
 	default:
 		defer h.survive(nil, &act)
 		h.n.datagram(g)
@@ -229,6 +240,7 @@ func (n *node) beatLoops(now int64) time.Duration {
 			v.(*eventLoop).bell.ring(nil)
 			return true
 		})
+		n.seeToReserve(now, false)
 	}
 	if n.waiting.Load() == 0 {
 		return tickInterval

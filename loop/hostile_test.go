@@ -159,7 +159,6 @@ func TestALengthThatIsClaimedHoldsNothing(t *testing.T) {
 
 // Others are served between the commands of one that sends many that take long.
 func TestCommandsThatTakeLongLetOthersThrough(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, freePort(t))
 	cfg.Loops = 1
 	tn := startNode(t, cfg)

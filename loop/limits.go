@@ -168,6 +168,30 @@ const (
 	fewEvents   = 2
 	lingerFor   = 5 * time.Millisecond
 
+	// spanTime is how long a loop counts what its connections do before it looks, and workBytes how many bytes are as much work as a
+	// command. A connection is heavy that does heavyTurn in a turn: a pipeline of 64, or one of 16 with values of 1 KiB.
+	spanTime  = 50 * time.Millisecond
+	workBytes = 512
+	heavyTurn = 40
+
+	// A span is full when the loop had so many percent of a processor in it. After fullSpans of them one after the other it gives
+	// connections away, maxMoves at most, and then looks restSpans times without that. maxMoving are on their way at a time, with two
+	// descriptors more than one each; where there are fewer than reserveDescriptors there is no reserve.
+	maxMoving          = 8
+	reserveDescriptors = 1024
+
+	fullSpan  = 80
+	fullSpans = 2
+	restSpans = 4
+	maxMoves  = 256
+
+	// A connection goes home that was not heavy in calmSpans spans of its loop in reserve one after the other; of a loop with less than
+	// idleSpan percent of a processor none counts as heavy where home has room for that. reserveRest is how long the reserve has nothing
+	// to do before its processors are taken from it.
+	calmSpans   = 5
+	idleSpan    = 20
+	reserveRest = 2 * time.Second
+
 	// keepReplies is for how long short replies are kept in a round, to be written together, and keptBytes how much of them; a turn
 	// ends before either is looked at.
 	keepReplies = 200 * time.Microsecond

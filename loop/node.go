@@ -38,6 +38,7 @@ type node struct {
 	past        *past         // addresses of members, for the next start
 	dialSlots   chan struct{} // one for each dial under way
 	leaving     atomic.Bool   // clients are not served any more
+	reserve     reserve       // loops
 	holdings    holdings      // what all connections hold
 	sources     sources       // of accepted connections
 	served      atomic.Int64  // accepted connections open now

@@ -104,7 +104,7 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 // fetch reads what has come of a connection, as much as the engine does at a time, for a turn; a turn that is to fill a draft reads by
 // itself. false: the engine is to see to it.
 func (h *handler) fetch(c *conn) (came bool) {
-	if c.closed {
+	if c.closed || c.goes && c.l.moves(c) {
 		return true
 	}
 	have := 0

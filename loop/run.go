@@ -78,7 +78,11 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 		running: make(chan struct{}), failed: make(chan error, 1), holdings: newHoldings(cfg.MaxMemory),
 	}
 	var err error
-	if n.share, err = shareDescriptors(descriptorLimit(), cfg.Loops); err != nil {
+	limit := descriptorLimit()
+	if limit < reserveDescriptors {
+		n.cfg.Reserve = 0
+	}
+	if n.share, err = shareDescriptors(limit, cfg.Loops, n.cfg.Reserve); err != nil {
 		return nil, err
 	}
 	n.dialSlots = make(chan struct{}, n.share.dials)
@@ -120,9 +124,14 @@ func nodeID(mac ifaces.MAC, port uint16, random *rand.Rand) uint64 {
 
 // run starts the engine and waits for the end, asked for or not.
 func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
+	defer n.closeBells()
+	if err := n.startReserve(); err != nil {
+		n.beacon.close()
+		return err
+	}
+	defer n.stopReserve()
 	stopped := make(chan error, 1)
 	go func() { stopped <- n.rotate() }()
-	defer n.closeBells()
 	defer n.beacon.close()
 	select {
 	case <-n.running:
@@ -132,7 +141,7 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 		return errors.New("the engine did not start in time; is the machine overloaded?")
 	}
 	if err := n.beacon.start(); err != nil {
-		n.stop(stopped)
+		_ = n.stop(stopped)
 		return err
 	}
 	watching, endWatch := context.WithCancel(ctx)
@@ -152,6 +161,7 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 		n.leave()
 		return n.stop(stopped)
 	case err := <-n.failed:
+		n.leaving.Store(true)
 		_ = n.stop(stopped)
 		return err
 	case err := <-stopped:

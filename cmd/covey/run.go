@@ -36,7 +36,7 @@ type runVerb struct {
 	secretFlag
 	MaxMemory *size         `placeholder:"SIZE" help:"Memory for all that is stored, as in 64m or 1GiB; the default is half of the smaller of machine and control group."`
 	Horizon   time.Duration `default:"1h" placeholder:"TIME" help:"How long deletions are remembered (default ${default})."`
-	Loops     int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for every two processors."`
+	Loops     int           `default:"0" placeholder:"N" help:"Event loops; 0 is one for every two processors, and more in reserve for when there is much to do."`
 	HTTP      string        `name:"http" placeholder:"ADDR:PORT" help:"Where /healthz, /readyz and /metrics are served, or off; the default is 127.0.0.1:9080."`
 	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"The least that is logged: debug, info, warn or error (default ${default})."`
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json (default ${default})."`
@@ -71,13 +71,18 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 	if _, chosen := p.LookupEnv("GOGC"); !chosen {
 		debug.SetGCPercent(gcPercent)
 	}
+	_, chosen := p.LookupEnv("GOMAXPROCS")
 	if cfg.Loops == 0 {
 		cfg.Loops = loop.DefaultLoops()
+		if !chosen {
+			cfg.Reserve = loop.DefaultReserve()
+		}
 	}
 	// A processor that no loop needs makes the scheduler start and stop a thread whenever a loop has nothing to do
 	// (docs/ARCHITECTURE.md, How many loops).
-	if _, chosen := p.LookupEnv("GOMAXPROCS"); !chosen && cfg.Loops > 0 {
-		runtime.GOMAXPROCS(cfg.Loops)
+	if !chosen && cfg.Loops > 0 {
+		cfg.Procs = func(loops int) { runtime.GOMAXPROCS(loops) }
+		cfg.Procs(cfg.Loops)
 		cfg.Linger = true
 	}
 	err = loop.Run(ctx, cfg)

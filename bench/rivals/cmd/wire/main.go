@@ -75,7 +75,7 @@ var tables = []table{
 	{"large", "Values of 1 MiB, four connections; beside them 2,000 small gets a second of others", (*bench).largeTable},
 	{"many", "Idle connections beside 100 busy ones", (*bench).manyTable},
 	{"fair", "1,000 gets a second, alone and beside one client with pipelines of 10,000", (*bench).fairTable},
-	{"loops", "Event loops: --loops 1, 2 and 4; the default is one for every two processors", (*bench).loopsTable},
+	{"loops", "Event loops: --loops 1, 2 and 4; the default is one for every two processors, and a reserve on the others", (*bench).loopsTable},
 	{"replicated", "Three nodes; a Redis primary with two replicas", (*bench).replicatedTable},
 	{"visible", "From the reply to visible on another node, by a polling reader", (*bench).visibleTable},
 }

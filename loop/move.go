@@ -1,0 +1,142 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"covey/codec"
+)
+
+// How a connection moves from one loop to another:
+//
+//  1. look, or the sweep of a loop in reserve, marks it: it goes.
+//  2. Before its next turn in a round, or behind its next turn by the engine, if nothing is under way for it (moves), its loop forgets it: its descriptor is duplicated,
+//     and gnet closes the one that it knows. What has come stays in the socket, and the bytes of a command that is not whole in conn.in.
+//  3. A goroutine enrolls the duplicate in the other side's engine.
+//  4. OnOpen there has a move for its context: the connection is that loop's from then on.
+//
+// From 2 to 4 the connection is nobody's but the goroutine's. Only clients move, and those of which no other goroutine can know:
+// they hold little, and nobody rings for them.
+type move struct {
+	c    *conn
+	to   int         // the side
+	over atomic.Bool // it has arrived, or is lost: the first to say so has it
+}
+
+// lighten takes a smaller buffer for the little that has come of a command where the buffer had to be large: who holds much does not move.
+func (c *conn) lighten() {
+	if c.heavy && len(c.in)-c.from < minGrow && c.draft == nil {
+		in := append([]byte(nil), c.in[c.from:]...)
+		c.l.dropFrame(c.in)
+		c.in, c.from = in, 0
+		c.weigh()
+	}
+}
+
+// idle reports whether nothing is under way for a connection that would be lost or late if it moved.
+func (c *conn) idle() bool {
+	return !c.closed && (c.protocol == protocolRESP || c.protocol == protocolBinary) && !c.waiting && !c.rest && !c.kept && !c.debtor &&
+		c.draft == nil && !c.owes() && !c.heavy && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
+}
+
+// moves has a connection that goes leave its loop, if it can. moved: it has, and is not to be touched any more.
+func (l *eventLoop) moves(c *conn) (moved bool) {
+	n := l.n
+	if c.lighten(); !c.idle() || n.leaving.Load() {
+		return false
+	}
+	select {
+	case n.reserve.slots <- struct{}{}:
+	default:
+		return false // enough are on their way: it is served here
+	}
+	fd, err := unix.FcntlInt(uintptr(c.g.Fd()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		<-n.reserve.slots
+		return false
+	}
+	c.goes = false
+	l.place(c.g.Fd(), nil)
+	delete(l.conns, c)
+	l.span.forget(c)
+	g := c.g
+	g.SetContext(nil) // OnClose is not to know it
+	_ = l.gnet.Close(g)
+	m := &move{c: c, to: inReserve}
+	if l.side == inReserve {
+		m.to = atHome
+	}
+	n.reserve.moving.Add(1)
+	go func() {
+		defer n.reserve.moving.Done()
+		err := n.hand(fd, m)
+		<-n.reserve.slots
+		if m.over.CompareAndSwap(false, true) { // gnet does not always say why
+			n.log.Debug("a connection is lost between two loops", "reason", err)
+			n.lost(c)
+		}
+	}()
+	return true
+}
+
+// hand enrolls a descriptor in the engine of the side that it goes to, and takes it over.
+func (n *node) hand(fd int, m *move) error {
+	f := os.NewFile(uintptr(fd), "connection")
+	side, err := net.FileConn(f)
+	_ = f.Close()
+	switch {
+	case err != nil:
+		return err
+	case side.RemoteAddr() == nil: // gnet asks for it
+		_ = side.Close()
+		return errors.New("it has ended")
+	case m.to == inReserve:
+		n.seeToReserve(n.clock.now(), true)
+		_, err = n.reserve.engine.EnrollContext(side, m)
+		return err
+	}
+	_ = side.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 5, Count: 5}) // as gnet has it
+	done, err := n.engine.Register(gnet.NewNetConnContext(gnet.NewContext(context.Background(), m), side))
+	if err != nil {
+		_ = side.Close()
+		return err
+	}
+	select {
+	case res := <-done:
+		return res.Err
+	case <-n.reserve.over:
+		return errors.New("the node ends")
+	}
+}
+
+// arrive makes a connection that has moved the loop's. false: it was given up.
+func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
+	if !m.over.CompareAndSwap(false, true) {
+		return false
+	}
+	c := m.c
+	l.side = m.to
+	c.g, c.l = g, l
+	c.full, c.goes, c.given = false, false, l.batch-1
+	c.part = l.span.none()
+	g.SetContext(c)
+	l.conns[c] = struct{}{}
+	l.place(g.Fd(), c)
+	l.n.reserve.moved[m.to].Add(1)
+	return true
+}
+
+// lost ends a connection that no engine took.
+func (n *node) lost(c *conn) {
+	c.closed = true
+	n.counters.connections.Add(-1)
+	n.dismissed(c)
+	c.parser = codec.Parser{}
+	c.release()
+}

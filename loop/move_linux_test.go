@@ -1,0 +1,159 @@
+package loop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Connections with pipelines move to the reserve and back while they go on, again and again: each reply is the right one and in its
+// place, nothing is carried out twice or not at all, and the counts of connections stay true.
+// It is so with pipelines that a read does not hold, and with several loops on each side; and a node
+// that is told to end while they move does so.
+func TestConnectionsMoveWhileTheyAreServed(t *testing.T) {
+	for _, loops := range []int{1, 2} {
+		t.Run(fmt.Sprint(loops), func(t *testing.T) {
+			t.Parallel()
+			moveAbout(t, loops)
+		})
+	}
+}
+
+func moveAbout(t *testing.T, loops int) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops, cfg.Reserve, cfg.busy = loops, loops, full
+	var procs atomic.Int64
+	cfg.Procs = func(loops int) { procs.Store(int64(loops)) }
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	const clients = 8
+	var batch atomic.Int64 // 0: it is over
+	var totals [clients]int
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer batch.Store(0)
+	batch.Store(1)
+	for i := range clients {
+		c := dialRaw(t, tn.addr)
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := int(batch.Load()); n > 0; n = int(batch.Load()) {
+				if err := counted(c, i, n); err != nil {
+					t.Errorf("client %d, after %d: %v", i, totals[i], err)
+					return
+				}
+				totals[i] += n
+			}
+		}()
+	}
+	moved := &tn.n.reserve.moved
+	for _, size := range []int64{100, 1000, 64} {
+		was := moved[inReserve].Load()
+		batch.Store(size)
+		eventually(t, "some of them have moved to the reserve", func() bool { return moved[inReserve].Load() >= was+clients/4 })
+		batch.Store(1)
+		eventually(t, "all are at home again", func() bool { return moved[atHome].Load() == moved[inReserve].Load() })
+	}
+	if procs.Load() != int64(2*loops) {
+		t.Errorf("%d loops are said to be at work", procs.Load())
+	}
+	batch.Store(0)
+	all.Wait()
+	c := dialRaw(t, tn.addr)
+	for i, want := range totals {
+		if got := c.do("GET", fmt.Sprint("count:", i)); got != fmt.Sprint(want) {
+			t.Errorf("client %d counted to %d, and the node says %s", i, want, got)
+		}
+	}
+	if got := tn.n.counters.connections.Load(); got < clients+1 {
+		t.Errorf("%d connections are counted", got)
+	}
+	if got := tn.n.counters.accepted.Load(); got > clients+5 {
+		t.Errorf("%d connections are counted as accepted", got)
+	}
+	was := moved[inReserve].Load()
+	for i := range clients {
+		c := dialRaw(t, tn.addr)
+		all.Go(func() {
+			for {
+				if err := counted(c, clients+i, 64); err != nil {
+					return // the node has ended
+				}
+			}
+		})
+	}
+	eventually(t, "some move", func() bool { return moved[inReserve].Load() > was })
+	if err := tn.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// counted has a counter go up n times in one write, the last command in two pieces, and reads what it says.
+func counted(c *rawClient, i, n int) error {
+	var b bytes.Buffer
+	for range n {
+		b.Write(respCommand("INCR", fmt.Sprint("count:", i)))
+	}
+	cut := b.Len() - 7
+	if _, err := c.Write(b.Bytes()[:cut]); err != nil {
+		return err
+	}
+	if _, err := c.Write(b.Bytes()[cut:]); err != nil {
+		return err
+	}
+	was := 0
+	for k := range n {
+		line, err := c.r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		var got int
+		if _, err := fmt.Sscanf(line, ":%d\r\n", &got); err != nil || k > 0 && got != was+1 {
+			return fmt.Errorf("%q after %d: %v", strings.TrimSpace(line), was, err)
+		}
+		was = got
+	}
+	return nil
+}
+
+// What ends while it moves, or right after, is taken out of all counts.
+func TestConnectionsThatEndWhileTheyMove(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops, cfg.Reserve, cfg.busy = 1, 1, full
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	load := bytes.Repeat(respCommand("SET", "k", "v"), 100)
+	moved := &tn.n.reserve.moved[inReserve]
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			for moved.Load() < 24 {
+				c := dialRaw(t, tn.addr)
+				for was := moved.Load(); moved.Load() == was; {
+					if _, err := c.Write(load); err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := io.ReadFull(c.r, make([]byte, 500)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				if i%2 == 0 {
+					_, _ = c.Write(load) // and does not read what it gets
+				}
+				_ = c.Close()
+			}
+		})
+	}
+	all.Wait()
+	eventually(t, "nobody is counted any more", func() bool {
+		return tn.n.served.Load() == 0 && tn.n.counters.connections.Load() == 0 && tn.n.holdings.held.Load() == 0
+	})
+}
