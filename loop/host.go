@@ -56,7 +56,11 @@ func (n *node) Report(topic codec.Topic, dst []byte) ([]byte, error) {
 	case codec.TopicMembers:
 		report = n.members()
 	case codec.TopicInfo:
-		report = n.report()
+		r := n.report()
+		now := n.cluster.Cluster(n.clock.now())
+		_, root := n.store.Digest(now)
+		r.Digest, r.WallOff = fmt.Sprintf("%016x", root), int64(now)-time.Now().UnixMilli()
+		report = r
 	case codec.TopicVerify:
 		report = n.verify()
 	default:
@@ -119,10 +123,11 @@ func (n *node) alive() int {
 	return alive
 }
 
+// report is what there is to tell about the node on any goroutine. The digest and how far the wall clock is off belong to a moment of the
+// cluster's time, which a step back must not part from what is done with it: they are for Report, on a loop.
 func (n *node) report() codec.InfoReport {
 	c, counts, seen := &n.counters, n.store.Counts(), n.mind.Counters()
 	commands, _ := n.carried()
-	_, root := n.store.Digest(n.cluster.Cluster(n.clock.now()))
 	ready := 0
 	if n.State() == codec.StateReady {
 		ready = 1
@@ -134,12 +139,12 @@ func (n *node) report() codec.InfoReport {
 	return codec.InfoReport{
 		ID: codec.FormatID(n.mind.ID()), Release: n.cfg.Version, Version: versionNumber(n.cfg.Version),
 		Uptime: n.uptime().Seconds(), Ready: ready, Keys: int64(counts.Keys), Bytes: counts.Bytes,
-		MaxMemory: n.cfg.MaxMemory, Members: n.alive(), Digest: fmt.Sprintf("%016x", root),
+		MaxMemory: n.cfg.MaxMemory, Members: n.alive(),
 		Commands: commands, RepairedKeys: seen.Repaired, DroppedByFloor: counts.DroppedByFloor, Evictions: counts.Evictions,
 		LagMS:       n.mind.Lag(n.clock.now()).Milliseconds(),
 		Connections: int(c.connections.Load()),
 		BadInput:    c.badInput.Load(), BadAnnounces: c.badAnnounce.Load(), OtherClusters: seen.AnnouncesForeign,
-		WallOff: int64(n.cluster.Cluster(n.clock.now())) - time.Now().UnixMilli(), Dialed: c.dialed.Load(),
+		Dialed:   c.dialed.Load(),
 		Security: security, OtherSecrets: c.otherSecrets.Load(),
 		IdleClosed: c.idleClosed.Load(), Refused: c.refused.Load() + seen.LinksRefused, Denied: c.denied.Load(), Overloads: c.overloads.Load(),
 		AheadDropped: counts.Ahead, Expired: counts.Expired, Tombstones: int64(counts.Tombstones), Panics: c.panics.Load(),

@@ -1,9 +1,12 @@
 package loop
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
+
+	"covey/codec"
 )
 
 func TestMetricsCountWhatClientsDo(t *testing.T) {
@@ -29,5 +32,20 @@ func TestMetricsCountWhatClientsDo(t *testing.T) {
 		if value, there := got[name]; !there || value != want {
 			t.Errorf("%s is %v, want %v", name, value, want)
 		}
+	}
+}
+
+// The digest locks the store and needs a moment of the cluster's time: it is taken on a loop alone, for covey info, and not for whoever
+// asks for figures.
+func TestFiguresTakeNoDigest(t *testing.T) {
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	if r := tn.n.report(); r.Digest != "" || r.WallOff != 0 {
+		t.Errorf("digest %q, the wall clock is off by %d", r.Digest, r.WallOff)
+	}
+	var r codec.InfoReport
+	c := dialRaw(t, tn.addr)
+	if err := json.Unmarshal([]byte(c.do("COVEY", "INFO")), &r); err != nil || len(r.Digest) != 16 {
+		t.Errorf("covey info says digest %q, %v", r.Digest, err)
 	}
 }
