@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"covey/store"
 )
 
 // survive turns a panic in a handler into the loss of one connection, or of one datagram.
@@ -23,6 +25,10 @@ func (h *handler) survive(c *conn, act *gnet.Action) {
 // abandon drops what a turn had begun that panicked: the next is another connection's. Writes that were made go their way.
 func (l *eventLoop) abandon() {
 	l.turn.Forget()
+	if l.turn.Pin == nil { // within EXEC there is none
+		l.turn.Pin = new(store.Pin)
+	}
+	l.turn.Pin.Unpin() // what was begun belongs behind a reply that nobody gets
 	l.out = l.slab
 }
 
