@@ -153,7 +153,7 @@ func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	if last < 0 {
 		last += len(args)
 	}
-	brings := it.cmd.last == it.cmd.first && len(args) > it.cmd.last+1
+	brings := it.cmd.flags&flagDenyOOM != 0 && it.cmd.last == it.cmd.first && len(args) > it.cmd.last+1
 	for i := it.cmd.first; i <= last && t.ahead.aims < maxAimed; i += it.cmd.step {
 		t.aimAtKey(it, args[i], brings)
 	}

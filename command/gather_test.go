@@ -221,6 +221,15 @@ func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
 			f.NextRESP(f.client, nil)
 		}
 	}
+	// Words that are no value bring none.
+	buf = append(codec.AppendCommand(nil, "GETRANGE", "a", "0", "100"), codec.AppendCommand(nil, "EXPIRE", "a", "100")...)
+	buf = append(buf, codec.AppendCommand(nil, "GETEX", "a", "EX", "100")...)
+	if n, _, err := f.GatherRESP(&p, buf); err != nil || n != 3 {
+		t.Fatalf("%d gathered, %v", n, err)
+	}
+	if want, got := []uint32{1000, 1000, 1000}, f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+		t.Errorf("aimed with %v, want %v", got, want)
+	}
 	frames := append(setFrame("a", long, 0, 0), codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("a")})...)
 	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 2 {
 		t.Fatalf("%d gathered, %v", n, err)

@@ -76,31 +76,17 @@ func getrange(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if !ok1 || !ok2 {
 		return codec.AppendError(out, errInteger), Done
 	}
-	var there bool
-	if t.buf, _, there = t.Store.Get(t.buf[:0], args[1], t.hash(args[1]), t.Now); there {
+	start, guess := len(out), t.guess
+	if 0 <= from && from <= to {
+		guess = int(min(to-from, codec.MaxValue-1)) + 1
+	}
+	out, there := t.Store.GetPart(codec.BeginBulk(out, guess), args[1], t.hash(args[1]), t.Now, from, to)
+	if there {
 		t.Tally.Hits++
 	} else {
 		t.Tally.Misses++
 	}
-	return codec.AppendBulk(out, cut(t.buf, from, to)), Done
-}
-
-// cut returns the bytes of b from one to another, both included, as GETRANGE names them.
-func cut(b []byte, from, to int64) []byte {
-	n := int64(len(b))
-	if from < 0 && to < 0 && from > to {
-		return nil
-	}
-	if from < 0 {
-		from = max(from+n, 0)
-	}
-	if to < 0 {
-		to = max(to+n, 0)
-	}
-	if to = min(to, n-1); from > to {
-		return nil
-	}
-	return b[from : to+1]
+	return codec.FinishBulk(out, start, guess), Done
 }
 
 // setOptions are the options of SET.

@@ -162,7 +162,7 @@ var stringTable = []entry{
 	{name: "getex", arity: -2, gate: gateReady, run: getex, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string",
 		keys: "RW access update", note: "RW and UPDATE because it changes the TTL",
 		group: "string", since: "6.2.0", complexity: "O(1)", summary: "Return the value of a key and set how long it lives"},
-	{name: "getrange", arity: 4, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
+	{name: "getrange", arity: 4, long: true, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
 		group: "string", since: "2.4.0", complexity: "O(N) where N is the length of the value", summary: "Return a part of the value of a key"},
 	{name: "getset", arity: 3, gate: gateReady, run: getset, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key and return what it held"},
@@ -181,7 +181,7 @@ var stringTable = []entry{
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key that is not there"},
 	{name: "strlen", arity: 2, gate: gateReady, run: strlen, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onLookKey,
 		group: "string", since: "2.2.0", complexity: "O(1)", summary: "Return the length of a value in bytes"},
-	{name: "substr", arity: 4, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
+	{name: "substr", arity: 4, long: true, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,
 		group: "string", since: "1.0.0", complexity: "O(N) where N is the length of the value", summary: "Return a part of the value of a key, as GETRANGE does"},
 }
 

@@ -39,6 +39,64 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 	return m, valueLen, ok
 }
 
+// GetPart is Get for a part of a value: the bytes from one to another, both included, as GETRANGE counts them. Of a large value no
+// other byte is read.
+func (s *Store) GetPart(dst, key []byte, hash, now uint64, from, to int64) (out []byte, ok bool) {
+	s.warm(hash)
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	var e entry
+	if ok = sh.find(&e, key, hash) && e.readable(now); ok {
+		if e.kind == KindString {
+			first, end := part(e.valueLen, from, to)
+			dst = sh.read(dst, &e, e.keyLen+first, e.keyLen+end)
+		} else {
+			start := len(dst)
+			dst = sh.textOf(dst, &e)
+			first, end := part(len(dst)-start, from, to)
+			dst = append(dst[:start], dst[start+first:start+end]...)
+		}
+		hit(e.cell)
+	}
+	sh.mu.RUnlock()
+	return dst, ok
+}
+
+// part returns which of n bytes are those from one to another, both included: counted from 0, or from behind where they are negative.
+func part(n int, from, to int64) (first, end int) {
+	if from < 0 && to < 0 && from > to {
+		return 0, 0
+	}
+	if from < 0 {
+		from = max(from+int64(n), 0)
+	}
+	if to < 0 {
+		to = max(to+int64(n), 0)
+	}
+	if to = min(to, int64(n)-1); from > to {
+		return 0, 0
+	}
+	return int(from), int(to) + 1
+}
+
+// Seen tells what Meta does about a key and the content hash of its value, without reading it: one of the three is another when the value
+// or its time to live has changed. Of one that is not there it tells the version of its deletion, if there is one.
+func (s *Store) Seen(key []byte, hash, now uint64) (m Meta, content uint32, ok bool) {
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	var e entry
+	if sh.find(&e, key, hash) && !e.ghost {
+		if ok = e.readable(now); ok {
+			m, content = e.meta(), e.content
+			hit(e.cell)
+		} else {
+			m.Version = e.v
+		}
+	}
+	sh.mu.RUnlock()
+	return m, content, ok
+}
+
 // Lookup appends key and value to dst and returns the whole record of a key, be it live, dead or a tombstone (R15).
 // The record's slices alias out. Of a plain and a composite key of the same bytes it returns the plain one's.
 func (s *Store) Lookup(dst, key []byte, hash, now uint64) (r Record, out []byte, ok bool) {
