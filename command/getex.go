@@ -55,18 +55,24 @@ func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 			return getdel(t, c, args[:2], out)
 		}
 	}
+	there := false
 	if changes {
-		t.renew(c, key, at)
+		there = t.renew(c, key, at)
 	} else {
-		t.buf, _, _ = t.Store.Get(t.buf[:0], key, t.hash(key), t.Now)
+		t.buf, _, there = t.Store.Get(t.buf[:0], key, t.hash(key), t.Now)
+	}
+	if !there { // since it was looked for
+		t.Tally.Misses++
+		return codec.AppendNull(out, c.Proto), Done
 	}
 	t.Tally.Hits++
 	return codec.AppendBulk(out, t.buf), Done
 }
 
 // renew sets the expiry of a key to at, 0 for never, and reads its value into t.buf. These are two steps of the store: the first names
-// the version of the value that it met, and the value that is read has to be of that version.
-func (t *Turn) renew(c *Client, key []byte, at uint64) {
+// the version of the value that it met, and the value that is read has to be of that version. there is false when another connection
+// has taken the key away meanwhile.
+func (t *Turn) renew(c *Client, key []byte, at uint64) (there bool) {
 	hash := t.hash(key)
 	for range getexTries {
 		var r store.Record
@@ -80,9 +86,10 @@ func (t *Turn) renew(c *Client, key []byte, at uint64) {
 			t.update(c, &r)
 		}
 		var m store.Meta
-		t.buf, m, _ = t.Store.Get(t.buf[:0], key, hash, t.Now)
-		if !changed || m.Version == r.Version() {
-			return
+		t.buf, m, there = t.Store.Get(t.buf[:0], key, hash, t.Now)
+		if !there || !changed || m.Version == r.Version() {
+			break
 		}
 	}
+	return there
 }

@@ -45,9 +45,15 @@ const (
 	maxQueuedBytes = 16 << 20
 	bulkOverhead   = 16
 
+	// maxQueuedWords is how many words one of these commands has, its name included: each turn of a long list parses it anew.
+	maxQueuedWords = 32 * listArgs
+
 	// maxWatched and maxWatchedBytes bound the keys that a connection watches: how many, and their bytes. EXEC looks at each.
 	maxWatched      = 1_024
 	maxWatchedBytes = 256 << 10
+
+	// watchCost is what a watched key costs beside its bytes: what is known of it, and what the allocator rounds up.
+	watchCost = 96
 
 	// getexTries is how often GETEX looks anew at a value that another connection wrote between its two steps.
 	getexTries = 4

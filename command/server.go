@@ -33,6 +33,9 @@ func wait(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		timeout = waitForever
 	}
 	if c.tx.begun { // within EXEC nothing waits, as in Redis
+		if c.Dirty { // no peer has what this turn has written
+			return codec.AppendInt(out, 0), Done
+		}
 		return codec.AppendInt(out, int64(t.Host.Acked(c.LastSeq))), Done
 	}
 	inTime := t.mayWait(c, uint64(timeout))

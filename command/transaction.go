@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bytes"
+
 	"covey/codec"
 	"covey/store"
 )
@@ -19,20 +21,35 @@ type transaction struct {
 
 	// Of an EXEC under way.
 	begun bool
-	at    int    // in the queue, where the command at hand begins
-	reply []byte // to those before it, and what there is of its own
-	start int    // in reply, where that begins
+	last  Verdict // of those before it: Close, where one of them closes the connection
+	at    int     // in the queue, where the command at hand begins
+	reply []byte  // to those before it, and what there is of its own
+	start int     // in reply, where that begins
 }
 
 // watched is a key as it was when WATCH was said.
 type watched struct {
-	key   string
-	meta  store.Meta
-	there bool
+	key     []byte
+	hash    uint64 // of it
+	meta    store.Meta
+	content uint32
+	there   bool
 }
 
 // held returns the bytes that it holds.
-func (x *transaction) held() int { return len(x.queue) + len(x.reply) + x.keys }
+func (x *transaction) held() int {
+	return cap(x.queue) + cap(x.reply) + x.keys + cap(x.watched)*watchCost
+}
+
+// watches reports whether a key is watched already: what it was then counts.
+func (x *transaction) watches(key []byte, hash uint64) bool {
+	for i := range x.watched {
+		if w := &x.watched[i]; w.hash == hash && bytes.Equal(w.key, key) {
+			return true
+		}
+	}
+	return false
+}
 
 // Queues reports whether the client's commands are queued until EXEC: they have to come whole, with their values.
 func (c *Client) Queues() bool { return c.tx.open }
@@ -55,6 +72,9 @@ func discard(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 // enqueue keeps a command for EXEC. One that failed keeps no more.
 func (x *transaction) enqueue(args [][]byte, out []byte) ([]byte, Verdict) {
+	if len(args) > maxQueuedWords {
+		return codec.AppendError(out, errQueueWords), Done
+	}
 	size := 0
 	for _, a := range args {
 		size += len(a) + bulkOverhead
@@ -79,11 +99,16 @@ func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return codec.AppendError(out, "ERR WATCH inside MULTI is not allowed"), Done
 	}
 	for _, key := range args[1:] {
+		hash := t.hash(key)
+		if x.watches(key, hash) {
+			continue
+		}
 		if len(x.watched) == maxWatched || x.keys+len(key) > maxWatchedBytes {
 			return codec.AppendError(out, errWatch), Done
 		}
-		m, there := t.seen(key)
-		x.watched = append(x.watched, watched{string(key), m, there})
+		w := watched{key: bytes.Clone(key), hash: hash}
+		w.meta, w.content, w.there = t.Store.Seen(key, hash, t.Now)
+		x.watched = append(x.watched, w)
 		x.keys += len(key)
 	}
 	return codec.AppendSimple(out, "OK"), Done
@@ -95,22 +120,11 @@ func unwatch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendSimple(out, "OK"), Done
 }
 
-// seen is a key as WATCH looks at it. Of one that is not there the version is that of its deletion.
-func (t *Turn) seen(key []byte) (m store.Meta, there bool) {
-	hash := t.hash(key)
-	if m, _, there = t.Store.Meta(key, hash, t.Now); !there {
-		var r store.Record
-		r, t.buf, _ = t.Store.Lookup(t.buf[:0], key, hash, t.Now)
-		m = store.Meta{Version: r.Version()}
-	}
-	return m, there
-}
-
 // changed reports whether a key that is watched is not as it was: its value, its time to live, or whether it is there.
 func (t *Turn) changed(list []watched) bool {
 	for i := range list {
 		w := &list[i]
-		if m, there := t.seen([]byte(w.key)); there != w.there || m != w.meta {
+		if m, content, there := t.Store.Seen(w.key, w.hash, t.Now); there != w.there || m != w.meta || content != w.content {
 			return true
 		}
 	}
@@ -134,38 +148,44 @@ func execute(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	}
 	pin := t.Pin
 	t.Pin = nil // a large value goes into the reply like any other
-	last, v := t.execQueued(c)
+	v := t.execQueued(c)
 	t.Pin = pin
 	if v >= Wait {
 		return out, v
 	}
-	out = append(out, x.reply...)
+	out, v = append(out, x.reply...), x.last
 	c.tx = transaction{}
-	return out, last
+	return out, v
 }
 
-// execQueued carries out what is left of the queue, or a turn's part of it: then v is Again. last is the verdict for the whole, once
-// all are done: Close, where one of them closes the connection.
-func (t *Turn) execQueued(c *Client) (last, v Verdict) {
+// execQueued carries out what is left of the queue, or a turn's part of it: then it returns Again, or Wait. A turn ends behind a
+// command that may take long however short it is, and when the others have had as many words, or bytes of them and their replies, as one
+// turn of a list: those of replies that were dropped count, for they were read.
+func (t *Turn) execQueued(c *Client) Verdict {
 	x := &c.tx
-	from := len(x.reply)
-	for n := 0; x.at < len(x.queue); n++ {
-		if n == listArgs || len(x.reply)-from > listBytes {
-			return last, Again
+	for words, size := 0, 0; x.at < len(x.queue); {
+		if words >= listArgs || size > listBytes {
+			return Again
 		}
+		before := len(x.reply)
 		var next int
+		var v Verdict
 		t.queued, next = codec.Bulks(t.queued[:0], x.queue, x.at)
 		x.reply, v = t.execOne(c, t.queued, x.reply)
+		words, size = words+len(t.queued), size+next-x.at+len(x.reply)-before
 		if v != Wait && len(x.reply) > maxReply {
 			x.reply, v, c.long = codec.AppendError(x.reply[:x.start], errReplyExec), Done, long{}
 		}
 		if v >= Wait {
-			return last, v
+			return v
 		}
-		last, c.Deadline = max(last, v), 0
+		if lookup(t.queued[0]).long {
+			words = listArgs
+		}
+		x.last, c.Deadline = max(x.last, v), 0
 		x.at, x.start = next, len(x.reply)
 	}
-	return last, Done
+	return Done
 }
 
 // execOne carries out a queued command, which was looked at when it was queued. Only the state of the node may be another now.

@@ -68,7 +68,7 @@ func TestALongTransactionLetsOthersThrough(t *testing.T) {
 			t.Errorf("%d bytes are held", held)
 		}
 	})
-	if string(out) != want || others != 6 {
+	if string(out) != want || others != 11 {
 		t.Errorf("%d turns of others, %d bytes of replies, want %d", others, len(out), len(want))
 	}
 	if f.client.Held() != 0 {
@@ -99,6 +99,15 @@ func TestWhatATransactionHoldsIsBounded(t *testing.T) {
 		t.Errorf("%q, and %d bytes more: what fails keeps nothing", got, f.client.Held()-held)
 	}
 	runSteps(t, f, []step{{command: "EXEC", want: abort}, {command: "GET a", want: null}})
+	words := append([]string{"EXISTS"}, strings.Split(strings.Repeat("k ", maxQueuedWords-2)+"k", " ")...)
+	f.do("MULTI")
+	if got := f.do(words...); got != "+QUEUED\r\n" {
+		t.Errorf("%q", got)
+	}
+	if got := f.do(append(words, "k")...); got != "-"+errQueueWords+"\r\n" {
+		t.Errorf("%q", got)
+	}
+	runSteps(t, f, []step{{command: "EXEC", want: abort}})
 	keys := []string{"WATCH"}
 	for i := range maxWatched {
 		keys = append(keys, fmt.Sprint(i))
@@ -106,12 +115,18 @@ func TestWhatATransactionHoldsIsBounded(t *testing.T) {
 	if got := f.do(keys...); got != ok {
 		t.Errorf("%q", got)
 	}
+	if held := f.client.Held(); held < maxWatched*watchCost {
+		t.Errorf("%d bytes are held for %d keys", held, maxWatched)
+	}
+	if got := f.do("WATCH", "7", "7"); got != ok {
+		t.Errorf("%q for a key that is watched already", got)
+	}
 	if got := f.do("WATCH", "more"); got != "-"+errWatch+"\r\n" {
 		t.Errorf("%q", got)
 	}
 	f.do("UNWATCH")
-	for range 4 {
-		f.do("WATCH", strings.Repeat("k", codec.MaxKey))
+	for i := range 4 {
+		f.do("WATCH", strings.Repeat(fmt.Sprint(i), codec.MaxKey))
 	}
 	if got := f.do("WATCH", "k"); got != "-"+errWatch+"\r\n" {
 		t.Errorf("%q", got)
@@ -132,7 +147,15 @@ func TestTheReplyOfEXECIsBounded(t *testing.T) {
 	}
 	f.do("MGET", "a", "a", "a")
 	f.do("INCR", "n")
-	r, _, err := codec.ParseReply([]byte(f.do("EXEC")))
+	out, v := f.RESP(f.client, [][]byte{[]byte("EXEC")}, nil)
+	turns := 1
+	for ; v == Again; turns++ {
+		out, v = f.RESP(f.client, [][]byte{[]byte("EXEC")}, out)
+	}
+	if want := 20 + 2; turns != want { // what is dropped was read, too: each has a turn of its own
+		t.Errorf("%d turns, want %d", turns, want)
+	}
+	r, _, err := codec.ParseReply(out)
 	if err != nil || len(r.Elements) != 22 {
 		t.Fatalf("%d replies, %v", len(r.Elements), err)
 	}
@@ -179,8 +202,107 @@ func TestAWrongPasswordWithinATransactionCloses(t *testing.T) {
 	for range maxWrong {
 		f.do("AUTH", "wrong")
 	}
+	f.do("GETRANGE", "none", "0", "0") // behind which others have their turn
+	f.do("PING")
 	out, v := f.doVerdict("EXEC")
-	if want := fmt.Sprintf("*%d\r\n", maxWrong) + strings.Repeat("-"+errWrongUser+"\r\n", maxWrong); out != want || v != Close {
+	want := fmt.Sprintf("*%d\r\n", maxWrong+2) + strings.Repeat("-"+errWrongUser+"\r\n", maxWrong) + bulk("") + "+PONG\r\n"
+	if out != want || v != Close {
 		t.Errorf("%q, verdict %d", out, v)
+	}
+}
+
+// Behind a command that may take long others have their turn, and behind as many words, or bytes, as a list has in one.
+func TestATurnOfEXECIsBoundedByItsWork(t *testing.T) {
+	large := []string{"SET", "a", strings.Repeat("v", listBytes)}
+	list := append([]string{"MGET"}, strings.Fields(strings.Repeat("n ", listArgs/2))...)
+	for _, c := range []struct {
+		commands [][]string
+		turns    int
+	}{
+		{[][]string{{"GET", "a"}, {"SET", "b", "1"}, {"GET", "b"}, {"PING"}}, 1},
+		{[][]string{{"GETRANGE", "a", "0", "0"}, {"SUBSTR", "a", "0", "0"}, {"KEYS", "x*"}, {"SCAN", "0", "MATCH", "x*"}, {"PING"}}, 5},
+		{[][]string{{"PING"}, {"INFO", "clients"}, {"COMMAND", "COUNT"}, {"FLUSHALL"}}, 3},
+		{[][]string{large, large, large, {"PING"}}, 4},
+		{[][]string{list, list, list, list, {"PING"}}, 3},
+	} {
+		f := newFixture(t)
+		f.do("MULTI")
+		for _, command := range c.commands {
+			if got := f.do(command...); got != "+QUEUED\r\n" {
+				t.Fatalf("%.40q: %q", command, got)
+			}
+		}
+		out, turns := f.wire(t, request("EXEC"), func(int) {})
+		r, _, err := codec.ParseReply(out)
+		if err != nil || len(r.Elements) != len(c.commands) || turns != c.turns {
+			t.Errorf("%.60q: %d turns, want %d; %d replies, %v", c.commands, turns, c.turns, len(r.Elements), err)
+		}
+	}
+}
+
+// What another node has added to a counter changes it, though it is older than what was counted here, and the version stays.
+func TestWATCHSeesWhatAnotherNodeHasAdded(t *testing.T) {
+	f := newFixture(t)
+	other, err := store.New(store.Options{Shards: 16, Node: 2, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := []byte("n")
+	_, _, r, err := other.Increment(nil, key, other.Hash(key), f.Now, 5, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.advance(10)
+	runSteps(t, f, []step{{command: "INCR n", want: ":1\r\n"}, {command: "WATCH n", want: ok}})
+	before, _, _ := f.Store.Meta(key, f.Store.Hash(key), f.Now)
+	f.Store.Merge(&r, f.Store.Hash(key), f.Now)
+	if after, _, _ := f.Store.Meta(key, f.Store.Hash(key), f.Now); after != before {
+		t.Fatalf("the version has changed from %v to %v: this tests nothing", before, after)
+	}
+	runSteps(t, f, []step{{command: "MULTI", want: ok}, {command: "GET n", want: "+QUEUED\r\n"}, {command: "EXEC", want: "*-1\r\n"}, {command: "GET n", want: bulk("6")}})
+}
+
+// Of what a transaction itself has written nobody knows yet; of what was written before it peers may.
+func TestWAITWithinEXECCountsNobodyForItsOwnWrites(t *testing.T) {
+	f := newFixture(t)
+	f.host.acks = []uint64{100, 100}
+	f.do("SET", "a", "1")
+	f.endTurn(t)
+	const queued = "+QUEUED\r\n"
+	runSteps(t, f, []step{
+		{command: "MULTI", want: ok}, {command: "WAIT 2 0", want: queued}, {command: "SET a 2", want: queued}, {command: "WAIT 2 0", want: queued},
+		{command: "EXEC", want: "*3\r\n:2\r\n" + ok + ":0\r\n"},
+	})
+}
+
+// A key that goes while GETEX looks at it is not an empty value.
+func TestGETEXOfAKeyThatComesAndGoes(t *testing.T) {
+	f := newFixture(t)
+	writer := &Turn{Store: f.Store, Host: &fakeHost{state: codec.StateReady, settled: true}, Now: f.Now, Stage: new(codec.Stage)}
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		c, list := new(Client), [][][]byte{{[]byte("SET"), []byte("a"), []byte("v")}, {[]byte("DEL"), []byte("a")}}
+		for i := range 40_000 {
+			writer.RESP(c, list[i%2], nil)
+			writer.Stage.Reset()
+		}
+	}()
+	got := make(map[string]int)
+	for going := true; going; {
+		for _, command := range [][]string{{"GETEX", "a"}, {"GETEX", "a", "EX", "100"}, {"GETEX", "a", "PERSIST"}} {
+			got[f.do(command...)]++
+			f.Stage.Reset()
+		}
+		select {
+		case <-end:
+			going = false
+		default:
+		}
+	}
+	delete(got, bulk("v"))
+	delete(got, null)
+	if len(got) > 0 {
+		t.Errorf("other replies: %v", got)
 	}
 }

@@ -126,7 +126,7 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 		c.Deadline = 0
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
-			c.tx.failed = c.tx.open && (c.tx.failed || cmd == nil || cmd.flags&flagNow == 0)
+			c.tx.failed = c.tx.open && (c.tx.failed || cmd == nil || cmd.flags&flagNow == 0 || !cmd.takes(len(args)))
 		}
 	}
 	if v == Again && cmd.first > 0 {
@@ -151,6 +151,10 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 		}
 	}
 	if !cmd.takes(len(args)) {
+		if cmd.name == "exec" { // it ends the transaction all the same
+			c.tx = transaction{}
+			return codec.AppendError(out, errExecArity), Done
+		}
 		return wrongArity(out, cmd.full), Done
 	}
 	if len(args) > maxWords && cmd.last >= 0 {
