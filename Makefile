@@ -34,8 +34,10 @@ build: ## build bin/covey
 run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 	@exec ./bin/covey run $(ARGS)
 
-install: ## put covey into PREFIX=/usr/local, under bin, where the shell finds it; builds it first if it is not there
+install: ## put covey into PREFIX=/usr/local, under bin, where the shell finds it; builds it first if it is not there, and says so if the source is newer
 	@[ -x bin/covey ] || $(MAKE) build
+	@[ -z "$$(find . -newer bin/covey \( -name '*.go' -o -name go.mod \) ! -name '*_test.go' | head -n 1)" ] || \
+		echo "bin/covey is older than the source: this installs the old one; make build, then make install" >&2
 	@mkdir -p "$(PREFIX)/bin"
 	install -m 755 bin/covey "$(PREFIX)/bin/covey"
 
