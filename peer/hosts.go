@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"covey/codec"
@@ -116,7 +117,10 @@ func (n *Node) outvoted(m *member) bool {
 		return false
 	}
 	ours, theirs := n.hostSides(m)
-	return ours.size-1 < theirs.size // it is no witness itself
+	if !slices.ContainsFunc(n.members, func(p *member) bool { return p.host == thisHost && p.ours() }) {
+		ours.size-- // it is no witness itself
+	}
+	return ours.size < theirs.size
 }
 
 // makeRoom forgets a member where there are as many as may be, so that one of a host fits. One that is dead or has left goes first,

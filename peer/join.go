@@ -24,6 +24,8 @@ type join struct {
 	rewound              bool      // the clock has stepped back since the last Tick (R6)
 	time                 timeSource
 	timeOf               uint64 // with timeSeeking: the id of the node whose time this is
+	timed                bool   // a peer's clock is known: the next Tick settles the time
+	follows              uint64 // the id of the node to whose time it steps then; 0: none
 }
 
 // pulls is what a node asks of one donor. A donor owes all shards at the first contact and after a gap; when loading it

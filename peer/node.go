@@ -288,8 +288,9 @@ func (n *Node) Tick(now int64) {
 	n.settle(now)
 	n.slewTime(now)
 	stepping := n.judgeTime(now)
+	settling := n.join.timed && !n.settled.Load() || n.join.follows != 0
 	floor, rewound := n.join.floor, n.join.rewound
-	n.join.floor, n.join.rewound = codec.Version{}, false
+	n.join.floor = codec.Version{}
 	inherited, completed := n.join.inherited, n.join.completed
 	n.join.inherited, n.join.completed = nil, nil
 	n.dial(now)
@@ -305,13 +306,8 @@ func (n *Node) Tick(now int64) {
 		n.store.RaiseFloor(store.Version(floor))
 	}
 	n.propose(now)
-	if stepping || rewound {
-		n.still(func() {
-			if rewound {
-				n.store.Rewind(n.clock.Cluster(now))
-			}
-			n.takeSteps(now)
-		})
+	if stepping || rewound || settling {
+		n.still(func() { n.stepStill(now, settling) })
 	}
 }
 

@@ -325,6 +325,10 @@ func TestR6OnlyANodeThatHasNotStampedStepsItsClock(t *testing.T) {
 			if x.clock.Offset() != tc.low || y.clock.Offset() != tc.high {
 				t.Fatalf("x stepped %d ms, y %d ms", x.clock.Offset(), y.clock.Offset())
 			}
+			if y.Settled() {
+				t.Fatal("a turn under way may have read the clock before")
+			}
+			b.pass(TickInterval)
 			if !x.Settled() || !y.Settled() {
 				t.Fatal("the first greeting settles the time (R8)")
 			}

@@ -194,13 +194,16 @@ func (n *Node) seekAgain(now int64) {
 }
 
 // settleTime steps the clock of a node that has not stamped (R6): to its first ready peer's; of two that are equally far
-// the higher id to the lower's, unless only one has stamped. With the first peer whose clock is known the time is settled (R8).
+// the higher id to the lower's, unless only one has stamped. With the first peer whose clock is known the time is settled (R8): from
+// the next Tick on, for a turn under way may have read the clock before. A step that comes later waits for a Tick too, if it leads
+// to another time, and all links are held until then: records pass on them, and clients may write.
 func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	j := &n.join
 	if !m.measured {
 		return
 	}
-	defer n.settled.Store(true)
+	first := !j.timed && !n.settled.Load()
+	j.timed = true
 	ready := m.readiness == codec.StateReady
 	if stamped || j.time == timeReady && !(ready && n.outvoted(m)) {
 		return
@@ -217,7 +220,62 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 	default:
 		return
 	}
-	step := m.offset
+	if first || !m.apart() {
+		n.follow(now, m)
+		return
+	}
+	j.follows = m.id
+	n.holdAll(now)
+}
+
+// holdAll holds the links that are to be held now, or lets their records flow.
+func (n *Node) holdAll(now int64) {
+	for _, m := range n.members {
+		if m.link != nil {
+			n.hold(now, m.link)
+		}
+	}
+}
+
+// stepStill is what Tick does while no loop is in a turn.
+func (n *Node) stepStill(now int64, settling bool) {
+	if settling {
+		n.settleStill(now)
+	}
+	n.mu.Lock()
+	rewound := n.join.rewound
+	n.join.rewound = false
+	n.mu.Unlock()
+	if rewound {
+		n.store.Rewind(n.clock.Cluster(now))
+	}
+	n.takeSteps(now)
+}
+
+// settleStill has clients' writes stamped from here on, and takes the step that waits for that, unless something was stamped meanwhile. It
+// runs while no loop is in a turn.
+func (n *Node) settleStill(now int64) {
+	stamped := n.stamped()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	j := &n.join
+	m := n.known(j.follows)
+	switch may := m != nil && m.link != nil && m.measured && !stamped; {
+	case j.follows == 0:
+	case may:
+		j.follows = 0
+		n.follow(now, m)
+	default:
+		j.follows, j.time = 0, timeOwn
+		n.holdAll(now)
+	}
+	n.settled.Store(true)
+}
+
+// follow steps the clock to that of m. Links whose other end is of another time then are held before anything is stamped or sent: no
+// number tells the others of this step.
+func (n *Node) follow(now int64, m *member) {
+	j, step := &n.join, m.offset
 	n.clock.step(now, step)
 	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
@@ -232,6 +290,7 @@ func (n *Node) settleTime(now int64, m *member, stamped, theirs bool) {
 			n.stepDebt(now, o.link)
 		}
 	}
+	n.holdAll(now)
 }
 
 // slewTime moves the clock of a ready node toward the median of the ready peers' clocks and its own, for ever, so that no

@@ -54,12 +54,13 @@ func (m *member) apart() bool {
 	return off-m.rtt/2e6 > StepFrom
 }
 
-// inTime reports whether records may pass between this node and the peer of l: not before its clock is known. With Node.mu.
+// inTime reports whether records may pass between this node and the peer of l: not before its clock is known, nor while this node's
+// is about to step (R6). With Node.mu.
 func (n *Node) inTime(l *Link) bool {
 	if n.weak&WithoutStep != 0 {
 		return true
 	}
-	return l.member.measured && l.told == n.steps.number.Load() && !l.member.apart()
+	return n.join.follows == 0 && l.member.measured && l.told == n.steps.number.Load() && !l.member.apart()
 }
 
 // tell notes the number of a peer's last step. On the loop of l, with Node.mu.
@@ -92,11 +93,7 @@ func (n *Node) judgeTime(now int64) bool {
 	if n.weak&WithoutStep != 0 || n.leaving {
 		return false
 	}
-	for _, m := range n.members {
-		if m.link != nil {
-			n.hold(now, m.link)
-		}
-	}
+	n.holdAll(now)
 	n.catchUp(now)
 	if s.best.To != 0 && now >= s.bestAt && len(s.due) == 0 {
 		if s.best.From == s.number.Load() && gap(n.clock.Cluster(now), s.best.Old) <= 2*StepFrom && n.consents(now, s.best) {

@@ -1,0 +1,79 @@
+package peer
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestR6_NothingIsSentOfATimeThatTheOtherDoesNotKnow: a node that has not stamped goes over to the time of more hosts, and a client of it writes
+// at that moment: before the step, or after it. Who is of the time before is not sent what is stamped an hour ahead of it.
+func TestR6_NothingIsSentOfATimeThatTheOtherDoesNotKnow(t *testing.T) {
+	for name, late := range map[string]bool{"before the step": false, "after it": true} {
+		b := newBench(t)
+		b.quiet = true
+		one := b.add("one", 1<<16|9000, 0, 0)
+		more := []*bnode{b.add("more", 2<<16|9000, 0, hourMS), b.add("most", 3<<16|9000, 0, hourMS)}
+		b.wire(more[0], more[1], 1)
+		b.pass(3 * time.Second)
+		n := b.add("n", 4<<16|9000, 0, 0)
+		b.wire(n, one, 1)
+		b.settle()
+		b.pass(TickInterval)
+		for i, o := range more {
+			b.wire(n, o, uint32(2+i))
+			b.settle()
+		}
+		if n.stamped() || !n.Settled() || n.join.follows == 0 || n.clock.Offset() != 0 {
+			t.Fatalf("%s: stamped %v, follows %x, %d ms", name, n.stamped(), n.join.follows, n.clock.Offset())
+		}
+		if late {
+			n.Tick(b.now)
+			if n.clock.Offset() != hourMS {
+				t.Fatalf("stepped by %d ms", n.clock.Offset())
+			}
+		}
+		b.set(n, "k", "v")
+		for _, l := range n.Links() {
+			b.flush(l.User().(*bside), false)
+		}
+		b.settle()
+		if !late {
+			b.pass(TickInterval)
+			if n.clock.Offset() != 0 || b.get(one, "k") != "v" {
+				t.Fatalf("a node that has stamped steps by %d ms", n.clock.Offset())
+			}
+		}
+		b.wire(one, more[0], 4)
+		b.wire(one, more[1], 5)
+		b.pass(20 * time.Second)
+		for _, o := range append(more, one, n) {
+			if ahead := o.counters.ahead.Load(); ahead > 0 || b.get(o, "k") != "v" {
+				t.Errorf("%s: %s has %q, and %d records from the future", name, o.name, b.get(o, "k"), ahead)
+			}
+		}
+	}
+}
+
+// TestR6_OfOneMachineANodeKeepsTheTimeItTook: nodes that share its host are one, and one is not more than one.
+func TestR6_OfOneMachineANodeKeepsTheTimeItTook(t *testing.T) {
+	b := newBench(t)
+	n := b.add("n", 9<<16|9000, 0, 0)
+	var members []*member
+	for i, addr := range []string{"127.0.0.1:1", "127.0.0.1:2", "10.9.9.8:1"} {
+		l := b.greetsAs(n, netip.MustParseAddrPort(addr), uint64(i+1)<<16|9000)
+		members = append(members, l.member)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := members[1]
+	m.offset = hourMS
+	members[2].offset = 10 * hourMS
+	if n.outvoted(m) {
+		t.Error("by its own host")
+	}
+	members[2].offset = hourMS
+	if !n.outvoted(m) {
+		t.Error("not by two hosts")
+	}
+}
