@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"slices"
 
 	"covey/store"
@@ -73,7 +72,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 		return ""
 	}
 	v, ok := b.values[valueID{i, p.V, p.Content}]
-	if !ok && p.Gone && p.Content == math.MaxUint32 {
+	if !ok && dropped(p) {
 		return "" // dropped by R14
 	}
 	if !ok {

@@ -208,6 +208,10 @@ func (b *ledger) look(h *Host) {
 			b.judge(h, i, nil)
 		}
 		if b.apart[p.Hash] {
+			if dropped(p) && !b.sums.dropped[p.Hash] {
+				b.sums.dropped[p.Hash] = true
+				b.seen.Dropped++
+			}
 			continue
 		}
 		if i == len(b.hashes) || b.hashes[i] != p.Hash {
@@ -237,11 +241,14 @@ func (b *ledger) judge(h *Host, i int, p *store.Print) {
 	}
 	k.raise(p.V, p.E, p.ExpireAt)
 	k.gone = p.Gone || p.Bare
-	if p.Content == math.MaxUint32 && p.Gone && !h.dropped[i] {
+	if dropped(p) && !h.dropped[i] {
 		h.dropped[i] = true
 		b.seen.Dropped++
 	}
 }
+
+// dropped reports whether an entry is what R14 leaves of one that was dropped.
+func dropped(p *store.Print) bool { return p.Content == math.MaxUint32 && p.Gone }
 
 // prints lists all that a node has, by hash.
 func (h *Host) prints(buf []store.Print) []store.Print {
