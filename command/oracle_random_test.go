@@ -13,12 +13,20 @@ import (
 
 var oracleSeed = flag.Uint64("oracle.seed", 1, "seed of the random commands that are compared with redis-server")
 
+// often is how many random commands are compared: under the race detector a tenth, for there is one goroutine of ours.
+func often(n int) int {
+	if raceOn {
+		return n / 10
+	}
+	return n
+}
+
 // TestOracleRandom compares long random sequences of commands; a failing run says its seed.
 func TestOracleRandom(t *testing.T) {
 	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
 	forBothProtocols(t, func(t *testing.T, p *pair) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 4)), base: time.Now().Unix()}
-		for i := 0; i < 15_000 && !t.Failed(); i++ {
+		for i := 0; i < often(15_000) && !t.Failed(); i++ {
 			p.same(g.command()...)
 		}
 		for _, key := range g.keys() {
@@ -177,7 +185,7 @@ func TestOraclePatterns(t *testing.T) {
 	for range 200 {
 		p.both("SET", g.pattern(), "v")
 	}
-	for i := 0; i < 4_000 && !t.Failed(); i++ {
+	for i := 0; i < often(4_000) && !t.Failed(); i++ {
 		p.same("KEYS", g.pattern())
 	}
 }
@@ -187,7 +195,7 @@ func TestOracleTransactions(t *testing.T) {
 	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
 	forBothProtocols(t, func(t *testing.T, p *pair) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 6)), base: time.Now().Unix()}
-		for i := 0; i < 10_000 && !t.Failed(); i++ {
+		for i := 0; i < often(10_000) && !t.Failed(); i++ {
 			p.same(g.transactional()...)
 		}
 		p.same("DISCARD")
