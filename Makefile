@@ -48,7 +48,7 @@ test: check ## vet, gofmt and every test, at most ten minutes on two cores
 	@$(MAKE) --no-print-directory -j 2 -O race invariants
 	$(GO) test $(SIDE) -timeout 4m ./loop ./internal/sim $$($(GO) list ./... | grep -v '/internal/lab$$')
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	$(GO) test -count=1 -parallel 4 -timeout 7m ./internal/lab
+	$(GO) test -count=1 -parallel 3 -timeout 7m ./internal/lab
 
 check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \

@@ -42,6 +42,7 @@ var readers = []struct{ command, absent, there string }{
 }
 
 func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {
+	oneGoroutine(t)
 	for _, c := range readers {
 		run := func(answer Answer, found bool) (*fixture, string, Verdict) {
 			f := newFixture(t)
@@ -82,6 +83,7 @@ func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {
 }
 
 func TestR17WhatIsCertainIsNotAskedFor(t *testing.T) {
+	oneGoroutine(t)
 	for _, c := range readers {
 		for _, there := range []bool{true, false} {
 			f := newFixture(t)
@@ -99,6 +101,7 @@ func TestR17WhatIsCertainIsNotAskedFor(t *testing.T) {
 
 // A read of what was evicted is a miss: it never waits for the network.
 func TestR17ReadsAndBlindWritesNeverAsk(t *testing.T) {
+	oneGoroutine(t)
 	for c, want := range map[string]string{
 		"GET k": "$-1", "MGET k": "*1|$-1", "EXISTS k": ":0", "STRLEN k": ":0", "TTL k": ":-2", "TYPE k": "+none",
 		"SET k 1": "+OK", "SET k 1 EX 9": "+OK", "SETEX k 9 1": "+OK", "MSET k 1": "+OK", "DEL k": ":0",

@@ -123,3 +123,11 @@ func (f *fixture) advance(ms uint64) {
 	f.Now += ms
 	f.host.wall += ms * 1000
 }
+
+// oneGoroutine leaves a long test that has only one to the run without the race detector, which would find nothing.
+func oneGoroutine(t *testing.T) {
+	t.Helper()
+	if raceOn {
+		t.Skip("it has one goroutine: the race detector finds nothing")
+	}
+}

@@ -188,6 +188,7 @@ func TestSCANOfLongKeysIsBoundedByTheirBytes(t *testing.T) {
 }
 
 func TestKEYSEndsAReplyThatGrowsTooLarge(t *testing.T) {
+	oneGoroutine(t)
 	f := newFixture(t)
 	f.do("SET", "a", "v")
 	f.client.long.body = make([]byte, maxReply) // of the turns before

@@ -139,6 +139,7 @@ func TestWhatATransactionHoldsIsBounded(t *testing.T) {
 
 // Replies beyond what one may be are errors, of each command alone; all are carried out.
 func TestTheReplyOfEXECIsBounded(t *testing.T) {
+	oneGoroutine(t)
 	f := newFixture(t)
 	f.do("SET", "a", strings.Repeat("v", 5<<20))
 	f.do("MULTI")

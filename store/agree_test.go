@@ -142,6 +142,7 @@ func (p *pair) compare(now uint64) {
 
 // TestModelEvictionOnAndOffAgree plays the same calls on a store that evicts and on one that does not.
 func TestModelEvictionOnAndOffAgree(t *testing.T) {
+	oneGoroutine(t)
 	hits, ghosts, leaves := 0, 0, 0
 	eachSeed(t, 60, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 12))

@@ -10,6 +10,7 @@ import (
 // not at all, then gives all its records to all stores, in a different order and some twice, expiries passing on the
 // way. All must end with the same registers, the same values and the same root.
 func TestR1R2R4_AnyOrderOfMergesGivesTheSameState(t *testing.T) {
+	oneGoroutine(t)
 	eachSeed(t, 1500, func(seed uint64) { converge(t, seed) })
 }
 

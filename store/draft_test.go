@@ -134,6 +134,7 @@ func TestADraftTakesWhatHasCome(t *testing.T) {
 // All drafts together claim no more than their part of the budget; what they take is evicted for while they fill, and the
 // store never holds more than its budget.
 func TestDraftsStayWithinTheBudget(t *testing.T) {
+	oneGoroutine(t)
 	const budget, size = 96 << 20, 4 << 20
 	s := newStore(t, Options{Node: 1, MaxBytes: budget, Shards: 4})
 	fill(t, s, epoch0, 256<<10)

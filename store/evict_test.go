@@ -8,6 +8,7 @@ import (
 
 // TestBytesStayWithinTheBudget churns stores of a few sizes with values of all sizes, and looks after every call.
 func TestBytesStayWithinTheBudget(t *testing.T) {
+	oneGoroutine(t)
 	for _, c := range []struct {
 		shards int
 		bytes  int64
@@ -57,6 +58,7 @@ func TestBytesStayWithinTheBudget(t *testing.T) {
 }
 
 func TestALargeValueFitsAfterManySmallOnes(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 16, MaxBytes: 4 << 20})
 	fillKeys(t, s, "k", 50_000)
 	for range 3 {
@@ -121,6 +123,7 @@ func TestEvictionSparesWhatIsRead(t *testing.T) {
 }
 
 func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 256 << 10})
 	for i := range 12_000 { // more than fit, all young
 		k := fmt.Append(nil, i)
@@ -143,6 +146,7 @@ func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 // TestR13_TheOldestTombstoneIsTheFirstToGo deletes, writes and deletes again, so that many tombstones are renewed and the
 // segments they lie in are emptied: what is first in their log must still be the oldest.
 func TestR13_TheOldestTombstoneIsTheFirstToGo(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 4 << 20})
 	rng := rand.New(rand.NewPCG(1, 13))
 	sh := &s.shards[0]

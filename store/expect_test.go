@@ -50,6 +50,7 @@ func TestExpectedEntriesMoveNoCell(t *testing.T) {
 
 // TestAnExpectationTakesNoMoreThanAShareOfTheBudget: what is told may be a lie.
 func TestAnExpectationTakesNoMoreThanAShareOfTheBudget(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 4 << 20})
 	for i := range 1000 {
 		set(t, s, epoch0, fmt.Sprint("key ", i), "value", SetOptions{})

@@ -111,6 +111,7 @@ func TestTakeIsGetAndDelete(t *testing.T) {
 
 // TestSpaceIsGivenBack fills a store, empties it and looks at what is still in use.
 func TestSpaceIsGivenBack(t *testing.T) {
+	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 32 << 20, Horizon: 1000})
 	empty := s.Counts().Bytes
 	for round := range min(few(30), 3) {

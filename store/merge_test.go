@@ -58,6 +58,7 @@ func FuzzMerge(f *testing.F) {
 // TestR1_ARunMergesAsItsRecordsDoOneByOne gives two stores the same records, one of them in runs: flushes, records from the
 // future, of kinds that are not known, too large or large enough for others to make room.
 func TestR1_ARunMergesAsItsRecordsDoOneByOne(t *testing.T) {
+	oneGoroutine(t)
 	const most = 40
 	eachSeed(t, 60, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 7))

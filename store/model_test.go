@@ -391,6 +391,7 @@ var shardCounts = [...]int{1, 2, 4, 8, 16, 32, 64, 128, 256}
 
 // TestModelAStoreIsAMapWithTime plays random calls on a store, on a map, and on a second store that gets the updates.
 func TestModelAStoreIsAMapWithTime(t *testing.T) {
+	oneGoroutine(t)
 	eachSeed(t, 2000, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		shards := shardCounts[seed%uint64(len(shardCounts))]

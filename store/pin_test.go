@@ -96,6 +96,7 @@ func TestAPinnedValueStays(t *testing.T) {
 // What is evicted while it is pinned counts until it is unpinned, and no more is pinned than a part of the budget: then, and
 // of small values and numbers always, GetOrPin is Get.
 func TestPinsTakeAPartOfTheBudget(t *testing.T) {
+	oneGoroutine(t)
 	const budget, size = 96 << 20, 1 << 20
 	s := newStore(t, Options{Node: 1, MaxBytes: budget, Shards: 4})
 	var pins []*Pin

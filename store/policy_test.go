@@ -119,6 +119,7 @@ func TestHitRatios(t *testing.T) {
 // TestOneShardMayTakeWhatOthersLeave fills a single shard: nothing is evicted before the store is full, whatever the shard's
 // share is. Then the others are filled, and it gives back.
 func TestOneShardMayTakeWhatOthersLeave(t *testing.T) {
+	oneGoroutine(t)
 	const shards, budget = 16, 4 << 20
 	s := newStore(t, Options{Node: 1, Shards: shards, MaxBytes: budget})
 	hot := &s.shards[5]

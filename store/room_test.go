@@ -50,6 +50,7 @@ func TestASmallBudgetIsNotCharged(t *testing.T) {
 // The regions never had more in use than the budget and what one small write may take: a large value is not written
 // before there is room for it.
 func TestALargeWriteEvictsBeforeItIsMade(t *testing.T) {
+	oneGoroutine(t)
 	const budget, large = 48 << 20, 3 << 20
 	s := newStore(t, Options{Node: 1, MaxBytes: budget, Shards: 4})
 	if large > chargeable(budget) {

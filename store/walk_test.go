@@ -173,6 +173,7 @@ func TestMergingARangeCopiesAStore(t *testing.T) {
 // TestACrowdOfEqualTagsStopsNoWalk gives thousands of keys the same tag, as only a hostile choice of keys could: the cells of one
 // tag push those of the next far behind their home, farther than a walk looks under one lock.
 func TestACrowdOfEqualTagsStopsNoWalk(t *testing.T) {
+	oneGoroutine(t)
 	o := Options{Node: 1, Shards: 1, MaxBytes: 8 << 20, blind: ^uint64(3 << 37)} // three or four tags, and hashes all equal
 	s := newStore(t, o)
 	const n = 3000
