@@ -130,12 +130,16 @@ func persist(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendInt(out, 1), Done
 }
 
-func ttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	left := t.left(args[1])
-	if left > 0 {
-		left = left/1000 + (left%1000+500)/1000
+// seconds rounds ms as Redis does; what is below 0 says something else, and stays.
+func seconds(ms int64) int64 {
+	if ms > 0 {
+		return ms/1000 + (ms%1000+500)/1000
 	}
-	return codec.AppendInt(out, left), Done
+	return ms
+}
+
+func ttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	return codec.AppendInt(out, seconds(t.left(args[1]))), Done
 }
 
 func pttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -143,11 +147,7 @@ func pttl(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func expiretime(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	at := t.diesAt(args[1])
-	if at > 0 {
-		at = at/1000 + (at%1000+500)/1000
-	}
-	return codec.AppendInt(out, at), Done
+	return codec.AppendInt(out, seconds(t.diesAt(args[1]))), Done
 }
 
 func pexpiretime(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {

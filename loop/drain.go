@@ -107,10 +107,8 @@ func (n *node) connect(d peer.Dial) error {
 	if err != nil {
 		return err
 	}
-	ctx := gnet.NewContext(context.Background(), &dialed{d.Number, session})
-	done, err := n.engine.Register(gnet.NewNetConnContext(ctx, side))
+	done, err := n.register(side, &dialed{d.Number, session})
 	if err != nil {
-		_ = side.Close()
 		return err
 	}
 	select {
@@ -119,6 +117,16 @@ func (n *node) connect(d peer.Dial) error {
 	case <-time.After(peer.DialTimeout):
 		return errors.New("the engine did not take the connection")
 	}
+}
+
+// register hands a connection to the engine, which owns it then; what OnOpen is to know of it is its context. The
+// channel tells when a home loop has it, or why none does; an engine that has ended says nothing.
+func (n *node) register(side net.Conn, known any) (<-chan gnet.RegisteredResult, error) {
+	done, err := n.engine.Register(gnet.NewNetConnContext(gnet.NewContext(context.Background(), known), side))
+	if err != nil {
+		_ = side.Close()
+	}
+	return done, err
 }
 
 // callUp makes the connection of a dial.

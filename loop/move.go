@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -68,10 +67,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	g := c.g
 	g.SetContext(nil) // OnClose is not to know it
 	_ = l.gnet.Close(g)
-	m := &move{c: c, to: inReserve}
-	if l.side == inReserve {
-		m.to = atHome
-	}
+	m := &move{c: c, to: l.otherSide()}
 	n.reserve.moving.Add(1)
 	go func() {
 		defer n.reserve.moving.Done()
@@ -102,9 +98,8 @@ func (n *node) hand(fd int, m *move) error {
 		return err
 	}
 	_ = side.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 5, Count: 5}) // as gnet has it
-	done, err := n.engine.Register(gnet.NewNetConnContext(gnet.NewContext(context.Background(), m), side))
+	done, err := n.register(side, m)
 	if err != nil {
-		_ = side.Close()
 		return err
 	}
 	select {

@@ -38,6 +38,14 @@ const (
 	inReserve
 )
 
+// otherSide is the one that the loop's connections move to.
+func (l *eventLoop) otherSide() int {
+	if l.side == atHome {
+		return inReserve
+	}
+	return atHome
+}
+
 // startReserve starts them, if the node is to have any: before there is a loop that asks.
 func (n *node) startReserve() error {
 	if n.cfg.Reserve == 0 {

@@ -94,7 +94,7 @@ func (l *eventLoop) busy(now int64) int64 {
 	return busy
 }
 
-// endSpan adds up the work of a span, and publishes it and how busy the loop was. What was marked before, and did not move, stays.
+// endSpan adds up the work of a span, and publishes it and how busy the loop was. Who was marked and has not moved is marked no more.
 func (l *eventLoop) endSpan(now, busy int64) (work int64) {
 	s := &l.span
 	for _, c := range s.doers {
@@ -120,11 +120,11 @@ func (l *eventLoop) spread(work int64) {
 	if s.work == 0 {
 		return
 	}
-	other, keeps := atHome, int64(1)
+	keeps := int64(1)
 	if l.side == atHome {
-		other, keeps = inReserve, 0
+		keeps = 0
 	}
-	theirs := l.n.mean(&l.n.reserve.work, other) * work / s.work // in a span as long
+	theirs := l.n.mean(&l.n.reserve.work, l.otherSide()) * work / s.work // in a span as long
 	doers := slices.DeleteFunc(s.doers, func(c *conn) bool { return c == nil || c.closed || !c.part.heavy() })
 	slices.SortFunc(doers, func(a, b *conn) int { return cmp.Compare(b.part.work, a.part.work) })
 	moves := 0
