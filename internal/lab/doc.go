@@ -9,7 +9,8 @@
 //  3. Host.Start runs the binary on the host. It is forked by a thread that stays in the namespace, and dies with it.
 //  4. Exec, Covey and RedisCLI run a program on the host; Dial connects the test itself from inside of it.
 //  5. CableDown, CardDown and Rules break the network; Kill, Term, Stop break a node.
-//  6. Poll waits for a condition and says how long that took; a Figure gathers such times and holds their median to a limit.
+//  6. Poll waits for a condition and says how long that took; a Figure gathers such times and holds their median to a limit,
+//     exactly with -strict, which wants a machine that does nothing else.
 //  7. The test's cleanup ends the nodes by their pid and deletes the namespaces, whether the test passed or not. Of one that is killed, however,
 //     the nodes die with their threads, and a warden, a process that Main has posted, deletes the namespaces and the folder of the binary.
 //

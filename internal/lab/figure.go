@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -36,6 +37,10 @@ func Watch(limit time.Duration, cond func() bool) (took time.Duration, ok bool) 
 // figure holds then, but a node that races fails its test.
 const raceVariable = "LAB_RACE"
 
+// strict is for a machine that does nothing else: without it a test beside others, on processors that others use too, fails only
+// for what no load explains.
+var strict = flag.Bool("strict", false, "figures are held to their limits; without it to a few times them")
+
 // A Figure gathers the times of several runs of one thing that the design gives a limit.
 type Figure struct {
 	Name  string
@@ -55,7 +60,7 @@ func (f *Figure) Median() time.Duration {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// Check logs the figure and fails the test when the median is over the limit or nothing was measured.
+// Check logs the figure and fails the test when nothing was measured or the median is over what bound says.
 func (f *Figure) Check(t testing.TB) {
 	t.Helper()
 	if len(f.runs) == 0 {
@@ -65,7 +70,15 @@ func (f *Figure) Check(t testing.TB) {
 	round := func(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 	t.Logf("FIGURE %s: median %v of %d runs (%v to %v), limit %v",
 		f.Name, round(f.Median()), len(f.runs), round(slices.Min(f.runs)), round(slices.Max(f.runs)), f.Limit)
-	if f.Median() > f.Limit && os.Getenv(raceVariable) == "" {
-		t.Errorf("%s: the median %v is over the limit %v", f.Name, round(f.Median()), f.Limit)
+	if bound := f.bound(); f.Median() > bound && os.Getenv(raceVariable) == "" {
+		t.Errorf("%s: the median %v is over %v", f.Name, round(f.Median()), bound)
 	}
+}
+
+// bound is what the median may be: the limit where -strict is given, loadFactor times it elsewhere.
+func (f *Figure) bound() time.Duration {
+	if *strict {
+		return f.Limit
+	}
+	return loadFactor * f.Limit
 }

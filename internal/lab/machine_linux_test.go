@@ -102,9 +102,9 @@ func TestATakenPortIsAnErrorWhenItWasNamed(t *testing.T) {
 	if code != 1 && code != 2 {
 		t.Errorf("the exit status is %d, want a failure", code)
 	}
-	if took := when.Sub(n.Started); took > 2*time.Second {
-		t.Errorf("it took %v to say so", took)
-	}
+	f := Figure{Name: "a node whose named port is taken ends", Limit: 2 * time.Second}
+	f.Add(when.Sub(n.Started))
+	f.Check(t)
 	if n.Count("9000", "taken", "--listen") == 0 {
 		t.Errorf("no sentence says that the port is taken and what to do:\n%v", n.Lines())
 	}
