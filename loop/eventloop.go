@@ -76,6 +76,8 @@ type eventLoop struct {
 	slow      int32              // how many of them the ticker alone rings for, at its own beat
 	hurried   int32              // how many are the others, as the node knows it
 	swept     int64              // when, ns
+	resting   atomic.Bool        // nobody is here, and nothing is left to sweep: the beat need not wake it
+	homeward  bool               // the sweep has found some that are to go home
 }
 
 // loopOf returns covey's side of an event loop; its first event creates it.
@@ -268,7 +270,7 @@ func (l *eventLoop) sweep(now int64) {
 			continue
 		}
 		if l.side == inReserve && now-c.lastByte > int64(sweepInterval) {
-			c.goes = true // with its next event: a round may be under way that has it still to come
+			c.goes, l.homeward = true, true // see goHome: a round may be under way that has it still to come
 		}
 		l.expired(c, now)
 		switch {
@@ -279,6 +281,7 @@ func (l *eventLoop) sweep(now int64) {
 			c.weigh()
 		}
 	}
+	l.resting.Store(len(l.conns) == 0 && l.keptFrame == nil && l.span.work == 0)
 }
 
 // spoken says whether bytes wait in a socket: who sent them is not silent, the loop is late, on a machine that was busy or asleep.

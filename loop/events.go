@@ -36,6 +36,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	n := h.n
 	if m, ok := g.Context().(*move); ok {
 		l := n.loopOf(g.EventLoop())
+		l.resting.Store(false)
 		defer l.exit(l.enter())
 		if !l.arrive(g, m) {
 			return nil, gnet.Close
@@ -45,6 +46,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	n.counters.accepted.Add(1)
 	n.counters.connections.Add(1)
 	l := n.loopOf(g.EventLoop())
+	l.resting.Store(false)
 	defer l.exit(l.enter())
 	now := n.clock.now()
 	d, ours := g.Context().(*dialed)
@@ -111,7 +113,7 @@ func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
 	l.place(g.Fd(), nil)
 	n.counters.connections.Add(-1)
 	n.dismissed(c)
-	delete(l.conns, c)
+	l.leaves(c)
 	l.unpark(c)
 	c.forgive()
 	c.unpin()
@@ -145,6 +147,7 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 	case *bellConn:
 		_, _ = g.Discard(-1)
 		c.l.rung()
+		c.l.goHome()
 		c.l.look(c.l.now)
 	default:
 		defer h.survive(nil, &act)
@@ -231,13 +234,15 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 	return n.beatLoops(now), gnet.None
 }
 
-// beatLoops wakes the loops with parked clients, and all of them once a second for their sweep.
+// beatLoops wakes the loops with parked clients, and all that somebody is connected with once a second for their sweep.
 // It returns when to tick next.
 func (n *node) beatLoops(now int64) time.Duration {
 	if now-n.rungAll >= int64(sweepInterval) {
 		n.rungAll = now
 		n.loops.Range(func(_, v any) bool {
-			v.(*eventLoop).bell.ring(nil)
+			if l := v.(*eventLoop); !l.resting.Load() {
+				l.bell.ring(nil)
+			}
 			return true
 		})
 		n.seeToReserve(now, false)

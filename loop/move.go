@@ -15,8 +15,8 @@ import (
 // How a connection moves from one loop to another:
 //
 //  1. look, or the sweep of a loop in reserve, marks it: it goes.
-//  2. Before its next turn in a round, or behind its next turn by the engine, if nothing is under way for it (moves), its loop forgets it: its descriptor is duplicated,
-//     and gnet closes the one that it knows. What has come stays in the socket, and the bytes of a command that is not whole in conn.in.
+//  2. Before its next turn in a round, behind its next turn by the engine, or behind the sweep (goHome), if nothing is under way for it
+//     (moves), its loop forgets it: its descriptor is duplicated, and gnet closes the one that it knows. What has come stays in the socket, and the bytes of a command that is not whole in conn.in.
 //  3. A goroutine enrolls the duplicate in the other side's engine.
 //  4. OnOpen there has a move for its context: the connection is that loop's from then on.
 //
@@ -62,7 +62,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	}
 	c.goes = false
 	l.place(c.g.Fd(), nil)
-	delete(l.conns, c)
+	l.leaves(c)
 	l.span.forget(c)
 	g := c.g
 	g.SetContext(nil) // OnClose is not to know it
@@ -123,8 +123,33 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 	g.SetContext(c)
 	l.conns[c] = struct{}{}
 	l.place(g.Fd(), c)
+	if l.side == inReserve {
+		l.n.reserve.conns.Add(1)
+	}
 	l.n.reserve.moved[m.to].Add(1)
 	return true
+}
+
+// leaves takes a connection that closes or moves out of what is swept.
+func (l *eventLoop) leaves(c *conn) {
+	if _, here := l.conns[c]; here && l.side == inReserve {
+		l.n.reserve.conns.Add(-1)
+	}
+	delete(l.conns, c)
+}
+
+// goHome has those move that the sweep found at rest, without an event of theirs: for as long as one is here the reserve keeps its
+// processors. It is called between two turns, when no round has any of them still to come.
+func (l *eventLoop) goHome() {
+	if !l.homeward {
+		return
+	}
+	l.homeward = false
+	for c := range l.conns {
+		if c.goes {
+			l.moves(c)
+		}
+	}
 }
 
 // lost ends a connection that no engine took.

@@ -93,6 +93,53 @@ func moveAbout(t *testing.T, loops int) {
 	}
 }
 
+// Who falls silent in reserve goes home without a word, and then the reserve has no processors, and is not woken any more: it would
+// keep the processor of a loop at home until the scheduler's monitor looks, 15 ms in which nobody is served.
+func TestWhoIsSilentGoesHomeAndTheReserveRests(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops, cfg.Reserve, cfg.busy = 1, 1, full
+	var procs atomic.Int64
+	cfg.Procs = func(loops int) { procs.Store(int64(loops)) }
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	h := &tn.n.reserve
+	clients := make([]*rawClient, 4)
+	for i := range clients {
+		clients[i] = dialRaw(t, tn.addr)
+	}
+	eventually(t, "some are in reserve", func() bool {
+		for i, c := range clients {
+			if err := counted(c, i, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h.conns.Load() > 0
+	})
+	eventually(t, "all are at home, and the reserve has no processors", func() bool {
+		return h.conns.Load() == 0 && h.moved[atHome].Load() == h.moved[inReserve].Load() && procs.Load() == 1
+	})
+	var loops, resting int
+	eventually(t, "the loop in reserve is not woken any more", func() bool {
+		loops, resting = 0, 0
+		tn.n.loops.Range(func(_, v any) bool {
+			if loops++; v.(*eventLoop).resting.Load() {
+				resting++
+			}
+			return true
+		})
+		return loops == 2 && resting == 1
+	})
+	if h.awake.Load() {
+		t.Error("the reserve may keep a processor waiting")
+	}
+	for i, c := range clients {
+		if err := counted(c, i, 64); err != nil {
+			t.Errorf("client %d has come home, but: %v", i, err)
+		}
+	}
+}
+
 // counted has a counter go up n times in one write, the last command in two pieces, and reads what it says.
 func counted(c *rawClient, i, n int) error {
 	var b bytes.Buffer

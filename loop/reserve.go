@@ -22,13 +22,15 @@ type reserve struct {
 	work  [2]atomic.Int64  // a second, of all home loops and of all in reserve, as of their last looks
 	busy  [2]atomic.Int64  // percent of a processor, the same
 	moved [2]atomic.Uint64 // connections that came to loops of a side from the other
+	conns atomic.Int64     // that are in reserve
 
 	moving sync.WaitGroup // goroutines that hand connections over
 	slots  chan struct{}  // one for each of them: on their way connections have more descriptors than one
 	over   chan struct{}  // closed when the node ends
 
+	awake atomic.Bool // the scheduler has processors for it; written under mu
+
 	mu    sync.Mutex
-	awake bool  // the scheduler has processors for it
 	given int64 // when one last got a connection, ns
 }
 
@@ -92,9 +94,11 @@ func (n *node) stopReserve() {
 	_ = h.engine.Stop()
 }
 
-// seeToReserve gives the reserve processors of Go's scheduler, and takes them when none has had anything to do for reserveRest. Where
-// the scheduler has more processors than loops are at work, each wait of a loop starts and stops a thread. given: one is about to
-// get a connection.
+// seeToReserve gives the reserve processors of Go's scheduler, and takes them when it has had no connection for reserveRest. Where the
+// scheduler has more processors than loops are at work, each wait of a loop starts and stops a thread. Where it has fewer, a loop that
+// goes to sleep in a system call keeps the processor of another until the scheduler's monitor looks, some 15 ms later: so a loop in
+// reserve has processors for as long as anybody is connected with it, and is not woken otherwise. given: one is about to get a
+// connection.
 func (n *node) seeToReserve(now int64, given bool) {
 	h := &n.reserve
 	if h.engine == nil {
@@ -105,17 +109,19 @@ func (n *node) seeToReserve(now int64, given bool) {
 	if given {
 		h.given = now
 	}
-	awake := h.given != 0 && now-h.given < int64(reserveRest) || h.work[inReserve].Load() > 0
-	if awake == h.awake {
+	awake := h.given != 0 && now-h.given < int64(reserveRest) || h.conns.Load() > 0
+	if awake == h.awake.Load() {
 		return
 	}
 	loops := n.cfg.Loops
-	if h.awake = awake; awake {
+	if awake {
 		loops += h.loops
 	}
+	h.awake.Store(false) // until there are processors: see lingers
 	if n.cfg.Procs != nil {
 		n.cfg.Procs(loops)
 	}
+	h.awake.Store(awake)
 }
 
 // mean is the mean of what was published of the loops of a side.

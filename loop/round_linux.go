@@ -22,6 +22,7 @@ import (
 // did not take was given to it.
 func (h *handler) rounds(l *eventLoop) {
 	for until := l.now + int64(roundsFor); l.poller != nil && !l.n.leaving.Load(); {
+		l.goHome()
 		came := l.poller.wait(l.lingers())
 		if len(came) == 0 || l.now >= until || !h.round(l, came) {
 			l.poller.leave(came)
@@ -45,9 +46,10 @@ func (l *eventLoop) begins(c *conn) bool {
 	return true
 }
 
-// lingers is for how long a round may wait for its first event. Others that are ready run before that.
+// lingers is for how long a round may wait for its first event. Others that are ready run before that. A loop in reserve without a
+// processor of its own does not wait: it would with that of a loop at home, whose clients had to wait as long.
 func (l *eventLoop) lingers() (ms int) {
-	if !l.n.cfg.Linger {
+	if !l.n.cfg.Linger || l.side == inReserve && !l.n.reserve.awake.Load() {
 		return 0
 	}
 	runtime.Gosched()
