@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"covey/bench/rivals/internal/load"
 	"covey/bench/rivals/internal/measured"
@@ -208,17 +209,12 @@ func (b *bench) largeTable() error {
 		}
 	}
 	alone := func(t target) (row, error) { return b.measure(t, small(t)) }
-	other, err := b.fleet.Start(b.ctx, b.servers[0])
+	other, err := b.atRest()
 	if err != nil {
 		return err
 	}
-	// How long the small client waits for a processor, and not for the server that is busy with large values.
 	elsewhere := func(large load.Group) (row, error) {
-		idle := target{b.servers[0], other.Wire, other}
-		if err := b.fill(idle, 64); err != nil {
-			return row{}, err
-		}
-		return b.beside(large, func() (row, error) { return alone(idle) })
+		return b.beside(large, func() (row, error) { return alone(other) })
 	}
 	for _, c := range []struct {
 		name    string
@@ -229,8 +225,8 @@ func (b *bench) largeTable() error {
 		{smallAlone, alone},
 		{"small beside GET 1 MiB", func(t target) (row, error) { return b.beside(large(t, 0), func() (row, error) { return alone(t) }) }},
 		{"small beside SET 1 MiB", func(t target) (row, error) { return b.beside(large(t, 100), func() (row, error) { return alone(t) }) }},
-		{"small elsewhere beside GET 1 MiB", func(t target) (row, error) { return elsewhere(large(t, 0)) }},
-		{"small elsewhere beside SET 1 MiB", func(t target) (row, error) { return elsewhere(large(t, 100)) }},
+		{elsewhereOf("small beside GET 1 MiB"), func(t target) (row, error) { return elsewhere(large(t, 0)) }},
+		{elsewhereOf("small beside SET 1 MiB"), func(t target) (row, error) { return elsewhere(large(t, 100)) }},
 	} {
 		if err := b.inTurn("large", c.name, targets, c.measure); err != nil {
 			return err
@@ -249,12 +245,30 @@ func (b *bench) largeTable() error {
 
 const smallAlone = "small alone"
 
-// besideAlone prints by how much others make a client's p99 worse: at most twice is the goal.
+// atRest starts another of the first servers, which nothing else is asked of: how long a client of it waits is how long it waits for a
+// processor, and not for a server that is busy.
+func (b *bench) atRest() (target, error) {
+	other, err := b.fleet.Start(b.ctx, b.servers[0])
+	if err != nil {
+		return target{}, err
+	}
+	t := target{b.servers[0], other.Wire, other}
+	return t, b.fill(t, 64)
+}
+
+// elsewhereOf is the case in which the client asks the server at rest.
+func elsewhereOf(caseName string) string {
+	return strings.Replace(caseName, "beside", "elsewhere beside", 1)
+}
+
+// besideAlone prints by how much others make a client's p99 worse: at most twice is the goal; and how it is to that of one that asks a
+// server at rest meanwhile.
 func (b *bench) besideAlone(tableName string, servers, cases []string) error {
 	var lines [][]string
 	for _, c := range cases {
 		for _, s := range servers {
 			beside, alone := b.rows.Of(tableName, c, s), b.rows.Of(tableName, smallAlone, s)
+			elsewhere := b.rows.Of(tableName, elsewhereOf(c), s)
 			text := "-"
 			if s == servers[0] {
 				var err error
@@ -262,10 +276,11 @@ func (b *bench) besideAlone(tableName string, servers, cases []string) error {
 					return err
 				}
 			}
-			lines = append(lines, []string{c + ", " + s + busy(beside, alone), beside.RatioText(alone, measured.P99), text})
+			lines = append(lines, []string{c + ", " + s + busy(beside, alone), beside.RatioText(alone, measured.P99), text,
+				beside.RatioText(elsewhere, measured.P99)})
 		}
 	}
-	b.r.Table([]string{"p99 to that alone", "ratio", "goal"}, lines)
+	b.r.Table([]string{"p99 to that alone", "ratio", "goal", "to that elsewhere meanwhile"}, lines)
 	return nil
 }
 
@@ -284,16 +299,27 @@ func (b *bench) fairTable() error {
 		g.Rate = 1_000
 		return b.measure(t, g)
 	}
-	long := func(sets int) func(target) (row, error) {
+	other, err := b.atRest()
+	if err != nil {
+		return err
+	}
+	long := func(sets int, rests bool) func(target) (row, error) {
 		return func(t target) (row, error) {
-			return b.beside(kind{sets: sets, value: 64, pipeline: 10_000}.group(t, 1), func() (row, error) { return alone(t) })
+			asked := t
+			if rests {
+				asked = other
+			}
+			return b.beside(kind{sets: sets, value: 64, pipeline: 10_000}.group(t, 1), func() (row, error) { return alone(asked) })
 		}
 	}
 	const beside = "beside pipelines of 10,000 "
 	for _, c := range []struct {
 		name    string
 		measure func(target) (row, error)
-	}{{smallAlone, alone}, {beside + "GET", long(0)}, {beside + "SET", long(100)}} {
+	}{
+		{smallAlone, alone}, {beside + "GET", long(0, false)}, {beside + "SET", long(100, false)},
+		{elsewhereOf(beside + "GET"), long(0, true)}, {elsewhereOf(beside + "SET"), long(100, true)},
+	} {
 		if err := b.inTurn("fair", c.name, targets, c.measure); err != nil {
 			return err
 		}
