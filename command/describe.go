@@ -23,6 +23,9 @@ func commandInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict
 	if len(args) == 2 {
 		return commandAll(t, c, args, out)
 	}
+	if len(args)-2 > maxDescribed {
+		return codec.AppendError(out, errDescribed), Done
+	}
 	out = codec.AppendArray(out, len(args)-2)
 	for _, name := range args[2:] {
 		if cmd := find(name); cmd != nil {

@@ -24,6 +24,7 @@ const (
 	errQueue      = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
 	errQueueWords = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
 	errWatch      = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
+	errDescribed  = "ERR more than 128 names; ask for fewer at once"
 	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )

@@ -31,8 +31,9 @@ const (
 	// maxWords is how many arguments a command takes that has no list of keys, its name included: each may cost a microsecond.
 	maxWords = 1_024
 
-	// maxPatterns is how many patterns CONFIG GET takes.
-	maxPatterns = 64
+	// maxPatterns is how many patterns CONFIG GET takes, and maxDescribed how many names COMMAND INFO: each has a microsecond or two of reply.
+	maxPatterns  = 64
+	maxDescribed = 128
 
 	// listArgs and listBytes are how much of its list a command with many keys does in one turn: so many arguments, or fewer when they,
 	// or the replies to them, have so many bytes. The rest waits for the next turn.
@@ -48,12 +49,15 @@ const (
 	// maxQueuedWords is how many words one of these commands has, its name included: each turn of a long list parses it anew.
 	maxQueuedWords = 32 * listArgs
 
-	// maxWatched and maxWatchedBytes bound the keys that a connection watches: how many, and their bytes. EXEC looks at each.
+	// maxWatched and maxWatchedBytes bound the keys that a connection watches, and those of one WATCH, repeated ones too: how many, and
+	// their bytes. EXEC looks at each.
 	maxWatched      = 1_024
 	maxWatchedBytes = 256 << 10
 
-	// watchCost is what a watched key costs beside its bytes: what is known of it, and what the allocator rounds up.
-	watchCost = 96
+	// watchCost is what a watched key costs beside its bytes: what is known of it, and room of the map; and watchLeast the first of them
+	// beside that, in bytes.
+	watchCost  = 192
+	watchLeast = 768
 
 	// getexTries is how often GETEX looks anew at a value that another connection wrote between its two steps.
 	getexTries = 4

@@ -228,3 +228,19 @@ func TestManyWordsAreRefused(t *testing.T) {
 		t.Errorf("%d commands refuse", refused)
 	}
 }
+
+// What COMMAND INFO says is much more than it is asked: the names have a bound of their own.
+func TestWhatCOMMANDINFODescribesIsBounded(t *testing.T) {
+	f := newFixture(t)
+	words := []string{"COMMAND", "INFO"}
+	for range maxDescribed {
+		words = append(words, "client")
+	}
+	r, _, err := codec.ParseReply([]byte(f.do(words...)))
+	if err != nil || len(r.Elements) != maxDescribed {
+		t.Errorf("%d commands, %v", len(r.Elements), err)
+	}
+	if got := f.do(append(words, "get")...); got != "-"+errDescribed+"\r\n" {
+		t.Errorf("%.80q", got)
+	}
+}

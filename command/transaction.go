@@ -1,8 +1,6 @@
 package command
 
 import (
-	"bytes"
-
 	"covey/codec"
 	"covey/store"
 )
@@ -16,8 +14,8 @@ type transaction struct {
 	queue  []byte
 	count  int // of commands in it
 
-	watched []watched
-	keys    int // bytes of their keys
+	watched map[string]watched // by key: a name that is repeated costs one look, whatever it is
+	keys    int                // bytes of their keys
 
 	// Of an EXEC under way.
 	begun bool
@@ -29,7 +27,6 @@ type transaction struct {
 
 // watched is a key as it was when WATCH was said.
 type watched struct {
-	key     []byte
 	hash    uint64 // of it
 	meta    store.Meta
 	content uint32
@@ -38,17 +35,11 @@ type watched struct {
 
 // held returns the bytes that it holds.
 func (x *transaction) held() int {
-	return cap(x.queue) + cap(x.reply) + x.keys + cap(x.watched)*watchCost
-}
-
-// watches reports whether a key is watched already: what it was then counts.
-func (x *transaction) watches(key []byte, hash uint64) bool {
-	for i := range x.watched {
-		if w := &x.watched[i]; w.hash == hash && bytes.Equal(w.key, key) {
-			return true
-		}
+	n := cap(x.queue) + cap(x.reply) + x.keys + len(x.watched)*watchCost
+	if x.watched != nil {
+		n += watchLeast
 	}
-	return false
+	return n
 }
 
 // Queues reports whether the client's commands are queued until EXEC: they have to come whole, with their values.
@@ -92,23 +83,28 @@ func (x *transaction) enqueue(args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendSimple(out, "QUEUED"), Done
 }
 
-// watch notes what keys hold: when one of them has changed, EXEC does nothing.
+// watch notes what keys hold: when one of them has changed, EXEC does nothing. Of one that is watched already what it was then counts.
 func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	x := &c.tx
 	if x.open {
 		return codec.AppendError(out, "ERR WATCH inside MULTI is not allowed"), Done
 	}
+	if len(args)-1 > maxWatched {
+		return codec.AppendError(out, errWatch), Done
+	}
 	for _, key := range args[1:] {
-		hash := t.hash(key)
-		if x.watches(key, hash) {
+		if _, twice := x.watched[string(key)]; twice {
 			continue
 		}
 		if len(x.watched) == maxWatched || x.keys+len(key) > maxWatchedBytes {
 			return codec.AppendError(out, errWatch), Done
 		}
-		w := watched{key: bytes.Clone(key), hash: hash}
-		w.meta, w.content, w.there = t.Store.Seen(key, hash, t.Now)
-		x.watched = append(x.watched, w)
+		if x.watched == nil {
+			x.watched = make(map[string]watched)
+		}
+		w := watched{hash: t.hash(key)}
+		w.meta, w.content, w.there = t.Store.Seen(key, w.hash, t.Now)
+		x.watched[string(key)] = w
 		x.keys += len(key)
 	}
 	return codec.AppendSimple(out, "OK"), Done
@@ -121,10 +117,10 @@ func unwatch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 // changed reports whether a key that is watched is not as it was: its value, its time to live, or whether it is there.
-func (t *Turn) changed(list []watched) bool {
-	for i := range list {
-		w := &list[i]
-		if m, content, there := t.Store.Seen(w.key, w.hash, t.Now); there != w.there || m != w.meta || content != w.content {
+func (t *Turn) changed(list map[string]watched) bool {
+	for key, w := range list {
+		t.buf = append(t.buf[:0], key...)
+		if m, content, there := t.Store.Seen(t.buf, w.hash, t.Now); there != w.there || m != w.meta || content != w.content {
 			return true
 		}
 	}

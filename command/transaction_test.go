@@ -137,6 +137,39 @@ func TestWhatATransactionHoldsIsBounded(t *testing.T) {
 	}
 }
 
+// What a WATCH of very many words costs does not grow with the keys that are watched: it is refused before one is looked at.
+func TestALongWATCHLooksAtNothing(t *testing.T) {
+	f := newFixture(t)
+	words := []string{"WATCH"}
+	for range maxWatched + 1 {
+		words = append(words, "a")
+	}
+	if got := f.do(words...); got != "-"+errWatch+"\r\n" || len(f.client.tx.watched) > 0 {
+		t.Errorf("%q, %d keys are watched", got, len(f.client.tx.watched))
+	}
+	if got := f.do(words[:maxWatched+1]...); got != ok || len(f.client.tx.watched) != 1 {
+		t.Errorf("%q, %d keys are watched", got, len(f.client.tx.watched))
+	}
+}
+
+// Of the words of a command without bounds on them each turn does a part: the rest is refused.
+func TestNoListIsDoneInOneTurn(t *testing.T) {
+	for i := range commands {
+		e := &commands[i]
+		if e.last >= 0 {
+			continue
+		}
+		f := newFixture(t)
+		words := []string{e.name}
+		for range 4 * listArgs {
+			words = append(words, "k")
+		}
+		if out, turns := f.wire(t, request(words...), func(int) {}); turns < 4 && out[0] != '-' {
+			t.Errorf("%s of %d words takes %d turns: %.60q", e.name, len(words), turns, out)
+		}
+	}
+}
+
 // Replies beyond what one may be are errors, of each command alone; all are carried out.
 func TestTheReplyOfEXECIsBounded(t *testing.T) {
 	oneGoroutine(t)
