@@ -31,6 +31,9 @@ func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	c.Proto, c.Name, c.Known, c.tx = codec.RESP2, "", false, transaction{}
+	if t.Door != nil {
+		c.Since = t.Host.Facts().Now // who may say RESET has known the password: it has as long for it as at first
+	}
 	return codec.AppendSimple(out, "RESET"), Done
 }
 

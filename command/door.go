@@ -52,7 +52,7 @@ func opens(name []byte) bool { return is(name, "AUTH") || is(name, "HELLO") || i
 func (t *Turn) try(c *Client, password []byte) (Pass, Verdict) {
 	switch p := t.Door.Try(c.From, password); p {
 	case PassRight:
-		c.Known, c.wrong = true, 0
+		c.Known, c.wrong, c.tried = true, 0, 0
 		return p, Done
 	case PassTooMany:
 		return p, Close

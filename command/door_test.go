@@ -113,6 +113,22 @@ func TestWhoGoesOnWithoutThePasswordIsClosed(t *testing.T) {
 	}
 }
 
+// A pool that makes each connection as new before it hands it on does so for as long as it likes, with as long for the password each time.
+func TestRESETAndAUTHGoOnForEver(t *testing.T) {
+	f := keyed(t)
+	f.host.facts.Now = 1
+	f.list("AUTH", "open sesame")
+	for cycle := range 3 * maxTried {
+		f.host.facts.Now = int64(cycle) * 1e9
+		if got, v := f.list("RESET"); got != "+RESET\r\n" || v != Done || f.client.Since != f.host.facts.Now {
+			t.Fatalf("cycle %d: RESET gives %q, %v, and counts from %d", cycle, got, v, f.client.Since)
+		}
+		if got, v := f.list("AUTH", "open sesame"); got != ok || v != Done {
+			t.Fatalf("cycle %d: AUTH gives %q, %v", cycle, got, v)
+		}
+	}
+}
+
 func TestABinaryClientAuthenticatesToo(t *testing.T) {
 	f := keyed(t)
 	frame := func(b []byte) (codec.ValueResponse, Verdict) {

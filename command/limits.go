@@ -78,7 +78,7 @@ const (
 	maxAimed = 128
 
 	// maxWrong is how many wrong passwords a connection may send before it is closed, and maxTried how many commands of any kind
-	// before it has sent the right one.
+	// before it has sent the right one; with that both begin anew.
 	maxWrong = 3
 	maxTried = 100
 

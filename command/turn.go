@@ -53,6 +53,7 @@ type Client struct {
 	From    netip.Addr // the same without the port
 	Proto   int        // 2 or 3, as HELLO chose; 0 is 2
 	Created int64      // when it was accepted, in ns of the clock of Facts.Now
+	Since   int64      // since when it may be without its password: the same, or when it said RESET
 
 	// Known: it has authenticated. Of no meaning where there is no Door.
 	Known        bool

@@ -300,7 +300,7 @@ func (c *conn) overdue(now int64) string {
 			return "nothing that could be understood came within 5 s; connect when there is something to say"
 		}
 		return ""
-	case c.unproved() && now-c.client.Created > int64(authTimeout):
+	case c.unproved() && now-c.client.Since > int64(authTimeout):
 		return "no password came within a minute; send AUTH first"
 	}
 	part := len(c.in) - c.from

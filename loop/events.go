@@ -66,7 +66,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		l.becomePeer(c, true, d.number, now)
 		l.flush(c, now)
 	} else {
-		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), From: remote(g).Addr(), Proto: 2, Created: now}
+		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), From: remote(g).Addr(), Proto: 2, Created: now, Since: now}
 	}
 	return nil, gnet.None
 }

@@ -475,7 +475,7 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		"a client that has passed rests": {known, 0},
 		"a link":                         {proved, 0},
 	} {
-		c.c.client.Created, c.c.begun = begun, begun
+		c.c.client.Since, c.c.begun = begun, begun
 		if c.limit == 0 {
 			if c.c.overdue(at(time.Hour)) != "" {
 				t.Errorf("%s: closed", name)
@@ -487,7 +487,7 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		}
 	}
 	stranger := &conn{l: keyed, protocol: protocolBinary, lastByte: begun + int64(authTimeout)} // busy, and without a password
-	stranger.client.Created = begun
+	stranger.client.Since = begun
 	stranger.begun = stranger.lastByte
 	if stranger.overdue(at(authTimeout)) != "" || stranger.overdue(at(authTimeout+1)) == "" {
 		t.Error("a client without a password is not closed in time")

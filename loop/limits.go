@@ -140,7 +140,7 @@ const (
 	// firstByteTimeout closes a connection that has not said, so long after it was accepted, what it speaks.
 	firstByteTimeout = 5 * time.Second
 
-	// authTimeout closes a client that has not authenticated so long after it has connected to a node with a secret; and
+	// authTimeout closes a client that has not authenticated so long after it has connected to a node with a secret, or has said RESET; and
 	// maxUnproved is what it may send till then that is no whole command, in bytes.
 	authTimeout = time.Minute
 	maxUnproved = 16 << 10
