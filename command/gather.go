@@ -103,14 +103,14 @@ func (t *Turn) NextFrame(c *Client, out []byte) (_ []byte, size int, v Verdict) 
 }
 
 // Long reports whether the command that was carried out last is one of those whose time is that of what they look at, not of
-// one key: a walk through the store, or very many keys.
+// one key: a walk through the store, very many keys, or a report.
 func (t *Turn) Long() bool {
 	g := &t.ahead
 	if g.next == 0 {
 		return false
 	}
 	it := &g.items[g.next-1]
-	return it.args > maxAimed || it.cmd != nil && it.cmd.long
+	return it.args > maxAimed || it.cmd != nil && it.cmd.long || it.head.Kind == codec.KindReport
 }
 
 // Forget lets go of all that was gathered, and with it of the buffer: it may be memory that is about to be given back.
@@ -130,7 +130,7 @@ func (t *Turn) Forget() {
 // add appends an item of size bytes.
 func (g *gathered) add(size int) *item {
 	it := &g.items[g.count]
-	it.args, it.aims, it.size = 0, 0, size
+	it.cmd, it.args, it.aims, it.size, it.head.Kind = nil, 0, 0, size, 0
 	g.count++
 	return it
 }

@@ -238,3 +238,38 @@ func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
 		t.Errorf("aimed with %v, want %v", got, want)
 	}
 }
+
+// The clock is looked at behind whatever may take long, in either protocol, and behind nothing else.
+func TestWhatMayTakeLongIsKnown(t *testing.T) {
+	f := newFixture(t)
+	var p codec.Parser
+	for line, want := range map[string]bool{
+		"COVEY INFO": true, "covey members": true, "COVEY VERIFY": true, "DBSIZE": true, "INFO": true, "CLIENT INFO": true, "CONFIG GET *": true, "RESET": true,
+		"KEYS *": true, "GETRANGE a 0 1": true, "COMMAND INFO get": true, "EXEC": true, "GET a": false, "SET a 1": false, "MGET a b": false, "PING": false, "NOSUCH": false,
+	} {
+		if n, _, err := f.GatherRESP(&p, codec.AppendCommand(nil, strings.Fields(line)...)); n != 1 || err != nil {
+			t.Fatalf("%s: %d gathered, %v", line, n, err)
+		}
+		if f.NextRESP(f.client, nil); f.Long() != want {
+			t.Errorf("%s: %v", line, !want)
+		}
+		if n, _, _, err := f.GatherFrames(getFrame("a")); n != 1 || err != nil { // in the place of the other
+			t.Fatalf("%d gathered, %v", n, err)
+		}
+		if f.NextFrame(f.client, nil); f.Long() {
+			t.Errorf("a GetValue behind %s: true", line)
+		}
+	}
+	if n, _, _, err := f.GatherFrames(codec.AppendReport(nil, 1, codec.Report{Topic: codec.TopicInfo})); n != 1 || err != nil {
+		t.Fatalf("%d gathered, %v", n, err)
+	}
+	if f.NextFrame(f.client, nil); !f.Long() {
+		t.Error("a Report: false")
+	}
+	if f.GatherRESP(&p, []byte("\r\n")); f.ahead.count != 1 {
+		t.Fatalf("%d gathered", f.ahead.count)
+	}
+	if f.NextRESP(f.client, nil); f.Long() {
+		t.Error("an empty line behind a Report: true")
+	}
+}

@@ -36,7 +36,7 @@ var connectionTable = []entry{
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Ask whether the node is there"},
 	{name: "quit", arity: -1, run: quit, flags: flagsConnection | flagNow, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Close the connection"},
-	{name: "reset", arity: 1, run: reset, flags: flagsConnection | flagNow, category: "connection",
+	{name: "reset", arity: 1, long: true, run: reset, flags: flagsConnection | flagNow, category: "connection",
 		group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Make the connection as new"},
 	{name: "select", arity: 2, run: selectDB, flags: flagLoading | flagStale | flagFast, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Choose a database; there is only 0"},
@@ -45,7 +45,7 @@ var connectionTable = []entry{
 const flagsClient = flagNoScript | flagLoading | flagStale
 
 var containerTable = []entry{
-	{name: "client", arity: -2, run: help, group: "connection", since: "2.4.0", complexity: "O(1)",
+	{name: "client", arity: -2, long: true, run: help, group: "connection", since: "2.4.0", complexity: "O(1)",
 		summary: "Commands about connections", subs: []entry{
 			{name: "getname", arity: 2, run: clientGetName, flags: flagsClient, category: "connection",
 				group: "connection", since: "2.6.9", complexity: "O(1)", summary: "Return the name of the current connection"},
@@ -74,7 +74,7 @@ var containerTable = []entry{
 			{name: "list", arity: -2, run: commandList, flags: flagLoading | flagStale, category: "connection",
 				group: "server", since: "7.0.0", complexity: "O(N) where N is the number of commands", summary: "Return the names of the commands; FILTERBY PATTERN, ACLCAT or MODULE and a value leaves some out"},
 		}},
-	{name: "config", arity: -2, run: help, group: "server", since: "2.0.0", complexity: "O(1)",
+	{name: "config", arity: -2, long: true, run: help, group: "server", since: "2.0.0", complexity: "O(1)",
 		summary: "Commands about the settings", subs: []entry{
 			{name: "get", arity: -3, run: configGet, flags: flagAdmin | flagNoScript | flagLoading | flagStale | flagDangerous,
 				group: "server", since: "2.0.0", complexity: "O(N) where N is the number of settings", summary: "Return the settings whose names match the patterns"},
@@ -83,7 +83,7 @@ var containerTable = []entry{
 			{name: "set", arity: -4, run: configSet, flags: flagAdmin | flagNoScript | flagLoading | flagStale | flagDangerous | flagLocal,
 				group: "server", since: "2.0.0", complexity: "O(1)", summary: "Say that settings are given when the node starts"},
 		}},
-	{name: "covey", arity: -2, run: help, group: "covey", since: "0.1.0", complexity: "O(1)",
+	{name: "covey", arity: -2, long: true, run: help, group: "covey", since: "0.1.0", complexity: "O(1)",
 		summary: "Commands about the node and its mesh", subs: []entry{
 			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale,
 				group: "covey", since: "0.1.0", complexity: "O(1)", summary: "Print this help"},
@@ -97,7 +97,7 @@ var containerTable = []entry{
 }
 
 var serverTable = []entry{
-	{name: "dbsize", arity: 1, gate: gateReady, run: dbsize, flags: flagReadOnly | flagFast, category: "keyspace",
+	{name: "dbsize", arity: 1, long: true, gate: gateReady, run: dbsize, flags: flagReadOnly | flagFast, category: "keyspace",
 		tips:  "request_policy:all_shards response_policy:agg_sum",
 		group: "server", since: "1.0.0", complexity: "O(1)", summary: "Return the number of keys"},
 	{name: "flushall", arity: -1, long: true, gate: gateBlind, run: flush, flags: flagWrite | flagDangerous | flagLocal, category: "keyspace", tips: tipEverywhere,
