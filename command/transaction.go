@@ -167,7 +167,8 @@ func (t *Turn) execQueued(c *Client) Verdict {
 		var next int
 		var v Verdict
 		t.queued, next = codec.Bulks(t.queued[:0], x.queue, x.at)
-		x.reply, v = t.execOne(c, t.queued, x.reply)
+		cmd := lookup(t.queued[0])
+		x.reply, v = t.execOne(c, cmd, t.queued, x.reply)
 		words, size = words+len(t.queued), size+next-x.at+len(x.reply)-before
 		if v != Wait && len(x.reply) > maxReply {
 			x.reply, v, c.long = codec.AppendError(x.reply[:x.start], errReplyExec), Done, long{}
@@ -175,7 +176,7 @@ func (t *Turn) execQueued(c *Client) Verdict {
 		if v >= Wait {
 			return v
 		}
-		if lookup(t.queued[0]).long {
+		if cmd.long {
 			words = listArgs
 		}
 		x.last, c.Deadline = max(x.last, v), 0
@@ -185,8 +186,7 @@ func (t *Turn) execQueued(c *Client) Verdict {
 }
 
 // execOne carries out a queued command, which was looked at when it was queued. Only the state of the node may be another now.
-func (t *Turn) execOne(c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	cmd := lookup(args[0])
+func (t *Turn) execOne(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(cmd.subs) > 0 && len(args) > 1 {
 		cmd = cmd.sub(args[1])
 	}
