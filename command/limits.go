@@ -56,8 +56,8 @@ const (
 
 	// watchCost is what a watched key costs beside its bytes: what is known of it, and room of the map; and watchLeast the first of them
 	// beside that, in bytes.
-	watchCost  = 192
-	watchLeast = 768
+	watchCost  = 256
+	watchLeast = 1_024
 
 	// getexTries is how often GETEX looks anew at a value that another connection wrote between its two steps.
 	getexTries = 4

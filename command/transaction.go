@@ -27,10 +27,8 @@ type transaction struct {
 
 // watched is a key as it was when WATCH was said.
 type watched struct {
-	hash    uint64 // of it
-	meta    store.Meta
-	content uint32
-	there   bool
+	hash uint64 // of it
+	then store.Sight
 }
 
 // held returns the bytes that it holds.
@@ -102,9 +100,8 @@ func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		if x.watched == nil {
 			x.watched = make(map[string]watched)
 		}
-		w := watched{hash: t.hash(key)}
-		w.meta, w.content, w.there = t.Store.Seen(key, w.hash, t.Now)
-		x.watched[string(key)] = w
+		hash := t.hash(key)
+		x.watched[string(key)] = watched{hash, t.Store.Seen(key, hash, t.Now)}
 		x.keys += len(key)
 	}
 	return codec.AppendSimple(out, "OK"), Done
@@ -120,7 +117,7 @@ func unwatch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 func (t *Turn) changed(list map[string]watched) bool {
 	for key, w := range list {
 		t.buf = append(t.buf[:0], key...)
-		if m, content, there := t.Store.Seen(t.buf, w.hash, t.Now); there != w.there || m != w.meta || content != w.content {
+		if seen := t.Store.Seen(t.buf, w.hash, t.Now); seen.Since(&w.then) {
 			return true
 		}
 	}

@@ -137,6 +137,17 @@ func TestWhatATransactionHoldsIsBounded(t *testing.T) {
 	}
 }
 
+// What came and went between WATCH and EXEC has changed the key, also where nothing is left of it.
+func TestWATCHSeesWhatWasFlushed(t *testing.T) {
+	f := newFixture(t)
+	const queued = "+QUEUED\r\n"
+	runSteps(t, f, []step{
+		{command: "WATCH a", want: ok}, {command: "SET a 1", want: ok}, {command: "FLUSHALL", want: ok},
+		{command: "MULTI", want: ok}, {command: "GET a", want: queued}, {command: "EXEC", want: "*-1\r\n"},
+		{command: "WATCH a", want: ok}, {command: "MULTI", want: ok}, {command: "GET a", want: queued}, {command: "EXEC", want: "*1\r\n" + null},
+	})
+}
+
 // What a WATCH of very many words costs does not grow with the keys that are watched: it is refused before one is looked at.
 func TestALongWATCHLooksAtNothing(t *testing.T) {
 	f := newFixture(t)

@@ -79,24 +79,6 @@ func part(n int, from, to int64) (first, end int) {
 	return int(from), int(to) + 1
 }
 
-// Seen tells what Meta does about a key and the content hash of its value, without reading it: one of the three is another when the value
-// or its time to live has changed. Of one that is not there it tells the version of its deletion, if there is one.
-func (s *Store) Seen(key []byte, hash, now uint64) (m Meta, content uint32, ok bool) {
-	sh := s.shardOf(hash)
-	sh.rlock(now)
-	var e entry
-	if sh.find(&e, key, hash) && !e.ghost {
-		if ok = e.readable(now); ok {
-			m, content = e.meta(), e.content
-			hit(e.cell)
-		} else {
-			m.Version = e.v
-		}
-	}
-	sh.mu.RUnlock()
-	return m, content, ok
-}
-
 // Lookup appends key and value to dst and returns the whole record of a key, be it live, dead or a tombstone (R15).
 // The record's slices alias out. Of a plain and a composite key of the same bytes it returns the plain one's.
 func (s *Store) Lookup(dst, key []byte, hash, now uint64) (r Record, out []byte, ok bool) {
