@@ -35,9 +35,12 @@ func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if !o.parse(args[2:]) {
 		return codec.AppendError(out, errSyntax), Done
 	}
-	key, changes := args[1], o.unit != 0 || o.persist
+	key := args[1]
+	if o.unit == 0 && !o.persist {
+		return t.value(c, key, out), Done
+	}
 	if _, _, there := t.Store.Meta(key, t.hash(key), t.Now); !there {
-		if changes && !t.Store.Certain(key, t.hash(key), t.Now) {
+		if !t.Store.Certain(key, t.hash(key), t.Now) {
 			if a := t.doubt(c, key); a != admitted {
 				return a.turnAway(out, errTryAgain)
 			}
@@ -55,25 +58,14 @@ func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 			return getdel(t, c, args[:2], out)
 		}
 	}
-	there := false
-	if changes {
-		there = t.renew(c, key, at)
-	} else {
-		t.buf, _, there = t.Store.Get(t.buf[:0], key, t.hash(key), t.Now)
-	}
-	if !there { // since it was looked for
-		t.Tally.Misses++
-		return codec.AppendNull(out, c.Proto), Done
-	}
-	t.Tally.Hits++
-	return codec.AppendBulk(out, t.buf), Done
+	return t.renew(c, key, at, out), Done
 }
 
-// renew sets the expiry of a key to at, 0 for never, and reads its value into t.buf. These are two steps of the store: the first names
-// the version of the value that it met, and the value that is read has to be of that version. there is false when another connection
-// has taken the key away meanwhile.
-func (t *Turn) renew(c *Client, key []byte, at uint64) (there bool) {
-	hash := t.hash(key)
+// renew sets the expiry of a key to at, 0 for never, and appends its value as a bulk, or pins it, as value does. These are two steps of
+// the store: the first names the version of the value that it met, and the value that is read has to be of that version, but for the
+// last try's. It is a null when another connection has taken the key away meanwhile.
+func (t *Turn) renew(c *Client, key []byte, at uint64, out []byte) []byte {
+	hash, start, guess := t.hash(key), len(out), t.guess
 	for range getexTries {
 		var r store.Record
 		var changed bool
@@ -82,14 +74,24 @@ func (t *Turn) renew(c *Client, key []byte, at uint64) (there bool) {
 		} else {
 			r, changed = t.Store.Persist(key, hash, t.Now)
 		}
-		if changed {
-			t.update(c, &r)
-		}
-		var m store.Meta
-		t.buf, m, there = t.Store.Get(t.buf[:0], key, hash, t.Now)
-		if !there || !changed || m.Version == r.Version() {
+		if !changed {
 			break
 		}
+		t.update(c, &r)
+		out = codec.BeginBulk(out[:start], guess)
+		body := len(out)
+		var there, ok bool
+		if out, there, ok = t.Store.GetVersionOrPin(out, key, hash, t.Now, r.Version(), t.Pin); !there {
+			break
+		} else if !ok {
+			continue
+		}
+		t.Tally.Hits++
+		if t.pinned() {
+			return t.pinnedBulk(out, start, body)
+		}
+		t.guess = len(out) - body
+		return codec.FinishBulk(out, start, guess)
 	}
-	return there
+	return t.value(c, key, out[:start])
 }

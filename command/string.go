@@ -22,11 +22,16 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 	}
 	t.Tally.Hits++
 	if t.pinned() {
-		t.buf = append(t.buf[:0], out[body:]...)
-		return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...)
+		return t.pinnedBulk(out, start, body)
 	}
 	t.guess = len(out) - body
 	return codec.FinishBulk(out, start, guess)
+}
+
+// pinnedBulk is a bulk whose bytes were pinned but for those from body on: they go behind its head, at start.
+func (t *Turn) pinnedBulk(out []byte, start, body int) []byte {
+	t.buf = append(t.buf[:0], out[body:]...)
+	return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...)
 }
 
 // pinned reports whether the reply goes on with what was pinned.
@@ -80,11 +85,16 @@ func getrange(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if 0 <= from && from <= to {
 		guess = int(min(to-from, codec.MaxValue-1)) + 1
 	}
-	out, there := t.Store.GetPart(codec.BeginBulk(out, guess), args[1], t.hash(args[1]), t.Now, from, to)
+	out = codec.BeginBulk(out, guess)
+	body := len(out)
+	out, there := t.Store.GetPartOrPin(out, args[1], t.hash(args[1]), t.Now, from, to, t.Pin)
 	if there {
 		t.Tally.Hits++
 	} else {
 		t.Tally.Misses++
+	}
+	if t.pinned() {
+		return t.pinnedBulk(out, start, body), Done
 	}
 	return codec.FinishBulk(out, start, guess), Done
 }
@@ -260,23 +270,24 @@ func getset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 func getdel(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	key, hash := args[1], t.hash(args[1])
-	var r store.Record
-	var existed, written bool
-	var err error
-	t.buf, r, existed, written, err = t.Store.Take(t.buf[:0], key, hash, t.Now, false)
+	start, guess := len(out), t.guess
+	out = codec.BeginBulk(out, guess)
+	body := len(out)
+	out, r, existed, written, err := t.Store.Take(out, key, hash, t.Now, false)
 	if err != nil {
 		if a := t.doubt(c, key); a != admitted {
-			return a.turnAway(out, errTryAgain)
+			return a.turnAway(out[:start], errTryAgain)
 		}
-		t.buf, r, existed, written, _ = t.Store.Take(t.buf[:0], key, hash, t.Now, true)
+		out, r, existed, written, _ = t.Store.Take(out[:body], key, hash, t.Now, true)
 	}
 	if written {
 		t.update(c, &r)
 	}
 	if !existed {
-		return codec.AppendNull(out, c.Proto), Done
+		return codec.AppendNull(out[:start], c.Proto), Done
 	}
-	return codec.AppendBulk(out, t.buf), Done
+	t.guess = len(out) - body
+	return codec.FinishBulk(out, start, guess), Done
 }
 
 func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {

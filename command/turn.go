@@ -93,7 +93,7 @@ type Turn struct {
 	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
 	Draft *store.Draft
 
-	// Pin, if not nil, is to be none; a GET, MGET or GetValue of a large value begins it. The reply in out ends where the pinned bytes
+	// Pin, if not nil, is to be none; a GET, MGET, GETEX, GETRANGE or GetValue of a large value begins it. The reply in out ends where the pinned bytes
 	// belong, and the end of a line behind them in RESP: they are the caller's to add before what is replied next. That
 	// is the next command's, or, with Again, what the same command goes on with.
 	Pin *store.Pin

@@ -11,7 +11,7 @@ import (
 type Pin struct {
 	s     *Store
 	chain uint32 // the first page of the entry
-	size  int    // bytes of the value
+	size  int    // bytes of the value, or of the part of it that is read
 
 	page uint32 // where the next byte is,
 	at   int    // and where in it
@@ -95,43 +95,65 @@ func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte,
 		return dst, true
 	}
 	var e entry
-	if sh.find(&e, key, hash) && e.readable(now) {
-		switch {
-		case e.kind != KindString:
-			dst = sh.textOf(dst, &e)
-		case p != nil && e.valueLen > PinFrom && sh.pin(p, s, &e):
-			if n := sh.inline(&e); e.keyLen < n {
-				dst = sh.read(dst, &e, e.keyLen, n)
-			}
-		default:
-			dst = sh.read(dst, &e, e.keyLen, e.keyLen+e.valueLen)
-		}
-		ok = true
+	if ok = sh.find(&e, key, hash) && e.readable(now); ok {
+		dst = sh.readOrPin(dst, &e, 0, -1, p, s)
 		hit(e.cell)
 	}
 	sh.mu.RUnlock()
 	return dst, ok
 }
 
-// pin makes p the part of a value that lies in pages.
-func (sh *shard) pin(p *Pin, s *Store, e *entry) bool {
+// GetVersionOrPin is GetOrPin of a value of version v: when the key holds another, there is true and ok is not.
+func (s *Store) GetVersionOrPin(dst, key []byte, hash, now uint64, v Version, p *Pin) (out []byte, there, ok bool) {
+	sh := s.shardOf(hash)
+	sh.rlock(now)
+	var e entry
+	if there = sh.find(&e, key, hash) && e.readable(now); there && e.meta().Version == v {
+		dst, ok = sh.readOrPin(dst, &e, 0, -1, p, s), true
+		hit(e.cell)
+	}
+	sh.mu.RUnlock()
+	return dst, there, ok
+}
+
+// readOrPin appends a part of a value, as GetPart counts it, or pins what of it lies in pages.
+func (sh *shard) readOrPin(dst []byte, e *entry, from, to int64, p *Pin, s *Store) []byte {
+	if e.kind != KindString {
+		start := len(dst)
+		dst = sh.textOf(dst, e)
+		first, end := part(len(dst)-start, from, to)
+		return append(dst[:start], dst[start+first:start+end]...)
+	}
+	first, end := part(e.valueLen, from, to)
+	if first, end = e.keyLen+first, e.keyLen+end; p != nil && end-first > PinFrom && sh.pin(p, s, e, first, end) {
+		end = max(first, min(end, sh.inline(e)))
+	}
+	if first < end {
+		dst = sh.read(dst, e, first, end)
+	}
+	return dst
+}
+
+// pin makes p what lies in pages of the bytes of key and value from first to end.
+func (sh *shard) pin(p *Pin, s *Store, e *entry, first, end int) bool {
 	most := draftable(sh.env.budget) / sh.env.memory.pages.cost
 	if !sh.env.pins.take(e.page, sh.pageCount(e), int(most)) {
 		return false
 	}
-	skip := max(0, e.keyLen-sh.inline(e)) // of a key that does not end before the pages
-	*p = Pin{s: s, chain: e.page, size: e.valueLen, page: e.page, left: e.valueLen - max(0, sh.inline(e)-e.keyLen)}
+	n := sh.inline(e)
+	skip := max(0, first-n) // of what lies in pages before
+	*p = Pin{s: s, chain: e.page, size: end - first, page: e.page, left: end - max(first, n)}
 	for whole := sh.env.memory.pages.unit; skip >= whole; skip -= whole {
 		p.page = sh.env.memory.pages.next[p.page]
 	}
-	p.at += skip
+	p.at = skip
 	return true
 }
 
 // Begun reports whether p has pages to read, or has read them and was not unpinned.
 func (p *Pin) Begun() bool { return p != nil && p.s != nil }
 
-// Size returns the length of the whole value in bytes.
+// Size returns the length in bytes of the whole value, or of the part of it that was asked for.
 func (p *Pin) Size() int { return p.size }
 
 // Left returns how many bytes Next has still to return.

@@ -39,23 +39,15 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 	return m, valueLen, ok
 }
 
-// GetPart is Get for a part of a value: the bytes from one to another, both included, as GETRANGE counts them. Of a large value no
-// other byte is read.
-func (s *Store) GetPart(dst, key []byte, hash, now uint64, from, to int64) (out []byte, ok bool) {
+// GetPartOrPin is GetOrPin for a part of a value: the bytes from one to another, both included, as GETRANGE counts them. Of a large
+// value no other byte is read.
+func (s *Store) GetPartOrPin(dst, key []byte, hash, now uint64, from, to int64, p *Pin) (out []byte, ok bool) {
 	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
 	if ok = sh.find(&e, key, hash) && e.readable(now); ok {
-		if e.kind == KindString {
-			first, end := part(e.valueLen, from, to)
-			dst = sh.read(dst, &e, e.keyLen+first, e.keyLen+end)
-		} else {
-			start := len(dst)
-			dst = sh.textOf(dst, &e)
-			first, end := part(len(dst)-start, from, to)
-			dst = append(dst[:start], dst[start+first:start+end]...)
-		}
+		dst = sh.readOrPin(dst, &e, from, to, p, s)
 		hit(e.cell)
 	}
 	sh.mu.RUnlock()
