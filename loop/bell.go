@@ -65,6 +65,11 @@ func (n *node) closeBells() {
 		if fd := l.bell.fd.Swap(-1); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
+		for c := range l.conns {
+			if c.tail != nil { // the engine has closed all others
+				c.close()
+			}
+		}
 		freeSlab(l.slab)
 		freeSlab(l.spare)
 		freeSlab(l.keptFrame)

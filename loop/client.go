@@ -17,6 +17,9 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if c.tooMuch.Load() {
 		return l.overload(c)
 	}
+	if c.ending {
+		return gnet.None
+	}
 	if c.waiting {
 		return c.pileUp()
 	}
@@ -48,7 +51,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		return gnet.None // OnClose has run already
 	}
 	if act == gnet.Close {
-		return act
+		return l.endsWell(c)
 	}
 	if c.unproved() && max(c.need, len(buf)-used) > maxUnproved {
 		l.n.counters.overloads.Add(1)
@@ -223,6 +226,7 @@ func (l *eventLoop) spill(c *conn) bool {
 // pause has a command wait, or go on once others had their turn.
 func (l *eventLoop) pause(c *conn, v command.Verdict) {
 	if l.wait(c); v == command.Again {
+		c.begun = l.now // it goes on
 		l.takePin(c, false)
 		l.bell.ring(c)
 	}

@@ -48,8 +48,14 @@ type conn struct {
 	counted  netip.Addr // of an accepted one: the address that it is counted under, none when it was refused
 	lastByte int64
 	begun    int64 // when what is in in was begun, or the connection itself: ns
-	closeBy  int64 // a link that is to close, and when it is closed at the latest: ns, 0 when none is
-	shut     bool  // of such a link: all is sent, and that was told to the kernel
+	closeBy  int64 // one that is to close once its last bytes are read, and when it is closed at the latest: ns, 0 when none is
+	shut     bool  // of such a one: all is sent, and that was told to the kernel
+	broken   bool  // a write has shown that the other side is not there any more
+
+	tail    *tail // not nil: the other side has ended, and the engine has closed it (ended.go)
+	ending  bool  // it is closed when it has its replies, and takes no more input
+	due     int   // of one of these: what it was owed at the last look, in bytes
+	stirred int64 // and when that was last another, ns
 
 	client command.Client
 	parser codec.Parser
@@ -251,8 +257,19 @@ func (c *conn) push(b []byte) bool {
 			return true
 		}
 	}
-	_, err := c.g.Write(b) // a failing Write runs OnClose inside
-	return err == nil && !c.closed
+	_, _ = c.g.Write(b) // a failing Write runs OnClose inside
+	return !c.closed
+}
+
+// breaks ends a connection of which a write has failed. alive: the loop keeps it.
+func (c *conn) breaks() (alive bool) {
+	if c.tail != nil {
+		c.tail.mute()
+	} else {
+		c.broken = true
+		c.close()
+	}
+	return !c.closed
 }
 
 // close ends the connection at once, on its loop.
@@ -260,7 +277,11 @@ func (c *conn) close() {
 	if c.kept {
 		c.l.sendKept()
 	}
-	if !c.closed {
+	switch {
+	case c.closed:
+	case c.tail != nil:
+		c.l.gone(c)
+	default:
 		_ = c.l.gnet.Close(c.g)
 	}
 }

@@ -234,6 +234,9 @@ func (l *eventLoop) attend(c *conn, now int64) {
 			c.close()
 		}
 	}()
+	if c.tail != nil {
+		c.tail.flush()
+	}
 	l.gauge(c, now)
 	switch {
 	case c.tooMuch.Load():
@@ -252,6 +255,12 @@ func (l *eventLoop) attend(c *conn, now int64) {
 		if l.client(c, now) == gnet.Close {
 			c.close()
 		}
+	}
+	if t := c.tail; t != nil && t.unread >= 0 && !c.closed && !c.waiting && !c.rest {
+		l.readOut(c, now)
+	}
+	if (c.tail != nil || c.ending) && !c.closed {
+		l.seeOff(c, now)
 	}
 	if !c.closed {
 		c.left = c.g.OutboundBuffered()

@@ -102,29 +102,17 @@ func (n *node) dismissed(c *conn) {
 	}
 }
 
-func (h *handler) OnClose(g gnet.Conn, _ error) gnet.Action {
+func (h *handler) OnClose(g gnet.Conn, err error) gnet.Action {
 	c, ok := g.Context().(*conn)
 	if !ok {
 		return gnet.None
 	}
-	l, n := c.l, h.n
-	defer l.exit(l.enter())
-	c.closed = true
+	l := c.l
+	outside := l.enter()
+	defer l.exit(outside)
 	l.place(g.Fd(), nil)
-	n.counters.connections.Add(-1)
-	n.dismissed(c)
-	l.leaves(c)
-	l.unpark(c)
-	c.forgive()
-	c.unpin()
-	c.parser = codec.Parser{}
-	if c.link != nil {
-		l.last(c, n.clock.now())
-	}
-	c.release()
-	if c.link != nil {
-		now := n.clock.now()
-		n.linkClosed(c, now)
+	if !l.outlives(c, err, !outside) {
+		l.gone(c)
 	}
 	return gnet.None
 }
@@ -135,7 +123,11 @@ func (h *handler) OnTraffic(g gnet.Conn) (act gnet.Action) {
 		c.got, _ = g.Peek(-1)
 		act = h.turn(c)
 		c.got = nil
-		if !c.closed {
+		switch {
+		case c.tail != nil && act == gnet.Close: // the engine has closed it already
+			c.close()
+			act = gnet.None
+		case c.tail == nil && !c.closed:
 			_, _ = g.Discard(-1)
 		}
 		l := c.l

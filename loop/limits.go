@@ -21,9 +21,10 @@ const (
 	maxSourceConns = 1_024
 
 	// baseDescriptors are kept for the standard streams, the name of the port, beacons, netlink, the
-	// HTTP listener, resolvers and logs; loopDescriptors for each loop: two listeners, a poller and
+	// HTTP listener, resolvers, logs, and the second ones of connections that loops take from the engine;
+	// loopDescriptors for each loop: two listeners, a poller and
 	// its wake-up, a doorbell's two ends (measured: 6).
-	baseDescriptors = 24
+	baseDescriptors = 26
 	loopDescriptors = 6
 
 	// What is left is shared: dials and probes take a part each, within bounds; the rest serves connections.
@@ -216,7 +217,10 @@ const (
 	leaveTimeout = 600 * time.Millisecond
 	dialGrace    = 200 * time.Millisecond
 
-	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read.
+	// endedWait is for how long a command may wait whose client has ended its side: longer than any waits but WAIT.
+	endedWait = 3 * time.Second
+
+	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read; and a client for that they are read.
 	closeTimeout = time.Second
 
 	// maxHeard is how many announces, or what else comes as a datagram, are looked at from tick to tick: ten times what the

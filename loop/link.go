@@ -262,9 +262,9 @@ func (l *eventLoop) carry(c *conn, frames []byte, own bool) bool {
 	return c.pay()
 }
 
-// finish ends a link. When its last bytes are with the kernel, for gnet drops what a full socket does not take, and with it the
-// Bye, its sending half is shut, and the other side closes once it has read them. To close at once would answer what the other
-// still sends with a reset, and that overtakes a Bye that was not read yet.
+// finish ends a link, or a client that is ending. When its last bytes are with the kernel, for gnet drops what a full socket does not
+// take, and with it the Bye, its sending half is shut, and the other side closes once it has read them. To close at once would answer what
+// the other still sends with a reset, and that overtakes what was not read yet.
 func (l *eventLoop) finish(c *conn, now int64) {
 	if c.closeBy == 0 {
 		c.closeBy = now + int64(closeTimeout)

@@ -40,7 +40,7 @@ func (c *conn) lighten() {
 
 // idle reports whether nothing is under way for a connection that would be lost or late if it moved.
 func (c *conn) idle() bool {
-	return !c.closed && (c.protocol == protocolRESP || c.protocol == protocolBinary) && !c.waiting && !c.rest && !c.kept && !c.debtor &&
+	return !c.closed && (c.protocol == protocolRESP || c.protocol == protocolBinary) && c.tail == nil && !c.ending && !c.waiting && !c.rest && !c.kept && !c.debtor &&
 		c.draft == nil && !c.owes() && !c.heavy && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
 }
 

@@ -105,8 +105,7 @@ func (l *eventLoop) send(c *conn, places [][]byte) bool {
 	if c.g.OutboundBuffered() == 0 {
 		var err error
 		if sent, err = l.vector.write(c.g.Fd(), places); err != nil {
-			c.close()
-			return false
+			return c.breaks()
 		}
 	}
 	for _, b := range places {
