@@ -45,6 +45,7 @@ func wait(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	}
 	acked := int64(t.Host.Acked(c.LastSeq))
 	if acked < n && inTime {
+		c.Peers = n
 		return out, Wait
 	}
 	return codec.AppendInt(out, acked), Done

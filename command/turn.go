@@ -68,6 +68,10 @@ type Client struct {
 	// Deadline is until when the command that waits may wait, in ms of Turn.Now; 0: none waits.
 	Deadline uint64
 
+	// Peers is for how many peers that have acknowledged LastSeq a WAIT waits; 0: no WAIT waits for them. It is of use to
+	// run it again when there are so many, or past Deadline.
+	Peers int64
+
 	long long        // the command that is under way, if it takes several turns
 	tx   transaction // what MULTI and WATCH have begun
 }
@@ -124,7 +128,7 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 	start := len(out)
 	out, v := t.run(c, cmd, args, out)
 	if v != Wait {
-		c.Deadline = 0
+		c.Deadline, c.Peers = 0, 0
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
 			c.tx.failed = c.tx.open && (c.tx.failed || cmd == nil || cmd.flags&flagNow == 0 || !cmd.takes(len(args)))

@@ -225,6 +225,10 @@ func (l *eventLoop) spill(c *conn) bool {
 
 // pause has a command wait, or go on once others had their turn.
 func (l *eventLoop) pause(c *conn, v command.Verdict) {
+	if v == command.Wait && c.client.Peers > 0 {
+		l.await(c)
+		return
+	}
 	if l.wait(c); v == command.Again {
 		c.begun = l.now // it goes on
 		l.takePin(c, false)

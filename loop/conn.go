@@ -57,6 +57,7 @@ type conn struct {
 	due     int   // of one of these: what it was owed at the last look, in bytes
 	stirred int64 // and when that was last another, ns
 
+	await  await
 	client command.Client
 	parser codec.Parser
 	link   *peer.Link // not nil: a peer's connection

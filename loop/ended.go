@@ -203,6 +203,7 @@ func (l *eventLoop) gone(c *conn) {
 	n.dismissed(c)
 	l.leaves(c)
 	l.unpark(c)
+	l.unawait(c)
 	c.forgive()
 	c.unpin()
 	c.parser = codec.Parser{}

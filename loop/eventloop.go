@@ -72,6 +72,7 @@ type eventLoop struct {
 	answering []*conn            // scratch of answer
 	conns     map[*conn]struct{} // what the sweep looks at
 	parked    map[*conn]struct{} // clients whose next command waits
+	waits     waits              // clients whose next command is a WAIT
 	waiters   atomic.Int32       // how many: the ticker and acknowledgements ring for them
 	slow      int32              // how many of them the ticker alone rings for, at its own beat
 	hurried   int32              // how many are the others, as the node knows it
@@ -199,22 +200,30 @@ func (l *eventLoop) rung() {
 	l.answer()
 }
 
-// answer is what a rung bell asks for: each queued connection once.
+// answer is what a rung bell asks for: each queued connection once, and each that is parked, for a slice of time. The others are next
+// when the bell has rung again, before any is looked at twice; until then they count as queued, so they stay with this loop.
 func (l *eventLoop) answer() {
 	now := l.begin()
-	l.answering = l.bell.take(l.answering[:0])
-	for _, c := range l.answering {
-		c.queued.Store(false)
-	}
+	again := len(l.answering) == 0
+	l.answering = l.bell.take(l.answering)
 	for c := range l.parked {
-		if !c.debtor {
+		if again && !c.debtor && c.queued.CompareAndSwap(false, true) {
 			l.answering = append(l.answering, c)
 		}
 	}
-	for _, c := range l.answering {
+	seen := 0
+	for over := false; seen < len(l.answering) && !over; seen++ {
+		c := l.answering[seen]
+		c.queued.Store(false)
 		l.attend(c, now)
+		over = l.n.clock.now()-now >= int64(sliceTime)
 	}
-	clear(l.answering)
+	left := copy(l.answering, l.answering[seen:])
+	clear(l.answering[left:])
+	if l.answering = l.answering[:left]; left > 0 {
+		l.bell.ring(nil)
+	}
+	l.answerWaits(now)
 	l.payDebtors(now)
 	if now-l.swept >= int64(sweepInterval) {
 		l.swept = now

@@ -239,18 +239,21 @@ func (n *node) beatLoops(now int64) time.Duration {
 		})
 		n.seeToReserve(now, false)
 	}
+	next := tickInterval
+	if until := n.ringWaits(now); until != 0 {
+		next = min(max(time.Duration(until-now), tickBusy), tickInterval)
+	}
 	if n.waiting.Load() == 0 {
-		return tickInterval
+		return next
 	}
 	n.ringParked()
 	if n.hurried.Load() == 0 {
-		return tickInterval
+		return next
 	}
 	return tickBusy
 }
 
-// ringParked has the loops with parked clients try them again: a peer may have acknowledged what
-// a WAIT waits for.
+// ringParked has the loops with parked clients try them again: a peer may have answered what one waits for.
 func (n *node) ringParked() {
 	n.loops.Range(func(_, v any) bool {
 		if l := v.(*eventLoop); l.waiters.Load() > 0 {

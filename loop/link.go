@@ -114,6 +114,7 @@ func (l *eventLoop) peer(c *conn, now int64) gnet.Action {
 	if l.n.hurried.Load() > 0 {
 		l.n.ringParked()
 	}
+	l.n.ringWaits(now)
 	l.turned(false)
 	return gnet.None
 }

@@ -2,7 +2,7 @@ package loop
 
 import "github.com/panjf2000/gnet/v2"
 
-// Connections that are parked: what they wait for is told by a bell, or only a clock can tell it.
+// Connections that are parked: what they wait for is told by a bell, or only a clock can tell it. For a WAIT see waits.go.
 
 // wait parks the connection: its command stays in c.in and is tried again when a bell rings.
 func (l *eventLoop) wait(c *conn) {
@@ -100,6 +100,7 @@ func (l *eventLoop) resume(c *conn, now int64) {
 	}
 	c.waiting = false
 	l.unpark(c)
+	l.unawait(c)
 	if l.client(c, now) == gnet.Close {
 		c.close()
 	}
