@@ -1,6 +1,9 @@
 package store
 
-import "sync/atomic"
+import (
+	"sort"
+	"sync/atomic"
+)
 
 // index maps key hashes to where entries lie: open addressing with linear probing, kept in the order of the hash (Amble
 // and Knuth, "Ordered hash tables", 1974). A cell holds a tag, the top bits of what the shard's number left of the hash; the
@@ -47,6 +50,7 @@ const (
 	minHomes      = 16
 	usualSlack    = 64      // cells behind the last home
 	minIndexBytes = 1 << 10 // bytes that the index of a few entries takes
+	nearCells     = 16      // cells that a search looks at one by one
 	stepCells     = 64      // cells moved by one write
 	vacateCells   = 8 << 10 // moved cells whose memory goes back together
 )
@@ -76,20 +80,33 @@ func (x *index) table(tag uint64) *table {
 
 // seek returns the first cell of a tag, or where it would be.
 func (t *table) seek(tag uint64) int {
-	p := t.home(tag)
-	for c := t.cells[p]; c != 0 && c>>tagShift < tag; c = t.cells[p] {
-		p++
+	return t.first(t.home(tag), tag)
+}
+
+// first returns the first cell from p on, which is no later than the home of least, that is empty or has a tag of least or more. Past
+// the cells of a usual run it doubles its steps, then halves them: tags ascend as far as the next empty cell, and behind that all are
+// above least. So who chooses keys that crowd in one place makes no search long.
+func (t *table) first(p int, least uint64) int {
+	for near := p + nearCells; p < near; p++ {
+		if c := t.cells[p]; c == 0 || c>>tagShift >= least {
+			return p
+		}
 	}
-	return p
+	end := len(t.cells) - 1
+	for step := nearCells; p+step < end; step *= 2 {
+		if c := t.cells[p+step]; c == 0 || c>>tagShift >= least {
+			end = p + step
+			break
+		}
+		p += step + 1
+	}
+	return p + sort.Search(end-p, func(i int) bool { c := t.cells[p+i]; return c == 0 || c>>tagShift >= least })
 }
 
 // put inserts a cell behind those of the same tag. It returns false when the end of the table has no room.
 func (t *table) put(c uint64) bool {
 	tag := c >> tagShift
-	p := t.home(tag)
-	for t.cells[p] != 0 && t.cells[p]>>tagShift <= tag {
-		p++
-	}
+	p := t.first(t.home(tag), tag+1)
 	free := p
 	for t.cells[free] != 0 {
 		free++
