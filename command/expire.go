@@ -41,17 +41,13 @@ func (t *Turn) expiry(arg []byte, unit expiryUnit) (at uint64, p expiryProblem) 
 	}
 	base := int64(t.Now)
 	if unit == unitEXAT || unit == unitPXAT {
-		base = t.wallOffset()
+		base = t.Host.WallOffset()
 	}
 	if base > 0 && n > math.MaxInt64-base {
 		return 0, expiryRange
 	}
 	return uint64(max(n+base, 1)), expiryFine
 }
-
-// wallOffset is what is added to a time of the node's wall clock, in ms, to make it
-// cluster time (R8).
-func (t *Turn) wallOffset() int64 { return int64(t.Now) - int64(t.Host.Wall()/1000) }
 
 func expire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return t.expire(c, args, int64(t.Now), 1000, "expire", out)
@@ -62,11 +58,11 @@ func pexpire(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func expireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, t.wallOffset(), 1000, "expireat", out)
+	return t.expire(c, args, t.Host.WallOffset(), 1000, "expireat", out)
 }
 
 func pexpireat(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.expire(c, args, t.wallOffset(), 1, "pexpireat", out)
+	return t.expire(c, args, t.Host.WallOffset(), 1, "pexpireat", out)
 }
 
 // expire sets the expiry of a key to base + the argument times unit, in ms. A time that is
@@ -160,7 +156,7 @@ func (t *Turn) diesAt(key []byte) int64 {
 	if left < 0 {
 		return left
 	}
-	return int64(t.Host.Wall()/1000) + left
+	return int64(t.Now) - t.Host.WallOffset() + left
 }
 
 // left is how long a key has to live, in ms; -1: for ever, -2: it is not there.

@@ -19,6 +19,7 @@ type fakeHost struct {
 	settled bool
 	acks    []uint64 // what each peer has acknowledged
 	wall    uint64
+	turn    *Turn // whose host it is
 	report  string
 	facts   Facts
 	answers map[string]Answer // to questions for a key
@@ -28,6 +29,7 @@ type fakeHost struct {
 func (h *fakeHost) State() codec.State { return h.state }
 func (h *fakeHost) Settled() bool      { return h.settled }
 func (h *fakeHost) Wall() uint64       { return h.wall }
+func (h *fakeHost) WallOffset() int64  { return int64(h.turn.Now) - int64(h.wall/1000) }
 func (h *fakeHost) Facts() Facts       { return h.facts }
 
 func (h *fakeHost) Ask(client uint64, key []byte) Answer {
@@ -72,6 +74,7 @@ func newFixture(t testing.TB) *fixture {
 	}}
 	f := &fixture{host: h, client: &Client{ID: 7, Addr: "127.0.0.1:5000", From: netip.MustParseAddr("127.0.0.1")}}
 	f.Turn = &Turn{Store: s, Host: h, Now: startOfTime, Stage: new(codec.Stage)}
+	h.turn = f.Turn
 	return f
 }
 

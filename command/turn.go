@@ -38,8 +38,11 @@ type Host interface {
 	// Ask has the peers asked for a key of which the store is not certain, on behalf of a client, and tells what has come
 	// of it (R17). The client asks for one key at a time, until it is told. Nothing of key is kept.
 	Ask(client uint64, key []byte) Answer
-	// Wall is the wall clock of this turn, in microseconds since 1970.
+	// Wall is the wall clock, in microseconds since 1970.
 	Wall() uint64
+	// WallOffset is what is added to a time of the wall clock to make it cluster time, in ms: the same from turn to turn as
+	// long as the clocks keep their distance (R8).
+	WallOffset() int64
 	// Report appends the JSON of a topic. The error is a sentence for the user.
 	Report(topic codec.Topic, dst []byte) ([]byte, error)
 	// Facts returns what INFO and CONFIG GET show.

@@ -24,6 +24,11 @@ func (b *bootClock) now() int64 {
 	return int64(time.Since(b.start)) + b.suspended.Load()
 }
 
+// at is now at the moment when t was read, which has both clocks of one instant.
+func (b *bootClock) at(t time.Time) int64 {
+	return int64(t.Sub(b.start)) + b.suspended.Load()
+}
+
 // measure brings the count of slept time up to date; the ticker calls it.
 func (b *bootClock) measure() {
 	slept := bootNanos() - b.boot - int64(time.Since(b.start))

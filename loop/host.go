@@ -15,13 +15,19 @@ import (
 )
 
 // The node is the command.Host of its loops: what commands ask beside the store. State, Settled,
-// Acked and Wall are on the way of commands and take no lock; the rest is for people.
+// Acked, Wall and WallOffset are on the way of commands and take no lock; the rest is for people.
 
 func (n *node) State() codec.State    { return n.mind.State() }
 func (n *node) Settled() bool         { return n.mind.Settled() }
 func (n *node) Acked(seq uint64) int  { return n.mind.Acked(seq) }
 func (n *node) Wall() uint64          { return uint64(time.Now().UnixMicro()) }
 func (n *node) uptime() time.Duration { return time.Duration(n.clock.now()) }
+
+// WallOffset goes by one reading of both clocks, which only those pay who ask.
+func (n *node) WallOffset() int64 {
+	wall := time.Now()
+	return n.wallOffset.rounded(n.cluster.ClusterNanos(n.clock.at(wall)) - wall.UnixNano())
+}
 
 // Ask is on the way of those commands alone that have met a key which was evicted here, or may have been.
 func (n *node) Ask(client uint64, key []byte) command.Answer {

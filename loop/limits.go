@@ -238,6 +238,10 @@ const (
 	// wallOff is by how many ms the wall clock may be off the cluster's time before that is said (R6).
 	wallOff = 250
 
+	// wallSlack is how far the distance of the wall clock from the cluster's time, in whole ms, may be from what it really is: more than
+	// it is after rounding, so that it is not another at each look.
+	wallSlack = 750 * time.Microsecond
+
 	// bootTimeout bounds the wait for gnet's first tick.
 	bootTimeout = 5 * time.Second
 

@@ -56,6 +56,7 @@ type node struct {
 	running chan struct{} // closed by the first tick
 	failed  chan error    // what ends the node unasked; one place, the first counts
 
+	wallOffset      wallOffset
 	wall            wallWatch
 	ticked, rungAll int64 // the ticker's own: when it last let time pass, and rang every loop, ns
 }

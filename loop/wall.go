@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
 
 // wallWatch notices when this machine's wall clock is not the cluster's time (R6), once for each change. The ticker owns it.
 type wallWatch struct {
@@ -39,4 +43,18 @@ func (n *node) watchWall(now int64) {
 		n.log.Warn("wall clock is not the cluster's time, set the clocks of all machines (NTP); EXPIREAT goes by this one",
 			"clock_offset_ms", off)
 	}
+}
+
+// wallOffset is how far the cluster's time is ahead of the wall clock, in whole ms. It stays what it is until it is off by more than
+// wallSlack: rounded anew each time it would be another now and then, and a time that a client gives would not be the one that it gets back.
+type wallOffset struct{ ms atomic.Int64 }
+
+// rounded returns it when it is so many ns.
+func (o *wallOffset) rounded(exact int64) int64 {
+	ms := o.ms.Load()
+	if d := exact - ms*1e6; max(d, -d) > int64(wallSlack) {
+		ms = int64(math.Round(float64(exact) / 1e6))
+		o.ms.Store(ms)
+	}
+	return ms
 }

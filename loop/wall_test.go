@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -45,5 +46,39 @@ func TestR6_TheWarningNamesTheOffset(t *testing.T) {
 	n.watchWall(int64(3 * time.Minute))
 	if got := out.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "clock_offset_ms=2") && !strings.Contains(got, "clock_offset_ms=199") {
 		t.Fatalf("%q", got)
+	}
+}
+
+// A time that a client gives comes back as it was given, whenever in a millisecond the command came.
+func TestATimeOfTheWallClockComesBackAsItWasGiven(t *testing.T) {
+	t.Parallel()
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	if got := c.do("SET", "k", "v"); got != "+OK" {
+		t.Fatal(got)
+	}
+	at := time.Now().Add(time.Hour).UnixMilli()
+	for i := range int64(1000) {
+		given := fmt.Sprint(at + i)
+		if set, got, again := c.do("PEXPIREAT", "k", given), c.do("PEXPIRETIME", "k"), c.do("PEXPIREAT", "k", given, "GT"); set != ":1" || got != ":"+given || again != ":0" {
+			t.Fatalf("PEXPIREAT of %s answers %s, PEXPIRETIME %s; the same with GT %s", given, set, got, again)
+		}
+	}
+}
+
+// The distance of the clocks is rounded to the nearest ms, and another when it is off by more than that alone makes it.
+func TestTheDistanceOfTheClocksIsRoundedOnce(t *testing.T) {
+	var o wallOffset
+	for _, tc := range []struct {
+		exact time.Duration
+		want  int64
+	}{
+		{0, 0}, {400 * time.Microsecond, 0}, {700 * time.Microsecond, 0}, {800 * time.Microsecond, 1}, {300 * time.Microsecond, 1},
+		{200 * time.Microsecond, 0}, {-700 * time.Microsecond, 0}, {-time.Minute, -60_000}, {time.Hour + 600*time.Microsecond, 3_600_001},
+	} {
+		if got := o.rounded(int64(tc.exact)); got != tc.want {
+			t.Errorf("%v: %d ms, want %d", tc.exact, got, tc.want)
+		}
 	}
 }

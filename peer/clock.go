@@ -21,6 +21,9 @@ func (c *Clock) Cluster(mono int64) uint64 {
 	return uint64(max(0, c.wall+(mono+c.offset.Load())/1e6))
 }
 
+// ClusterNanos is Cluster in ns, of which no time is lost.
+func (c *Clock) ClusterNanos(mono int64) int64 { return c.wall*1e6 + mono + c.offset.Load() }
+
 // Offset returns how far cluster time is from this machine's own, in ms.
 func (c *Clock) Offset() int64 { return c.offset.Load() / 1e6 }
 

@@ -41,11 +41,12 @@ func (h *Host) Ask(client uint64, key []byte) command.Answer {
 	}[a]
 }
 
-// State, Settled, Acked, Wall, Report and Facts are what commands ask of a node (command.Host).
+// State, Settled, Acked, Wall, WallOffset, Report and Facts are what commands ask of a node (command.Host).
 func (h *Host) State() codec.State   { return h.Node.State() }
 func (h *Host) Settled() bool        { return h.Node.Settled() }
 func (h *Host) Acked(seq uint64) int { return h.Node.Acked(seq) }
 func (h *Host) Wall() uint64         { return uint64(h.wall()) * 1000 }
+func (h *Host) WallOffset() int64    { return int64(h.now()) - int64(h.wall()) }
 func (h *Host) Facts() command.Facts { return command.Facts{ID: h.id, Now: h.mono()} }
 func (h *Host) Report(codec.Topic, []byte) ([]byte, error) {
 	return nil, errors.New("nobody asks a simulated node for a report")

@@ -23,6 +23,7 @@ func (f *front) State() codec.State                                     { return
 func (f *front) Settled() bool                                          { return f.h.Node.Settled() }
 func (f *front) Acked(seq uint64) int                                   { return f.h.Node.Acked(seq) }
 func (f *front) Wall() uint64                                           { return uint64(f.h.wall()) * 1000 }
+func (f *front) WallOffset() int64                                      { return f.h.WallOffset() }
 func (f *front) Report(_ codec.Topic, dst []byte) (_ []byte, err error) { return dst, nil }
 func (f *front) Facts() command.Facts                                   { return command.Facts{} }
 
