@@ -64,13 +64,13 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 		return AnswerLate
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
-		n.ask(d)
+		n.ask(now, d)
 	case now-d.begun >= int64(AskTimeout):
 		n.forgetDoubt(d)
 		return AnswerLate
 	case len(d.open) == 0 && d.filled:
 		d.filled = false
-		n.ask(d) // it was evicted once more
+		n.ask(now, d) // it was evicted once more
 	}
 	if len(d.open) > 0 {
 		n.doubts[client] = d
@@ -80,10 +80,10 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	return AnswerNone
 }
 
-// ask puts a doubt to all peers that are ready.
-func (n *Node) ask(d *doubt) {
+// ask puts a doubt to all peers that are ready and of this time, or were so a moment ago.
+func (n *Node) ask(now int64, d *doubt) {
 	for _, m := range n.members {
-		if l := m.link; l != nil && !l.closing && m.readiness == codec.StateReady {
+		if l := m.link; l != nil && !l.closing && m.readiness == codec.StateReady && !l.foreign(now) {
 			d.open = append(d.open, l)
 			l.asking.queue = append(l.asking.queue, d)
 			n.pend(l)
@@ -105,9 +105,13 @@ func (n *Node) forgetDoubts(now int64) {
 	}
 }
 
-// appendQuestions asks for the keys that wait, up to AskCredit Fetches at one time.
+// appendQuestions asks for the keys that wait, up to AskCredit Fetches at one time. On a link that is held they wait: no answer would be
+// taken.
 func (n *Node) appendQuestions(l *Link, dst []byte) []byte {
 	a := &l.asking
+	if l.held.Load() {
+		return dst
+	}
 	for len(a.sent) < AskCredit && len(a.queue) > 0 {
 		q := question{id: fetchBit | askBit | a.id%askBit}
 		var keys []byte

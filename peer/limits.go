@@ -103,6 +103,7 @@ const (
 	HostMemory        = 10 * time.Second        // for which a host counts for this node's time after its last link
 	WallTrust         = 24 * time.Hour          // from its wall clock, within which a node steps to a time of fewer hosts
 	StepRest          = time.Minute             // after a step, before one to a time of fewer hosts
+	HeldPatience      = 5 * time.Second         // that a held link is waited for: to be asked (R17), and to be copied from (R21)
 	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal

@@ -70,6 +70,7 @@ type Link struct {
 	drain      drain
 	repairAt   int64  // when the next repair may begin
 	heldAt     int64  // since when it is held, or this node has stepped while it was
+	parted     int64  // since when it is held though it was not before
 	told       uint32 // number of the other's last step; its loop writes it
 	repairWait int64  // how long that was after the last one; 0 once the roots were equal
 

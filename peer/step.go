@@ -79,12 +79,20 @@ func (n *Node) hold(now int64, l *Link) {
 	}
 	l.held.Store(held)
 	l.heldAt = now
-	if !held {
+	if held {
+		l.parted = now
+	} else {
 		l.member.roots = told{}
 		n.stepDebt(now, l)
 		n.pend(l)
 		n.feed(now, l)
 	}
+}
+
+// foreign reports whether a link is held, and not for the moment that a step takes: nobody waits for what its other end has. The
+// sooner one would be taken for who has nothing, though it is of this mesh and will say what it has in a moment. With Node.mu.
+func (l *Link) foreign(now int64) bool {
+	return l.held.Load() && now-max(l.chosenAt, l.parted) >= int64(HeldPatience)
 }
 
 // judgeTime looks which links are held, and what is to be done about those that are. It reports whether steps are due.

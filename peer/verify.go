@@ -158,10 +158,10 @@ func (n *Node) differed(m *member, epoch uint64) bool {
 	return !known || !equal
 }
 
-// allTold reports whether all peers have told their root of this epoch.
+// allTold reports whether all peers of this time have told their root of this epoch. One of another tells none.
 func (n *Node) allTold(epoch uint64) bool {
 	for _, m := range n.members {
-		if known, _ := m.roots.know(epoch); m.link != nil && !known {
+		if known, _ := m.roots.know(epoch); m.link != nil && !m.link.held.Load() && !known {
 			return false
 		}
 	}

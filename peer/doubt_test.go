@@ -1,0 +1,99 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+const twoDays = 48 * hourMS
+
+// twoTimes are two pairs of nodes, two days apart, and a link between one of each: neither pair may step, for both see as many hosts.
+func twoTimes(t *testing.T) (b *bench, a, m, c *bnode) {
+	b = newBench(t)
+	b.quiet = true
+	a, m = b.add("a", 1<<16|9000, 0, 0), b.add("m", 2<<16|9000, 0, 0)
+	c = b.add("c", 3<<16|9000, 0, twoDays)
+	d := b.add("d", 4<<16|9000, 0, twoDays)
+	b.pass(1200 * time.Millisecond)
+	for _, n := range []*bnode{a, m, c, d} {
+		b.set(n, "of "+n.name, "v")
+	}
+	b.wire(a, m, 901)
+	b.wire(c, d, 902)
+	b.settle()
+	b.pass(5 * time.Second)
+	b.wire(c, m, 903)
+	b.settle()
+	return b, a, m, c
+}
+
+// forgetsAll has a node be certain of no absence.
+func (n *bnode) forgetsAll() {
+	for shard := range 256 {
+		for leaf := range n.store.LeafCount() {
+			n.store.SetPartial(shard, leaf, true)
+		}
+	}
+}
+
+// asks asks for a key until there is an answer.
+func (b *bench) asks(n *bnode, client uint64, key string) Answer {
+	for {
+		got := n.Ask(b.now, client, []byte(key))
+		if got != AnswerPending {
+			return got
+		}
+		b.carryOut(n)
+		b.pass(TickInterval)
+	}
+}
+
+// TestR17_AMemberOfAnotherTimeIsNotAsked: it could not answer. One whose link is held for a moment is waited for: it may have the key.
+func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
+	b, a, m, c := twoTimes(t)
+	m.forgetsAll()
+	if got := b.asks(m, 1, "k"); got != AnswerLate {
+		t.Errorf("while the two may still step to one time: %d", got)
+	}
+	b.pass(HeldPatience)
+	if l := b.linkWith(m, c); !l.held.Load() || l.member.readiness != codec.StateReady {
+		t.Fatalf("held %v, %s", l.held.Load(), l.member.readiness)
+	}
+	from := b.now
+	for i := range 10 {
+		if got := b.asks(m, 1, fmt.Sprint("absent", i)); got != AnswerNone {
+			t.Fatalf("answer %d after %s", got, time.Duration(b.now-from))
+		}
+	}
+	l := b.linkWith(m, a)
+	m.mu.Lock()
+	l.told++ // as if it had taken a step that nothing is known of
+	m.hold(b.now, l)
+	m.mu.Unlock()
+	if got := m.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+		t.Errorf("of one that is held since a moment: %d", got)
+	}
+	b.carryOut(m)
+	m.mu.Lock()
+	l.told--
+	m.hold(b.now, l)
+	m.mu.Unlock()
+	b.carryOut(m)
+	b.settle()
+	if got := m.Ask(b.now, 1, []byte("k")); got != AnswerNone {
+		t.Errorf("when it is held no more: %d", got)
+	}
+}
+
+// TestR20_AMemberOfAnotherTimeHidesNoAgreement: it alone differs, and the others are compared.
+func TestR20_AMemberOfAnotherTimeHidesNoAgreement(t *testing.T) {
+	b, _, m, c := twoTimes(t)
+	b.pass(20 * time.Second)
+	v := m.Verify()
+	if v.Epoch == 0 || v.Root == 0 || v.Converged || v.Members != 3 || len(v.Differing) != 1 || v.Differing[0] != c.ID() {
+		t.Errorf("%+v, want %s alone to differ", v, codec.FormatID(c.ID()))
+	}
+}
