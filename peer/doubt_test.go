@@ -10,7 +10,7 @@ import (
 
 const twoDays = 48 * hourMS
 
-// twoTimes are two pairs of nodes, two days apart, and a link between one of each: neither pair may step, for both see as many hosts.
+// twoTimes are two pairs of nodes, two days apart. Where one of each is linked with one of the other neither pair may step, for both see as many hosts.
 func twoTimes(t *testing.T) (b *bench, a, m, c *bnode) {
 	b = newBench(t)
 	b.quiet = true
@@ -25,8 +25,6 @@ func twoTimes(t *testing.T) (b *bench, a, m, c *bnode) {
 	b.wire(c, d, 902)
 	b.settle()
 	b.pass(5 * time.Second)
-	b.wire(c, m, 903)
-	b.settle()
 	return b, a, m, c
 }
 
@@ -55,6 +53,8 @@ func (b *bench) asks(n *bnode, client uint64, key string) Answer {
 func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	b, a, m, c := twoTimes(t)
 	m.forgetsAll()
+	b.wire(c, m, 903)
+	b.settle()
 	if got := b.asks(m, 1, "k"); got != AnswerLate {
 		t.Errorf("while the two may still step to one time: %d", got)
 	}
@@ -91,9 +91,43 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 // TestR20_AMemberOfAnotherTimeHidesNoAgreement: it alone differs, and the others are compared.
 func TestR20_AMemberOfAnotherTimeHidesNoAgreement(t *testing.T) {
 	b, _, m, c := twoTimes(t)
+	b.wire(c, m, 903)
+	b.settle()
 	b.pass(20 * time.Second)
 	v := m.Verify()
 	if v.Epoch == 0 || v.Root == 0 || v.Converged || v.Members != 3 || len(v.Differing) != 1 || v.Differing[0] != c.ID() {
 		t.Errorf("%+v, want %s alone to differ", v, codec.FormatID(c.ID()))
+	}
+}
+
+// TestR21_AMemberOfAnotherTimeKeepsNobodyFromBecomingReady: who joins is ready without it, takes absence for certain as soon as it is ready, and
+// compares with it when the two are of one time.
+func TestR21_AMemberOfAnotherTimeKeepsNobodyFromBecomingReady(t *testing.T) {
+	b, a, m, c := twoTimes(t)
+	e := b.add("e", 5<<16|9000, 0, 0)
+	for i, o := range []*bnode{a, m, c} {
+		b.wire(e, o, uint32(910+i))
+		b.settle()
+	}
+	from := b.now
+	for e.State() != codec.StateReady && b.now-from < int64(DonorPatience) {
+		b.pass(TickInterval)
+	}
+	key := []byte("nowhere")
+	took, l := time.Duration(b.now-from), b.linkWith(e, c)
+	if e.State() != codec.StateReady || took > HeldPatience+time.Second || e.join.hasty != nil || !e.store.Certain(key, e.store.Hash(key), e.clock.Cluster(b.now)) {
+		t.Fatalf("%s after %s, hasty %v", e.State(), took, e.join.hasty != nil)
+	}
+	if !l.held.Load() || l.member.stream.synced {
+		t.Fatalf("held %v, synced %v", l.held.Load(), l.member.stream.synced)
+	}
+	e.mu.Lock()
+	l.debt = debt{} // as if nothing was known to be missing
+	l.member.offset = 0
+	e.hold(b.now, l)
+	owed := l.debt.owed
+	e.mu.Unlock()
+	if !owed {
+		t.Error("nothing is owed by one that was passed over")
 	}
 }

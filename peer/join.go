@@ -98,7 +98,7 @@ func (n *Node) joinChanged(now int64, l *Link, old codec.State) {
 		n.require(now, l, 0)
 	case old == codec.StateSeeking && !l.metReady && !l.member.stream.synced:
 		n.require(now, l, 0) // ready with others perhaps: what they wrote may be with it alone
-	case n.State() == codec.StateReady && !l.pulls.owed && !l.debt.owed:
+	case n.State() == codec.StateReady && !l.pulls.owed && !l.debt.owed && !l.held.Load():
 		l.member.stream.synced = true // it has loaded what we have, and its own stream comes from its start
 	}
 	n.feed(now, l)
@@ -179,8 +179,8 @@ func (n *Node) unpull(_ int64, l *Link) {
 
 // feed sends Pulls to a donor up to its credit.
 func (n *Node) feed(now int64, l *Link) {
-	if l.member == nil || l.closing {
-		return
+	if l.member == nil || l.closing || l.held.Load() {
+		return // hold feeds it when it is let go
 	}
 	for i := range l.pulls.slots {
 		p := &l.pulls.slots[i]
@@ -249,7 +249,7 @@ func (n *Node) hedge(now int64) {
 	}
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || m.readiness != codec.StateReady {
+		if l == nil || m.readiness != codec.StateReady || l.held.Load() {
 			continue
 		}
 		had := pulled[l.donor()]

@@ -63,7 +63,7 @@ func (n *Node) sought(now int64) (found, all bool) {
 	}
 	all = true
 	for _, m := range n.members {
-		if m.link == nil {
+		if m.link == nil || m.link.foreign(now) {
 			continue
 		}
 		if m.link.pulls.owed && waited < int64(DonorPatience) || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
@@ -91,13 +91,18 @@ func (n *Node) expects(now int64) bool {
 
 // load looks whether loading is done (R21): every shard came from a ready donor, what each of them holds was compared after
 // that, and all of its stream that was there when it greeted is here. Once that is so of one donor, the others have DonorPatience: one
-// that never comes to an end keeps nobody from becoming ready, but then no absence is certain here (hasten).
+// that never comes to an end keeps nobody from becoming ready, but then no absence is certain here (hasten). Those of another time are
+// no donors beside one of this; they are compared with when their links are held no more (hold).
 func (n *Node) load(now int64) {
 	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
 	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
-	donors, finished, done := 0, 0, n.join.covered.full() && !expecting
+	donors, foreign, finished, done := 0, 0, 0, n.join.covered.full() && !expecting
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady {
+			continue
+		}
+		if m.link.foreign(now) {
+			foreign++
 			continue
 		}
 		donors++
@@ -111,11 +116,12 @@ func (n *Node) load(now int64) {
 		n.join.finished = now
 	}
 	switch {
-	case donors == 0:
+	case donors == 0 && foreign == 0:
 		n.seekAgain(now)
+	case donors == 0: // of another time all of them: one is to step first
 	case done || now-n.join.finished >= int64(DonorPatience) && n.hasten(now):
 		for _, m := range n.members {
-			if m.link != nil && m.readiness == codec.StateReady && done {
+			if m.link != nil && m.readiness == codec.StateReady && done && !m.link.foreign(now) {
 				m.stream.synced = true
 			}
 		}
@@ -159,7 +165,7 @@ func (n *Node) amend(now int64) {
 		return
 	}
 	for _, m := range n.members {
-		if m.link != nil && (m.link.pulls.owed || m.link.debt.owed) && now-j.hastened < int64(HasteLimit) {
+		if m.link != nil && !m.link.foreign(now) && (m.link.pulls.owed || m.link.debt.owed) && now-j.hastened < int64(HasteLimit) {
 			return
 		}
 	}

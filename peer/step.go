@@ -82,8 +82,12 @@ func (n *Node) hold(now int64, l *Link) {
 	if held {
 		l.parted = now
 	} else {
-		l.member.roots = told{}
+		m := l.member
+		m.roots = told{}
 		n.stepDebt(now, l)
+		if m.readiness == codec.StateReady && n.State() != codec.StateSeeking && !m.stream.synced && !l.debt.owed {
+			n.require(now, l, 0) // nobody waited for it
+		}
 		n.pend(l)
 		n.feed(now, l)
 	}
