@@ -32,7 +32,8 @@ type asking struct {
 // question is one Fetch that is not answered yet.
 type question struct {
 	id     uint32
-	doubts []*doubt
+	at     int64    // when it was sent
+	doubts []*doubt // that are not over
 }
 
 // Answer is what has become of a question.
@@ -85,10 +86,18 @@ func (n *Node) ask(now int64, d *doubt) {
 	for _, m := range n.members {
 		if l := m.link; l != nil && !l.closing && m.readiness == codec.StateReady && !l.foreign(now) {
 			d.open = append(d.open, l)
-			l.asking.queue = append(l.asking.queue, d)
+			l.asking.add(d)
 			n.pend(l)
 		}
 	}
+}
+
+// add has a doubt wait. Of those that are not over each waits once.
+func (a *asking) add(d *doubt) {
+	if len(a.queue) >= 2*MaxDoubts {
+		a.queue = current(a.queue) // MaxDoubts at most
+	}
+	a.queue = append(a.queue, d)
 }
 
 func (n *Node) forgetDoubt(d *doubt) {
@@ -96,24 +105,47 @@ func (n *Node) forgetDoubt(d *doubt) {
 	delete(n.doubts, d.client)
 }
 
-// forgetDoubts forgets those whose clients are gone.
+// forgetDoubts forgets those whose clients are gone, and has no link keep what is over. A peer that answers the others and leaves a
+// question open loses its link: it would make whoever has to ask wait for ever.
 func (n *Node) forgetDoubts(now int64) {
 	for _, d := range n.doubts {
 		if now-d.begun >= 2*int64(AskTimeout) {
 			n.forgetDoubt(d)
 		}
 	}
+	for _, m := range n.members {
+		l := m.link
+		if l == nil {
+			continue
+		}
+		a := &l.asking
+		a.queue = current(a.queue)
+		for i := range a.sent {
+			a.sent[i].doubts = current(a.sent[i].doubts)
+		}
+		if len(a.sent) > 0 && !l.held.Load() && now-max(a.sent[0].at, l.heldAt) >= int64(AskPatience) {
+			n.close(now, l, codec.ReasonOverload)
+		}
+	}
+}
+
+// current returns those of doubts that are not over, in the same memory; nil for none.
+func current(doubts []*doubt) []*doubt {
+	if doubts = slices.DeleteFunc(doubts, func(d *doubt) bool { return d.over }); len(doubts) == 0 {
+		return nil
+	}
+	return doubts
 }
 
 // appendQuestions asks for the keys that wait, up to AskCredit Fetches at one time. On a link that is held they wait: no answer would be
 // taken.
-func (n *Node) appendQuestions(l *Link, dst []byte) []byte {
+func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 	a := &l.asking
 	if l.held.Load() {
 		return dst
 	}
 	for len(a.sent) < AskCredit && len(a.queue) > 0 {
-		q := question{id: fetchBit | askBit | a.id%askBit}
+		q := question{id: fetchBit | askBit | a.id%askBit, at: now}
 		var keys []byte
 		used := 0
 		for _, d := range a.queue {
@@ -158,7 +190,7 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 		case certain[i] || m.Done:
 			d.open = slices.DeleteFunc(d.open, func(o *Link) bool { return o == l })
 		default:
-			l.asking.queue = append(l.asking.queue, d) // the answer had no room for it
+			l.asking.add(d) // the answer had no room for it
 		}
 	}
 	if len(l.asking.queue) > 0 {
@@ -188,4 +220,7 @@ func (n *Node) unask(l *Link) {
 		d.open = slices.DeleteFunc(d.open, func(o *Link) bool { return o == l })
 	}
 	l.asking.queue = nil
+	for i := range l.asking.sent {
+		l.asking.sent[i].doubts = nil
+	}
 }

@@ -131,3 +131,49 @@ func TestR21_AMemberOfAnotherTimeKeepsNobodyFromBecomingReady(t *testing.T) {
 		t.Error("nothing is owed by one that was passed over")
 	}
 }
+
+// TestR17_QuestionsThatAreOverTakeNoRoom: many clients ask, again and again and for ever new keys, while a peer answers nothing. What is kept
+// on its link is what somebody waits for; and the link ends.
+func TestR17_QuestionsThatAreOverTakeNoRoom(t *testing.T) {
+	b := newBench(t)
+	b.quiet = true
+	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
+	conn := b.wire(x, y, 1)
+	b.settle()
+	b.pass(5 * time.Second)
+	l := b.linkWith(x, y)
+	conn.slow = func(k codec.Kind) bool { return k == codec.KindFetch }
+	begun, most := b.now, 0
+	for i := 0; l.member != nil && b.now-begun < int64(2*AskPatience); i++ {
+		for client := range uint64(100) {
+			x.Ask(b.now, client, fmt.Append(nil, "absent ", client, " ", i/40)) // each is given up in the end
+		}
+		b.carryOut(x)
+		b.pass(TickInterval)
+		if now := b.now - begun; now%int64(HeartbeatInterval) == 0 {
+			kept := len(l.asking.queue)
+			for _, q := range l.asking.sent {
+				kept += len(q.doubts)
+			}
+			most = max(most, kept)
+		}
+	}
+	if most > 200 {
+		t.Errorf("%d questions are kept for 100 clients", most)
+	}
+	if took := time.Duration(b.now - begun); l.member != nil || took < AskPatience || took > AskPatience+2*AskTimeout {
+		t.Errorf("linked: %v, after %s", l.member != nil, took)
+	}
+}
+
+// TestR17_AQueueOfQuestionsIsBounded: clients come and go between two heartbeats.
+func TestR17_AQueueOfQuestionsIsBounded(t *testing.T) {
+	var a asking
+	for range 5 * MaxDoubts {
+		a.add(&doubt{over: true})
+	}
+	a.add(&doubt{})
+	if got := len(a.queue); got > 2*MaxDoubts || len(current(a.queue)) != 1 {
+		t.Errorf("%d wait", got)
+	}
+}

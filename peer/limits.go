@@ -33,7 +33,7 @@ const (
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
 	AskCredit   = 4         // Fetches outstanding at one peer that clients wait for (R17)
-	MaxDoubts   = 4096      // clients that wait for them
+	MaxDoubts   = 4096      // clients that wait for them; twice as many wait on one link, with those that are over until the next heartbeat
 	MergeRun    = 32        // records that are decoded, and then merged, at one time
 	MaxAnswers  = 32        // Pulls and Fetches of one peer that wait for their answer
 	MaxAhead    = 100       // records a minute too far ahead of time before the link is closed (R8)
@@ -117,6 +117,7 @@ const (
 
 	ScrubPass       = time.Hour       // in which what is held of partial leaves is named once, on each link
 	PartialInterval = 5 * time.Second // at least, between two times that a node tells which of its leaves are partial
+	AskPatience     = 10 * DeadAfter  // for a peer to answer at all, before its link is ended: on a slow network 4 MiB may be before the answer
 	AskTimeout      = time.Second     // for all peers to say what they have under a key (R17)
 
 	GreetingTimeout = 5 * time.Second         // for both greetings

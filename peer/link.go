@@ -163,7 +163,7 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 func (l *Link) Control(now int64, dst []byte) []byte {
 	l.scheduled.Store(false) // first: what comes from here on rings again
 	if l.waiting.Load() {
-		dst = l.node.takeControl(l, dst)
+		dst = l.node.takeControl(now, l, dst)
 	}
 	if l.in.stream == nil || l.muted.Load() {
 		return dst
@@ -187,7 +187,7 @@ func (l *Link) Control(now int64, dst []byte) []byte {
 }
 
 // takeControl moves what waits for l to dst.
-func (n *Node) takeControl(l *Link, dst []byte) []byte {
+func (n *Node) takeControl(now int64, l *Link, dst []byte) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	dst = append(dst, l.control...)
@@ -199,7 +199,7 @@ func (n *Node) takeControl(l *Link, dst []byte) []byte {
 	if l.closing {
 		return dst
 	}
-	return n.appendQuestions(l, dst)
+	return n.appendQuestions(now, l, dst)
 }
 
 // Held returns the bytes that wait on the link, for the other to read, to ask for or to be answered. On its loop.
