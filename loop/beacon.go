@@ -222,7 +222,7 @@ func (n *node) heard(a codec.Announce, from netip.Addr) {
 		return
 	}
 	now := n.clock.now()
-	if n.guard != nil && !n.guard.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence) {
+	if n.guard != nil && !n.guard.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence, from) {
 		return
 	}
 	n.mind.Step(now, peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -499,5 +500,21 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		if drip.overdue(at(limit)) != "" || drip.overdue(at(limit+time.Millisecond)) == "" {
 			t.Errorf("a command of which %d bytes came, the last one just now, is not closed after %v", bytes, limit)
 		}
+	}
+}
+
+// TestAnAnnounceOverAnotherCardCountsWithASecret: or a member would never be dialed at its other address when its link is silent.
+func TestAnAnnounceOverAnotherCardCountsWithASecret(t *testing.T) {
+	discovery := freePort(t)
+	a, b := startKeyed(t, discovery, 1), startKeyed(t, discovery, 1)
+	eventually(t, "two linked", linked(1, a, b))
+	word := b.n.mind.Announce(codec.FormAnnounce)
+	before := a.n.mind.Counters().AnnouncesRepeated
+	for range 2 {
+		a.n.heard(word, netip.MustParseAddr("127.0.0.1"))
+		a.n.heard(word, netip.MustParseAddr("127.0.0.2"))
+	}
+	if got := a.n.mind.Counters().AnnouncesRepeated - before; got != 1 {
+		t.Errorf("%d copies came to be known, want that over the other card", got)
 	}
 }

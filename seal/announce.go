@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"hash"
+	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -23,6 +25,7 @@ type Announcer struct {
 type newest struct {
 	incarnation, sequence uint64
 	at                    int64
+	from                  [maxSources]netip.Addr // where it came from, as far as it is known
 }
 
 // NewAnnouncer makes one.
@@ -75,12 +78,21 @@ func (a *Announcer) mac(i int, b []byte) []byte {
 }
 
 // Fresh reports whether a genuine announce says something new: what somebody has recorded and sends again does not. Of each
-// node the newest is remembered; an older start of it counts again when the younger was silent for a minute. now is in ns.
-func (a *Announcer) Fresh(now int64, node, incarnation, sequence uint64) bool {
+// node the newest is remembered; an older start of it counts again when the younger was silent for a minute. An announce comes over
+// each card: from another address it says, for a moment, that the node is there too. now is in ns.
+func (a *Announcer) Fresh(now int64, node, incarnation, sequence uint64, from netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	last, known := a.newest[node]
 	switch {
+	case known && incarnation == last.incarnation && sequence == last.sequence && now-last.at < copyAge:
+		i := slices.Index(last.from[:], netip.Addr{})
+		if i < 0 || slices.Contains(last.from[:], from) {
+			return false
+		}
+		last.from[i] = from
+		a.newest[node] = last
+		return true
 	case known && incarnation == last.incarnation && sequence <= last.sequence:
 		return false
 	case known && incarnation < last.incarnation && now-last.at < startAge:
@@ -88,6 +100,6 @@ func (a *Announcer) Fresh(now int64, node, incarnation, sequence uint64) bool {
 	case !known && len(a.newest) >= maxStarts:
 		clear(a.newest) // only nodes that know the secret come here; a repeat may pass once, which costs a dial
 	}
-	a.newest[node] = newest{incarnation, sequence, now}
+	a.newest[node] = newest{incarnation, sequence, now, [maxSources]netip.Addr{from}}
 	return true
 }

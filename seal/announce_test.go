@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -38,6 +39,31 @@ func TestAnAnnounceIsBelievedUnderAnySecretThatCounts(t *testing.T) {
 	}
 }
 
+// here is where announces come from.
+var here = netip.MustParseAddr("10.0.0.7")
+
+// TestAnAnnounceCountsOncePerAddress: the copies that come over other cards tell of a node's other addresses.
+func TestAnAnnounceCountsOncePerAddress(t *testing.T) {
+	a := NewAnnouncer(secrets(t, 1))
+	at := func(i byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, i, 7}) }
+	for i, step := range []struct {
+		now   int64
+		seqn  uint64
+		from  byte
+		fresh bool
+	}{
+		{0, 5, 0, true}, {1, 5, 1, true}, {2, 5, 1, false}, {3, 5, 0, false},
+		{4, 5, 2, true}, {5, 5, 3, true}, {6, 5, 4, false}, // four addresses
+		{7, 4, 5, false},                                    // an older one
+		{8, 6, 1, true}, {9, 6, 2, true}, {10, 5, 6, false}, // the next
+		{8 + second, 6, 3, false}, // a second later it is a repeat
+	} {
+		if got := a.Fresh(step.now, 1, 100, step.seqn, at(step.from)); got != step.fresh {
+			t.Errorf("step %d: fresh is %v", i, got)
+		}
+	}
+}
+
 func TestAnAnnounceCountsOnce(t *testing.T) {
 	a := NewAnnouncer(secrets(t, 1))
 	for i, step := range []struct {
@@ -60,7 +86,7 @@ func TestAnAnnounceCountsOnce(t *testing.T) {
 		{1000*second + 3, 2, 49, 100, true},  // node 2 was silent since
 		{1000*second + 4, 2, 49, 100, false}, //
 	} {
-		if got := a.Fresh(step.now, step.node, step.start, step.seqn); got != step.fresh {
+		if got := a.Fresh(step.now, step.node, step.start, step.seqn, here); got != step.fresh {
 			t.Errorf("step %d: fresh is %v", i, got)
 		}
 	}
@@ -69,7 +95,7 @@ func TestAnAnnounceCountsOnce(t *testing.T) {
 func TestTheMemoryOfAnnouncesIsBounded(t *testing.T) {
 	a := NewAnnouncer(secrets(t, 1))
 	for node := range uint64(3 * maxStarts) {
-		a.Fresh(0, node, 1, 1)
+		a.Fresh(0, node, 1, 1, here)
 	}
 	if len(a.newest) > maxStarts {
 		t.Errorf("%d nodes are remembered", len(a.newest))
@@ -84,7 +110,7 @@ func TestJudgingAnAnnounceAllocatesNothing(t *testing.T) {
 		n++
 		binary.LittleEndian.PutUint64(b, n)
 		a.Sign(b)
-		if !a.Genuine(b) || !a.Fresh(0, 1, 1, n) {
+		if !a.Genuine(b) || !a.Fresh(0, 1, 1, n, here) {
 			t.Fatal("refused")
 		}
 	})

@@ -27,6 +27,11 @@ const (
 	// maxStarts bounds the nodes whose newest announce is remembered.
 	maxStarts = 4096
 
+	// maxSources bounds the addresses from which one announce counts: as many as peers remember of a node. A copy counts within
+	// copyAge, in ns, of the first: cards differ by milliseconds, and a repeat from a made-up address costs a dial that ends in the handshake.
+	maxSources = 4
+	copyAge    = int64(time.Second)
+
 	// startAge is for how long the announces of a younger start keep those of an older one out. A node whose clock was set
 	// back has an older start for good, and is to be found all the same once the younger has fallen silent.
 	startAge = int64(time.Minute)

@@ -237,7 +237,7 @@ func (h *Host) announced(b []byte, from netip.Addr) {
 	if err != nil {
 		panic(err)
 	}
-	if !h.guard.genuine(b, &a, h.mono()) {
+	if !h.guard.genuine(b, &a, h.mono(), from) {
 		return
 	}
 	h.Node.Step(h.mono(), peer.Event{Kind: peer.EventAnnounce, Announce: a, Addr: netip.AddrPortFrom(from, a.Port)})

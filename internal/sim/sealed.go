@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -84,11 +85,11 @@ func (h *Host) give(numbers ...int) {
 
 // genuine reports whether an announce counts: it is signed with a secret of this host, or with none where it has none, and is not
 // repeated.
-func (g *guard) genuine(b []byte, a *codec.Announce, now int64) bool {
+func (g *guard) genuine(b []byte, a *codec.Announce, now int64, from netip.Addr) bool {
 	if g.all == nil {
 		return a.Auth == [seal.AuthLen]byte{}
 	}
-	return g.announcer.Genuine(b) && g.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence)
+	return g.announcer.Genuine(b) && g.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence, from)
 }
 
 // shaking is what the dialer of a connection has before the handshake is over.
