@@ -35,7 +35,7 @@ type Option func(*settings) error
 type settings struct {
 	inFlight    int
 	dialTimeout time.Duration
-	password    []byte // nil: none
+	passwords   [][]byte // tried in this order; none: nothing is proven
 }
 
 // WithInFlight bounds the requests that wait for their replies at once (1 to MaxInFlight); further ones wait for a place.
@@ -61,7 +61,8 @@ func WithDialTimeout(d time.Duration) Option {
 }
 
 // WithSecret has the client prove to the node that it knows the secret of its mesh, before anything else: the text that
-// covey secret new makes, or a file of them, whose first counts. What is sent is a password made of it, not the secret. A node
+// covey secret new makes, or a file of two, as while one replaces the other: what the node refuses is followed by the other. What is
+// sent is a password made of it, not the secret. A node
 // without a secret is an error too, ErrDenied: whoever has one means to talk to nodes that have it.
 func WithSecret(text string) Option {
 	return func(s *settings) error {
@@ -69,18 +70,25 @@ func WithSecret(text string) Option {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrOptions, err)
 		}
-		s.password = []byte(all[0].Password())
+		s.passwords = nil
+		for i := range all {
+			s.passwords = append(s.passwords, []byte(all[i].Password()))
+		}
 		return nil
 	}
 }
 
-// WithPassword is WithSecret for who was given only the password that covey secret password makes of it.
-func WithPassword(password string) Option {
+// WithPassword is WithSecret for who was given only the passwords that covey secret password makes of it: one, or two while one
+// secret replaces the other. A node closes the connection at the third that is wrong.
+func WithPassword(password string, others ...string) Option {
 	return func(s *settings) error {
-		if len(password) == 0 || len(password) > codec.MaxPassword {
-			return fmt.Errorf("%w: a password has 1 to %d bytes", ErrOptions, codec.MaxPassword)
+		s.passwords = nil
+		for _, p := range append([]string{password}, others...) {
+			if len(p) == 0 || len(p) > codec.MaxPassword {
+				return fmt.Errorf("%w: a password has 1 to %d bytes", ErrOptions, codec.MaxPassword)
+			}
+			s.passwords = append(s.passwords, []byte(p))
 		}
-		s.password = []byte(password)
 		return nil
 	}
 }
@@ -93,7 +101,9 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 		return nil, err
 	}
 	addr = complete(addr)
-	d := net.Dialer{Timeout: s.dialTimeout}
+	ctx, cancel := context.WithTimeout(ctx, s.dialTimeout)
+	defer cancel()
+	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, addr, err)
@@ -101,28 +111,35 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	return open(ctx, conn, s)
 }
 
-// New makes a Client of a connection, which it owns from then on; WithDialTimeout has no meaning here.
+// New makes a Client of a connection, which it owns from then on; WithDialTimeout bounds the proof of a secret. An error is one of
+// those of Dial.
 func New(conn net.Conn, options ...Option) (*Client, error) {
 	s, err := settle(options)
 	if err != nil {
 		return nil, err
 	}
-	return open(context.Background(), conn, s)
+	ctx, cancel := context.WithTimeout(context.Background(), s.dialTimeout)
+	defer cancel()
+	return open(ctx, conn, s)
 }
 
 // open starts a client, and proves to the node what there is to prove.
 func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
 	c := start(conn, s)
-	if s.password == nil {
+	var err error
+	for _, p := range s.passwords {
+		if err = c.authenticate(ctx, p); !errors.Is(err, ErrDenied) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
 		return c, nil
+	case !errors.Is(err, ErrDenied):
+		err = fmt.Errorf("%w at %s: %w", ErrUnreachable, conn.RemoteAddr(), err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.dialTimeout)
-	defer cancel()
-	if err := c.authenticate(ctx, s.password); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
+	c.Close()
+	return nil, err
 }
 
 func settle(options []Option) (settings, error) {

@@ -18,7 +18,8 @@ const (
 // Door is what a client of a node with a secret has to pass before any command but those that authenticate.
 type Door interface {
 	// Try judges the password of a client at an address. Its bytes are not kept.
-	Try(from netip.Addr, password []byte) Pass
+	// Try judges a password; wrong is how many the connection has tried before.
+	Try(from netip.Addr, password []byte, wrong int) Pass
 }
 
 // Words to who has not passed, or may not do everything.
@@ -50,7 +51,7 @@ func opens(name []byte) bool { return is(name, "AUTH") || is(name, "HELLO") || i
 
 // try has the door judge a password; the verdict is Close after the last that the connection may try.
 func (t *Turn) try(c *Client, password []byte) (Pass, Verdict) {
-	switch p := t.Door.Try(c.From, password); p {
+	switch p := t.Door.Try(c.From, password, int(c.wrong)); p {
 	case PassRight:
 		c.Known, c.wrong, c.tried = true, 0, 0
 		return p, Done

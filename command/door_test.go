@@ -14,7 +14,7 @@ type fakeDoor struct {
 	tooMany netip.Addr
 }
 
-func (d fakeDoor) Try(from netip.Addr, password []byte) Pass {
+func (d fakeDoor) Try(from netip.Addr, password []byte, _ int) Pass {
 	switch {
 	case from == d.tooMany:
 		return PassTooMany

@@ -223,8 +223,8 @@ func (n *node) genuine(b []byte, a *codec.Announce) bool {
 type doorman struct{ n *node }
 
 // Try is part of command.Door.
-func (d doorman) Try(from netip.Addr, password []byte) command.Pass {
-	switch d.n.guard.door.Try(d.n.clock.now(), from, password) {
+func (d doorman) Try(from netip.Addr, password []byte, wrong int) command.Pass {
+	switch d.n.guard.door.Try(d.n.clock.now(), from, password, wrong) {
 	case seal.Right:
 		return command.PassRight
 	case seal.TooMany:

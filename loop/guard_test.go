@@ -518,3 +518,18 @@ func TestAnAnnounceOverAnotherCardCountsWithASecret(t *testing.T) {
 		t.Errorf("%d copies came to be known, want that over the other card", got)
 	}
 }
+
+// TestAClientWithTwoSecretsPasses: while one replaces the other it does not know which of them the node knows.
+func TestAClientWithTwoSecretsPasses(t *testing.T) {
+	n := startKeyed(t, freePort(t), 1)
+	for _, text := range []string{secretText(t, 1) + "\n" + secretText(t, 2), secretText(t, 2) + "\n" + secretText(t, 1)} {
+		c, err := client.Dial(context.Background(), n.addr, client.WithSecret(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	if _, err := client.Dial(context.Background(), n.addr, client.WithSecret(secretText(t, 2)+"\n"+secretText(t, 3))); !errors.Is(err, client.ErrDenied) {
+		t.Errorf("two that it does not know: %v", err)
+	}
+}

@@ -49,14 +49,19 @@ func (d *Door) Renew(all Secrets) {
 }
 
 // Try judges a password that a client at an address has sent: a secret that counts, or the Password of one. It takes the same
-// time for every password of one length. now is in ns.
-func (d *Door) Try(now int64, from netip.Addr, password []byte) Answer {
+// time for every password of one length. wrong is how many its connection has tried before: who knows two secrets, as while one
+// replaces the other, sends both, so a right one takes back what the others counted; of who guesses there is nothing to take back. now is in ns.
+func (d *Door) Try(now int64, from netip.Addr, password []byte, wrong int) Answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if t := d.tries[from]; t.count >= maxTries && now-t.since < tryPeriod {
 		return TooMany
 	}
 	if d.opens(password) {
+		if t := d.tries[from]; wrong > 0 && t.count > 0 {
+			t.count -= min(wrong, MaxSecrets-1, t.count)
+			d.tries[from] = t
+		}
 		return Right
 	}
 	d.note(now, from)

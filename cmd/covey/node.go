@@ -60,25 +60,26 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 	}
 }
 
-// dial connects to the node. Where two secrets count, as while one replaces the other, it may be that the node knows only the second.
+// dial connects to the node, with all secrets: where two count, as while one replaces the other, it may be that the node knows only one.
 func (n *nodeFlag) dial(ctx context.Context, p *process) (*client.Client, error) {
 	all, err := n.read(p)
 	if err != nil {
 		return nil, err
 	}
 	c, err := client.Dial(ctx, n.Addr, passwords(all)...)
-	if len(all) > 1 && errors.Is(err, client.ErrDenied) {
-		c, err = client.Dial(ctx, n.Addr, passwords(all[1:])...)
-	}
 	return c, n.explain(err)
 }
 
-// passwords are the options of a client that uses the first of the secrets, if there is one.
+// passwords are the options of a client that uses the secrets, if there are any.
 func passwords(all seal.Secrets) []client.Option {
 	if len(all) == 0 {
 		return nil
 	}
-	return []client.Option{client.WithPassword(all[0].Password())}
+	var each []string
+	for i := range all {
+		each = append(each, all[i].Password())
+	}
+	return []client.Option{client.WithPassword(each[0], each[1:]...)}
 }
 
 // check refuses an address that cannot be one.
@@ -106,7 +107,7 @@ func (n *nodeFlag) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, client.ErrUnreachable):
+	case errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrProtocol) && !errors.Is(err, client.ErrClosed):
 		return n.unreachable(err)
 	case errors.Is(err, client.ErrDenied) && errors.As(err, &refused):
 		return failf(exitFailed, "the node at %s answers: %s; a secret is given with --secret-file FILE or $%s", n.Addr, refused.Text, secretVariable)
