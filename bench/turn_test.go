@@ -21,6 +21,7 @@ func (readyHost) Settled() bool                                    { return true
 func (readyHost) Acked(uint64) int                                 { return 0 }
 func (readyHost) Ask(uint64, []byte) command.Answer                { return command.AnswerNone }
 func (readyHost) Wall() uint64                                     { return now * 1000 }
+func (readyHost) WallOffset() int64                                { return 0 }
 func (readyHost) Report(_ codec.Topic, dst []byte) ([]byte, error) { return dst, nil }
 func (readyHost) Facts() command.Facts                             { return command.Facts{} }
 
