@@ -19,6 +19,7 @@ type Beacon struct {
 	conn *packet.Conn
 
 	closing atomic.Bool
+	closed  chan struct{} // closed with closing
 	done    chan struct{} // closed when the reader has returned
 	failure error         // why it did; written before done is closed, read after
 }
@@ -59,7 +60,7 @@ func OpenBeacon(ifi Interface, recv func(payload []byte, src MAC)) (*Beacon, err
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a layer-2 beacon on %s: %w", ifi.Name, err)
 	}
-	b := &Beacon{card: ifi.Name, conn: conn, done: make(chan struct{})}
+	b := &Beacon{card: ifi.Name, conn: conn, closed: make(chan struct{}), done: make(chan struct{})}
 	go b.read(recv)
 	return b, nil
 }
@@ -88,14 +89,39 @@ func (b *Beacon) read(recv func(payload []byte, src MAC)) {
 			return
 		case errors.Is(err, unix.ENETDOWN):
 		case err != nil:
-			failures++
 			b.failure = err
+			if failures++; failures < maxReadFailures && !b.rest(readRest<<min(failures-1, 6)) {
+				b.failure = net.ErrClosed
+				return
+			}
 		default:
 			failures = 0
 			if src, ok := from.(*packet.Addr); ok && len(src.HardwareAddr) == len(MAC{}) {
 				recv(buf[:n], MAC(src.HardwareAddr))
 			}
 		}
+	}
+}
+
+// rest waits before the next read; false: the beacon was closed meanwhile.
+func (b *Beacon) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-b.closed:
+		return false
+	}
+}
+
+// Err returns the error that stopped the beacon, nil while it hears.
+func (b *Beacon) Err() error {
+	select {
+	case <-b.done:
+		return b.failure
+	default:
+		return nil
 	}
 }
 
@@ -106,10 +132,8 @@ func (b *Beacon) Send(payload []byte) error {
 	if len(payload) == 0 || len(payload) > MaxBeaconPayload {
 		return fmt.Errorf("cannot send a beacon of %d bytes on %s: it may have 1 to %d", len(payload), b.card, MaxBeaconPayload)
 	}
-	select {
-	case <-b.done:
-		return fmt.Errorf("the layer-2 beacon on %s has stopped: %w", b.card, b.failure)
-	default:
+	if err := b.Err(); err != nil {
+		return fmt.Errorf("the layer-2 beacon on %s has stopped: %w", b.card, err)
 	}
 	err := b.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 	if err == nil {
@@ -126,6 +150,7 @@ func (b *Beacon) Send(payload []byte) error {
 func (b *Beacon) Close() error {
 	var err error
 	if !b.closing.Swap(true) {
+		close(b.closed)
 		err = b.conn.Close()
 	}
 	<-b.done

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -244,5 +245,25 @@ func TestBeaconNeedsAnEthernetAddress(t *testing.T) {
 	_, err := OpenBeacon(Interface{Index: 1, Name: "lo"}, func([]byte, MAC) {})
 	if err == nil || err.Error() != "cannot open a layer-2 beacon on lo: the card has no Ethernet address" {
 		t.Errorf("OpenBeacon: %v", err)
+	}
+}
+
+// TestBeaconThatCannotReadStopsAndSaysSo: it rests between its reads, and is over in the end.
+func TestBeaconThatCannotReadStopsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	a, _ := twoHosts(t)
+	b, _ := openBeacon(t, a)
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	<-b.done
+	if err := b.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the beacon says %v", err)
+	}
+	if err := b.Send([]byte("x")); err == nil || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("Send says %v", err)
 	}
 }

@@ -17,3 +17,6 @@ func (*Beacon) Send([]byte) error { return ErrUnsupported }
 
 // Close does nothing.
 func (*Beacon) Close() error { return nil }
+
+// Err returns nil.
+func (*Beacon) Err() error { return nil }

@@ -13,6 +13,10 @@ const (
 
 	// maxReadFailures is how many reads in a row may fail, a card going down apart, before a beacon is deaf.
 	maxReadFailures = 16
+
+	// readRest is how long a reader rests after the first of them, twice as long after each further one up to 640 ms: 6 s in all, so that a
+	// card in trouble is not taken for gone at once, and no processor is used up meanwhile.
+	readRest = 10 * time.Millisecond
 )
 
 // Limits of a pattern.

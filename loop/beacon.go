@@ -39,6 +39,7 @@ type beacon struct {
 type frameBeacon struct {
 	b    *ifaces.Beacon
 	addr netip.Addr
+	card string
 }
 
 func newBeacon(n *node, pattern ifaces.Pattern) (*beacon, error) {
@@ -133,7 +134,7 @@ func (b *beacon) openFrames(c ifaces.Interface) {
 	fb, err := ifaces.OpenBeacon(c, func(payload []byte, _ ifaces.MAC) { b.hearFrame(payload) })
 	switch {
 	case err == nil:
-		b.frames = append(b.frames, frameBeacon{b: fb, addr: c.Addrs[0].Prefix.Addr()})
+		b.frames = append(b.frames, frameBeacon{b: fb, addr: c.Addrs[0].Prefix.Addr(), card: c.Name})
 	case errors.Is(err, ifaces.ErrNotPermitted), errors.Is(err, ifaces.ErrUnsupported):
 		b.denied = true
 		b.n.log.Info("no announces as Ethernet frames, UDP broadcasts alone find peers", "reason", err.Error())
@@ -247,7 +248,20 @@ func welcome(cards []ifaces.Interface, from netip.Addr) bool {
 	return !skipped
 }
 
-// tick lists the cards again when something may have changed, or now and then.
+// deaf reports, and says, whether a layer-2 beacon has stopped: all are opened anew then.
+func (b *beacon) deaf() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.frames {
+		if err := f.b.Err(); err != nil {
+			b.n.log.Warn("announces as Ethernet frames have stopped on a card and are begun anew", "card", f.card, "reason", err.Error())
+			return true
+		}
+	}
+	return false
+}
+
+// tick lists the cards again when something may have changed, or now and then, and looks whether the beacons still hear.
 func (b *beacon) tick(now int64) {
 	if !b.changed.Swap(false) && now-b.listed < int64(cardPoll) {
 		return
@@ -259,6 +273,9 @@ func (b *beacon) tick(now int64) {
 	}
 	chosen := b.choose(all)
 	if ifaces.Equal(*b.cards.Load(), chosen) {
+		if b.deaf() {
+			b.aim(chosen)
+		}
 		return
 	}
 	b.n.logCards(*b.cards.Load(), chosen)

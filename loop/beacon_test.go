@@ -24,3 +24,26 @@ func TestAnAnnounceOverASkippedCardDoesNotCount(t *testing.T) {
 		}
 	}
 }
+
+// TestABeaconThatWentDeafIsOpenedAnew: the node looks by itself, and keeps none that has stopped.
+func TestABeaconThatWentDeafIsOpenedAnew(t *testing.T) {
+	n := startNode(t, testConfig(t, freePort(t)))
+	b := n.n.beacon
+	lo := ifaces.Interface{Index: 1, Name: "lo", MAC: ifaces.MAC{2, 0, 0, 0, 0, 1}, Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("127.0.0.1/8")}}}
+	b.mu.Lock()
+	b.openFrames(lo)
+	opened := b.frames
+	b.mu.Unlock()
+	if len(opened) != 1 {
+		t.Skip("Ethernet frames are not permitted here")
+	}
+	if b.deaf() {
+		t.Error("it is deaf at once")
+	}
+	_ = opened[0].b.Close() // as if its reader had ended
+	eventually(t, "it is kept no more", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.frames) == 0
+	})
+}
