@@ -14,8 +14,8 @@ import (
 
 // A client may end its side while commands of it wait for their turn, or replies for its socket: `nc -N` does when its file is over. The
 // engine closes a connection when it reads the end. But what came whole is carried out, and who reads on gets the replies: the loop keeps
-// the connection, with a descriptor of its own, and goes on with it at each bell. It does not outlast a command that waits for longer than
-// endedWait, nor frameTimeout without a step; it counts among the connections, and what it holds among their holdings, until then.
+// the connection, with a descriptor of its own, and goes on with it at each bell. No WAIT of it takes longer than endedWait, and it ends
+// after frameTimeout without a step; it counts among the connections, and what it holds among their holdings, until then.
 //
 // The same goes for a connection that the node ends, as after QUIT, with replies on their way: it takes no more input.
 
@@ -119,6 +119,9 @@ func (l *eventLoop) outlives(c *conn, why error, within bool) bool {
 	}
 	c.g, c.tail = t, t
 	c.stirred = l.n.clock.now()
+	if c.await.on {
+		l.await(c) // not for as long
+	}
 	l.park(c)
 	l.bell.ring(c)
 	return true
@@ -176,17 +179,13 @@ func (l *eventLoop) seeOff(c *conn, now int64) {
 	if due != c.due {
 		c.due, c.stirred = due, now
 	}
-	limit := frameTimeout
-	if c.client.Deadline != 0 {
-		limit = endedWait
-	}
 	switch {
-	case c.rest, c.tail != nil && c.tail.unread >= 0 && !c.waiting:
+	case c.rest, c.await.on && due == 0, c.tail != nil && c.tail.unread >= 0 && !c.waiting:
 	case !c.waiting && due == 0 && c.tail == nil:
 		l.finish(c, now)
 	case !c.waiting && due == 0:
 		c.close()
-	case now-max(c.stirred, c.begun) > int64(limit):
+	case now-max(c.stirred, c.begun) > int64(frameTimeout):
 		l.n.counters.idleClosed.Add(1)
 		c.close()
 	default:

@@ -258,6 +258,8 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	case c.link != nil:
 		l.flush(c, now)
 		l.turned(false)
+	case c.await.on && !c.owes():
+		l.unpark(c) // it is tried again by answerWaits
 	case c.waiting:
 		l.resume(c, now)
 	case c.rest:

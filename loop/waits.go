@@ -89,8 +89,15 @@ func (l *eventLoop) await(c *conn) {
 		w.seqs[a.peers].by = bySeq
 		heap.Push(&w.seqs[a.peers], c)
 	}
+	until := int64(math.MaxInt64)
 	if ms := int64(c.client.Deadline - l.turn.Now); ms < (math.MaxInt64-l.now)/1e6 {
-		a.key[byTime] = l.now + ms*1e6
+		until = l.now + ms*1e6
+	}
+	if c.tail != nil {
+		until = min(until, l.n.clock.now()+int64(endedWait))
+	}
+	if until < math.MaxInt64 {
+		a.key[byTime] = until
 		w.times.by = byTime
 		heap.Push(&w.times, c)
 	}
