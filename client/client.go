@@ -126,16 +126,19 @@ func New(conn net.Conn, options ...Option) (*Client, error) {
 // open starts a client, and proves to the node what there is to prove.
 func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
 	c := start(conn, s)
-	var err error
+	var err, refused error
 	for _, p := range s.passwords {
 		if err = c.authenticate(ctx, p); !errors.Is(err, ErrDenied) {
 			break
 		}
+		refused = err
 	}
 	switch {
 	case err == nil:
 		return c, nil
-	case !errors.Is(err, ErrDenied):
+	case refused != nil: // a node closes after too many, and that is what there is to tell
+		err = refused
+	default:
 		err = fmt.Errorf("%w at %s: %w", ErrUnreachable, conn.RemoteAddr(), err)
 	}
 	c.Close()

@@ -14,8 +14,8 @@ import (
 
 // A client may end its side while commands of it wait for their turn, or replies for its socket: `nc -N` does when its file is over. The
 // engine closes a connection when it reads the end. But what came whole is carried out, and who reads on gets the replies: the loop keeps
-// the connection, with a descriptor of its own, and goes on with it at each bell. No WAIT of it takes longer than endedWait, and it ends
-// after frameTimeout without a step; it counts among the connections, and what it holds among their holdings, until then.
+// the connection, with a descriptor of its own, and goes on with it at each bell. All its WAITs together take no longer than endedWait, and
+// it ends after frameTimeout without a step, or, where nobody is there any more, after frameTimeout in any case; it counts among the connections, and what it holds among their holdings, until then.
 //
 // The same goes for a connection that the node ends, as after QUIT, with replies on their way: it takes no more input.
 
@@ -26,6 +26,7 @@ type tail struct {
 	unread    int    // where it is not, what came before may lie in this descriptor; -1: there is none
 	out       []byte // what the socket did not take, from a byte on
 	from      int
+	since     int64 // when it became one, ns
 }
 
 // Fd is what can still be read or written.
@@ -105,7 +106,7 @@ func (l *eventLoop) outlives(c *conn, why error, within bool) bool {
 		return false
 	case why == nil && !c.broken: // the node closes it
 		return false
-	case !within && !c.waiting && !c.rest && !c.owes() && c.g.OutboundBuffered() == 0:
+	case !within && !c.broken && !c.waiting && !c.rest && !c.owes() && c.g.OutboundBuffered() == 0:
 		return false
 	}
 	t := &tail{fd: -1, unread: -1}
@@ -118,7 +119,8 @@ func (l *eventLoop) outlives(c *conn, why error, within bool) bool {
 		t.unread = fd
 	}
 	c.g, c.tail = t, t
-	c.stirred = l.n.clock.now()
+	t.since = l.n.clock.now()
+	c.stirred = t.since
 	if c.await.on {
 		l.await(c) // not for as long
 	}
@@ -154,18 +156,20 @@ func takeQueued(g gnet.Conn) (queued []byte, known bool) {
 	return queued, true
 }
 
-// endsWell ends a connection of itself: at once, or, with replies on their way, when they are gone.
+// endsWell ends a connection of itself, when its replies are gone. To close it at once would drop, with a reset, what the kernel has of them,
+// if anything of its input was not read, or comes yet.
 func (l *eventLoop) endsWell(c *conn) gnet.Action {
 	if c.kept {
 		l.sendKept()
 	}
-	if c.closed || !c.owes() && c.g.OutboundBuffered() == 0 {
+	if c.closed {
 		return gnet.Close
 	}
 	c.ending = true
 	c.stirred = l.now
 	c.release()
 	l.park(c)
+	l.bell.ring(c)
 	return gnet.None
 }
 
@@ -180,6 +184,9 @@ func (l *eventLoop) seeOff(c *conn, now int64) {
 		c.due, c.stirred = due, now
 	}
 	switch {
+	case c.tail != nil && c.tail.fd < 0 && now-c.tail.since > int64(frameTimeout):
+		l.n.counters.idleClosed.Add(1)
+		c.close()
 	case c.rest, c.await.on && due == 0, c.tail != nil && c.tail.unread >= 0 && !c.waiting:
 	case !c.waiting && due == 0 && c.tail == nil:
 		l.finish(c, now)

@@ -169,6 +169,30 @@ func TestWhoEndsItsSideAndWaitsIsNotWaitedForLong(t *testing.T) {
 	}
 }
 
+// However many WAITs somebody has sent who is gone, they take no longer than one.
+func TestManyWAITsOfWhoIsGoneTakeNoLongerThanOne(t *testing.T) {
+	t.Parallel()
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	for i, reset := range []bool{false, true} {
+		c := dialRaw(t, tn.addr)
+		if _, err := c.Write(join(bytes.Repeat(respCommand("WAIT", "1", "0"), 100), respCommand("SET", fmt.Sprint("behind", i), "1"))); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the first waits", func() bool { return tn.n.awaiting.Load() == 1 })
+		if reset {
+			_ = c.Conn.(*net.TCPConn).SetLinger(0)
+		}
+		_ = c.Close()
+		eventually(t, "nothing is left of it", func() bool {
+			return tn.n.served.Load() == 0 && tn.n.counters.connections.Load() == 0 && tn.n.awaiting.Load() == 0 && tn.n.holdings.held.Load() == 0
+		})
+	}
+	if got := dialRaw(t, tn.addr).do("EXISTS", "behind0", "behind1"); got != ":2" {
+		t.Errorf("%s of what was behind them is there", got)
+	}
+}
+
 // A node ends although a client that has ended its side does not read what it is owed.
 func TestANodeEndsBesideAClientThatHasEndedItsSide(t *testing.T) {
 	t.Parallel()
@@ -218,6 +242,7 @@ func TestWhatEndsAConnectionCutsOffNoReply(t *testing.T) {
 		{tn, join(bytes.Repeat(respCommand("GET", "value"), 300), respCommand("QUIT")), join(bytes.Repeat(codec.AppendBulk(nil, []byte(value)), 300), []byte("+OK\r\n"))},
 		{tn, join(bytes.Repeat(respCommand("GET", "value"), 300), []byte("*x\r\n")), join(bytes.Repeat(codec.AppendBulk(nil, []byte(value)), 300), []byte(problem))},
 		{tn, join(respCommand("GET", "large"), []byte("*x\r\n"), manySets("not", 1000)), join(codec.AppendBulk(nil, []byte(large)), []byte(problem))},
+		{tn, join(bytes.Repeat(respCommand("GET", "value"), 5), []byte("*x\r\n"), bytes.Repeat(respCommand("PING"), 30_000)), join(bytes.Repeat(codec.AppendBulk(nil, []byte(value)), 5), []byte(problem))},
 		{keyed, join(wrong, wrong, wrong), bytes.Repeat([]byte("-WRONGPASS invalid username-password pair or user is disabled.\r\n"), 3)},
 	} {
 		narrow := dialNarrow(t, tc.node.addr)

@@ -217,7 +217,7 @@ const (
 	leaveTimeout = 600 * time.Millisecond
 	dialGrace    = 200 * time.Millisecond
 
-	// endedWait is for how long a WAIT waits whose client has ended its side: longer than any other command waits.
+	// endedWait is for how long WAITs wait whose client has ended its side, all together: longer than any other command waits.
 	endedWait = 3 * time.Second
 
 	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read; and a client for that they are read.

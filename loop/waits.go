@@ -93,8 +93,12 @@ func (l *eventLoop) await(c *conn) {
 	if ms := int64(c.client.Deadline - l.turn.Now); ms < (math.MaxInt64-l.now)/1e6 {
 		until = l.now + ms*1e6
 	}
-	if c.tail != nil {
-		until = min(until, l.n.clock.now()+int64(endedWait))
+	switch t := c.tail; {
+	case t == nil:
+	case t.fd < 0: // there is nobody to be told
+		until = l.now
+	default:
+		until = min(until, t.since+int64(endedWait))
 	}
 	if until < math.MaxInt64 {
 		a.key[byTime] = until
