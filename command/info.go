@@ -85,7 +85,7 @@ func infoServer(t *Turn, f *Facts, b *strings.Builder) {
 }
 
 func infoClients(t *Turn, f *Facts, b *strings.Builder) {
-	fmt.Fprintf(b, "connected_clients:%d\r\nmaxclients:%d\r\n", max(f.Connections-f.Linked, 0), f.MaxConnections)
+	fmt.Fprintf(b, "connected_clients:%d\r\nmaxclients:%d\r\nblocked_clients:0\r\n", max(f.Connections-f.Linked, 0), f.MaxConnections)
 }
 
 func infoMemory(t *Turn, f *Facts, b *strings.Builder) {

@@ -55,7 +55,7 @@ func (n *node) followSecrets(ctx context.Context) {
 				continue // a node never becomes open, and an open one keyed, while it runs
 			}
 			n.guard.renew(all)
-			n.log.Info("other secrets count from now on", "secrets", len(all))
+			n.log.Info("secrets read anew", "count", len(all))
 		}
 	}
 }

@@ -121,6 +121,7 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"bench", "-a", "nowhere"}, stderr: `--addr "nowhere" is not a host and a port`},
 		{args: []string{"--cluster", "blue", "get", "k"}, stderr: "--cluster is a flag of `covey run`, not of `covey get`"},
 		{args: []string{"run", "--secret-file", "/none/f"}, stderr: "--secret-file: open /none/f: no such file or directory; `covey secret new > FILE` makes one"},
+		{args: []string{"run", "--secret-file", "testdata"}, stderr: "--secret-file testdata is a directory; name the file in it"},
 		{env: map[string]string{"COVEY_SECRET_FILE": "/none/f"}, stderr: "open /none/f: no such file or directory"},
 		{env: map[string]string{"COVEY_SECRET": "swordfish"}, stderr: "$COVEY_SECRET: this is not a secret as `covey secret new` makes them"},
 		{args: []string{"get", "k"}, env: map[string]string{"COVEY_SECRET": "swordfish"}, stderr: "$COVEY_SECRET: this is not a secret"},

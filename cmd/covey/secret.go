@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -47,13 +48,21 @@ func (f *secretFlag) read(p *process) (seal.Secrets, error) {
 // readSecrets reads a file of one or two secrets.
 func readSecrets(name string) (seal.Secrets, error) {
 	f, err := os.Open(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, failf(exitUsage, "--secret-file: %v; `covey secret new > FILE` makes one", err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, failf(exitUsage, "--secret-file: %v; the user who runs covey has to own it: `chown USER %s`", err, name)
+	case err != nil:
+		return nil, failf(exitUsage, "--secret-file: %v", err)
 	}
 	defer f.Close()
 	about, err := f.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, failf(exitUsage, "--secret-file: %v", err)
+	case about.IsDir():
+		return nil, failf(exitUsage, "--secret-file %s is a directory; name the file in it", name)
 	}
 	if mode := about.Mode().Perm(); mode&othersRead != 0 {
 		return nil, failf(exitUsage, "--secret-file %s can be read or written by others than its owner (%#o), so it may be no secret any more: `chmod 600 %[1]s`, or make another with `covey secret new`", name, mode)

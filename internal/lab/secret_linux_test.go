@@ -145,7 +145,7 @@ func TestASecretIsReplacedUnderLoad(t *testing.T) {
 		for i := range hosts {
 			writeSecrets(t, files[i], round...)
 			Poll(t, patience, "the node to take them", func() bool {
-				return nodes[i].Count("other secrets count", fmt.Sprint("secrets=", len(round))) == 1
+				return nodes[i].Count("secrets read anew", fmt.Sprint("count=", len(round))) == 1
 			})
 			Poll(t, patience, "the mesh to be whole", whole)
 		}
