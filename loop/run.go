@@ -136,6 +136,9 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 	select {
 	case <-n.running:
 	case err := <-stopped:
+		if inUse(err) { // the TCP port is claimed before
+			return fmt.Errorf("UDP port %d is held by a program that does not share it; stop it, or give every node the same other --discovery-port", n.cfg.DiscoveryPort)
+		}
 		return engineError(err)
 	case <-time.After(bootTimeout):
 		return errors.New("the engine did not start in time; is the machine overloaded?")
