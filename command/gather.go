@@ -1,6 +1,9 @@
 package command
 
-import "covey/codec"
+import (
+	"covey/codec"
+	"covey/store"
+)
 
 // gathered are the commands of one connection that a turn takes on together: parsed, and the waits for the memory of their
 // keys begun, before the first of them is carried out. Nothing else depends on how many they are: they are carried out one
@@ -14,11 +17,10 @@ type gathered struct {
 	args  [][]byte         // of all items, one item's after the other's
 	arg   int              // the first of the item next
 	keys  [maxAimed][]byte // that the items will look for
-	hash  [maxAimed]uint64 // of each
-	sizes [maxAimed]uint32 // about the bytes of its value
-	aims  int              // of keys
-	aim   int              // the first that the current item may ask for
-	last  int              // and the one behind its last
+	aimed [maxAimed]store.Aim
+	aims  int // of keys
+	aim   int // the first that the current item may ask for
+	last  int // and the one behind its last
 }
 
 // item is one command.
@@ -71,7 +73,11 @@ func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err er
 		}
 		it := g.add(size)
 		it.head, it.body = h, buf[codec.HeaderLen:size]
-		t.aimAtKey(it, keyOf(h.Kind, it.body), h.Kind == codec.KindSetValue)
+		brings := 0
+		if h.Kind == codec.KindSetValue {
+			brings = int(h.Length)
+		}
+		t.aimAtKey(it, keyOf(h.Kind, it.body), brings, h.Kind != codec.KindGetValue)
 		if size == len(buf) {
 			break
 		}
@@ -153,22 +159,27 @@ func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	if last < 0 {
 		last += len(args)
 	}
-	brings := it.cmd.flags&flagDenyOOM != 0 && it.cmd.last == it.cmd.first && len(args) > it.cmd.last+1
+	brings := 0
+	if it.cmd.flags&flagDenyOOM != 0 && it.cmd.last == it.cmd.first && len(args) > it.cmd.last+1 {
+		brings = max(it.size-len(args)*wordAround, 1)
+	}
 	for i := it.cmd.first; i <= last && t.ahead.aims < maxAimed; i += it.cmd.step {
-		t.aimAtKey(it, args[i], brings)
+		t.aimAtKey(it, args[i], brings, it.cmd.flags&flagWrite != 0)
 	}
 }
 
-// aimAtKey aims at a key. What its value has by length is what the command brings, or what the last one replied had.
-func (t *Turn) aimAtKey(it *item, key []byte, brings bool) {
+// aimAtKey aims at a key. brings is about how long it and the value are that the command comes with; 0: with none, and it is taken to have
+// what the last one replied had.
+func (t *Turn) aimAtKey(it *item, key []byte, brings int, writes bool) {
 	g := &t.ahead
 	if len(key) == 0 || len(key) > codec.MaxKey || g.aims == maxAimed {
 		return
 	}
-	g.keys[g.aims], g.hash[g.aims], g.sizes[g.aims] = key, t.Store.Hash(key), uint32(t.guess)
-	if brings {
-		g.sizes[g.aims] = uint32(it.size)
+	if brings == 0 {
+		brings = len(key) + t.guess
 	}
+	g.keys[g.aims] = key
+	g.aimed[g.aims] = store.Aim{Hash: t.Store.Hash(key), Bytes: uint32(brings), Write: writes}
 	g.aims++
 	it.aims++
 }
@@ -186,20 +197,26 @@ func keyOf(k codec.Kind, body []byte) []byte {
 	return nil
 }
 
-// warm begins the waits for all keys aimed at. Of a single one there is nothing to gain.
+// warm begins the waits for all keys aimed at.
 func (t *Turn) warm() {
-	if g := &t.ahead; g.aims >= 2 {
-		t.Store.Warm(g.hash[:g.aims], g.sizes[:g.aims])
+	switch g := &t.ahead; g.aims {
+	case 0:
+	case 1:
+		t.Store.WarmKey(g.aimed[0].Hash, g.aimed[0].Write)
+	default:
+		t.Store.Warm(g.aimed[:g.aims])
 	}
 }
 
-// hash returns the hash of a key, which the current item may have had to compute already.
+// hash returns the hash of a key, which the current item may have had to compute already; then it is warm. Else it becomes so.
 func (t *Turn) hash(key []byte) uint64 {
 	g := &t.ahead
 	for ; g.aim < g.last; g.aim++ {
 		if k := g.keys[g.aim]; len(k) == len(key) && &k[0] == &key[0] {
-			return g.hash[g.aim]
+			return g.aimed[g.aim].Hash
 		}
 	}
-	return t.Store.Hash(key)
+	hash := t.Store.Hash(key)
+	t.Store.WarmKey(hash, true)
+	return hash
 }

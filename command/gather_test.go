@@ -201,10 +201,21 @@ func TestGatheringDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A key is aimed at with the length that its value is likely to have: what its command brings with it, else what was replied last.
-func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
+// A key is aimed at with the length that it and its value are likely to have, the value being what its command brings with it, else what
+// was replied last; and as one to be written only where it may be.
+func TestKeysAreAimedAtAsTheyAreGoingToBeUsed(t *testing.T) {
 	f := newFixture(t)
 	long := strings.Repeat("v", 1000)
+	type aim struct {
+		bytes uint32
+		write bool
+	}
+	aimed := func() (all []aim) {
+		for _, a := range f.ahead.aimed[:f.ahead.aims] {
+			all = append(all, aim{a.Bytes, a.Write})
+		}
+		return all
+	}
 	set, get := codec.AppendCommand(nil, "SET", "a", long), codec.AppendCommand(nil, "GET", "a")
 	buf := append(append(append([]byte(nil), set...), get...), codec.AppendCommand(nil, "MGET", "a", "b")...)
 	var p codec.Parser
@@ -213,8 +224,11 @@ func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
 		if err != nil || n != 3 {
 			t.Fatalf("%d gathered, %v", n, err)
 		}
-		want := []uint32{uint32(len(set)), last, last, last}
-		if got := f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+		got, want := aimed(), []aim{{1004, true}, {last + 1, false}, {last + 1, false}, {last + 1, false}}
+		if near := got[0].bytes; near < 1001 || near > 1001+10 {
+			t.Errorf("round %d: the SET is aimed at with %d bytes", round, near)
+		}
+		if got[0].bytes = want[0].bytes; !reflect.DeepEqual(got, want) {
 			t.Errorf("round %d: aimed with %v, want %v", round, got, want)
 		}
 		for range 2 {
@@ -227,14 +241,16 @@ func TestKeysAreAimedAtWithTheLengthOfTheirValues(t *testing.T) {
 	if n, _, err := f.GatherRESP(&p, buf); err != nil || n != 3 {
 		t.Fatalf("%d gathered, %v", n, err)
 	}
-	if want, got := []uint32{1000, 1000, 1000}, f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+	if want, got := []aim{{1001, false}, {1001, true}, {1001, true}}, aimed(); !reflect.DeepEqual(got, want) {
 		t.Errorf("aimed with %v, want %v", got, want)
 	}
 	frames := append(setFrame("a", long, 0, 0), codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("a")})...)
-	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 2 {
+	frames = append(frames, codec.AppendDelete(nil, 1, codec.Delete{Key: []byte("b")})...)
+	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 3 {
 		t.Fatalf("%d gathered, %v", n, err)
 	}
-	if want, got := []uint32{uint32(len(setFrame("a", long, 0, 0))), 1000}, f.ahead.sizes[:f.ahead.aims]; !reflect.DeepEqual(got, want) {
+	brought := uint32(len(setFrame("a", long, 0, 0)) - codec.HeaderLen)
+	if want, got := []aim{{brought, true}, {1001, false}, {1001, true}}, aimed(); !reflect.DeepEqual(got, want) {
 		t.Errorf("aimed with %v, want %v", got, want)
 	}
 }

@@ -74,6 +74,9 @@ const (
 	// overlap, and what these waits bring, some ten cache lines each, must fit into the processor's nearest cache.
 	maxGathered = 32
 
+	// wordAround is what a word of a command has around it: '$', its length, and two ends of lines.
+	wordAround = 7 // bytes
+
 	// maxAimed is how many of their keys are looked for ahead; an MGET may have many. As many arguments end a gathering.
 	maxAimed = 128
 

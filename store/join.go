@@ -288,7 +288,7 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 	sh := s.shardOf(hash)
 	scratch := sh.env.borrow()
 	defer sh.env.repay(scratch)
-	s.warm(hash)
+	s.WarmKey(hash, true)
 	var e entry
 	sh.lock(now)
 	existed := sh.findLive(&e, key, hash, kind, now) && e.readable(now)

@@ -87,9 +87,9 @@ const (
 	expectFrom     = 64       // entries that are told of before they come, for which an index grows at once
 	walkAhead      = 8        // cells on: an entry that they prefetch
 
-	lineBytes  = 64      // bytes of a processor's cache line
-	entryLines = 3       // lines of an entry that are prefetched whatever it has,
-	warmMost   = 2 << 10 // and those of values up to so many bytes: a gathering's are to stay in the second cache until they are read
+	lineBytes  = 64   // bytes of a processor's cache line
+	entryLines = 3    // lines of an entry that are prefetched where it is not known how many it has,
+	warmMost   = 2560 // or more bytes than these: a gathering's are to stay in the second cache until they are read
 
 	wheelTickBits = 6 // a tick of the expiry wheel is 64 ms: 16 to an epoch
 	wheelSlotBits = 6 // 64 buckets a level

@@ -5,7 +5,7 @@ import "cmp"
 // Merge takes in a record of another node. V and E are registers that only grow, each by its own rule (R1), so the
 // order in which records come does not matter, nor how often they come. It keeps nothing of r. hash is Hash(r.Key).
 func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
-	s.warm(hash)
+	s.WarmKey(hash, true)
 	if o, done := s.mergeAside(r, hash, now); done {
 		return o
 	}
@@ -24,7 +24,7 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now uint64) {
 	hashes, outcomes = hashes[:len(recs)], outcomes[:len(recs)]
 	for _, hash := range hashes {
-		s.warm(hash)
+		s.WarmKey(hash, true)
 	}
 	for i := 0; i < len(recs); {
 		var done bool

@@ -42,7 +42,7 @@ func TestManyGoroutinesAtOnce(t *testing.T) {
 	run(func(rng *rand.Rand, now uint64) {
 		k, h := key(rng)
 		_, other := key(rng)
-		s.Warm([]uint64{h, other}, []uint32{0, 1024})
+		s.Warm([]Aim{{Hash: h}, {Hash: other, Bytes: 1024, Write: true}})
 		if v, _, ok := s.Get(nil, k, h, now); ok && len(v) > 2000 {
 			t.Error("a value that nobody wrote")
 		}

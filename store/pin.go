@@ -83,9 +83,8 @@ func (p *pins) leave(chain uint32) bool {
 }
 
 // GetOrPin is Get, but for a string of more than PinFrom bytes in pages: of that it appends to dst as much as the entry has
-// itself, and p has the rest. It does not where too much is pinned already, nor with p nil.
+// itself, and p has the rest. It does not where too much is pinned already, nor with p nil. The key is to be warm.
 func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte, ok bool) {
-	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	if b, cell := sh.plain(key, hash); cell != nil {

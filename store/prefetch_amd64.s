@@ -12,12 +12,16 @@ TEXT ·prefetchKey(SB), NOSPLIT, $0-24
 	PREFETCHT0 (CX)
 	RET
 
-// func prefetchEntry(at uintptr)
-TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
+// func prefetchEntry(at, last uintptr)
+TEXT ·prefetchEntry(SB), NOSPLIT, $0-16
 	MOVQ at+0(FP), AX
+	MOVQ last+8(FP), BX
 	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	PREFETCHT0 128(AX)
+	ADDQ $64, AX
+	CMPQ AX, BX
+	CMOVQHI BX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (BX)
 	RET
 
 // func prefetchRest(at uintptr, lines int)

@@ -12,12 +12,16 @@ TEXT ·prefetchKey(SB), NOSPLIT, $0-24
 	PRFM (R2), PLDL1KEEP
 	RET
 
-// func prefetchEntry(at uintptr)
-TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
+// func prefetchEntry(at, last uintptr)
+TEXT ·prefetchEntry(SB), NOSPLIT, $0-16
 	MOVD at+0(FP), R0
+	MOVD last+8(FP), R1
 	PRFM (R0), PLDL1KEEP
-	PRFM 64(R0), PLDL1KEEP
-	PRFM 128(R0), PLDL1KEEP
+	ADD  $64, R0
+	CMP  R1, R0
+	CSEL HI, R1, R0, R0
+	PRFM (R0), PLDL1KEEP
+	PRFM (R1), PLDL1KEEP
 	RET
 
 // func prefetchRest(at uintptr, lines int)

@@ -2,19 +2,19 @@
 
 package store
 
-// prefetchEntry asks the processor for the cache lines at an address and does not wait: three of them, most entries. The address need
-// not be one of this process. What follows in program order, a lock taken included, does not wait for them either, as it would for
-// a load.
+// prefetchEntry asks the processor for the cache lines of an address, of the one behind it as far as the last byte, and of that, and does
+// not wait. The addresses need not be of this process. What follows in program order, a lock taken included, does not wait for
+// them either, as it would for a load.
 //
 //go:noescape
-func prefetchEntry(at uintptr)
+func prefetchEntry(at, last uintptr)
 
 // prefetchKey does so for three lines of a shard, a cell, and a leaf.
 //
 //go:noescape
 func prefetchKey(shard, cell, leaf uintptr)
 
-// prefetchRest does so for more lines, one at least.
+// prefetchRest does so for lines in a row, one at least.
 //
 //go:noescape
 func prefetchRest(at uintptr, lines int)

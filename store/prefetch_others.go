@@ -2,6 +2,6 @@
 
 package store
 
-func prefetchEntry(uintptr)                 {}
+func prefetchEntry(at, last uintptr)        {}
 func prefetchKey(shard, cell, leaf uintptr) {}
 func prefetchRest(uintptr, int)             {}

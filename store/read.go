@@ -8,7 +8,7 @@ import (
 // Get appends the value under key to dst. It takes a read lock and allocates nothing but what dst lacks. An entry
 // whose expiry is now or earlier is not there (R3).
 func (s *Store) Get(dst, key []byte, hash, now uint64) (out []byte, m Meta, ok bool) {
-	s.warm(hash)
+	s.WarmKey(hash, false)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
@@ -40,9 +40,8 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 }
 
 // GetPartOrPin is GetOrPin for a part of a value: the bytes from one to another, both included, as GETRANGE counts them. Of a large
-// value no other byte is read.
+// value no other byte is read. The key is to be warm.
 func (s *Store) GetPartOrPin(dst, key []byte, hash, now uint64, from, to int64, p *Pin) (out []byte, ok bool) {
-	s.warm(hash)
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry

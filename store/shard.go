@@ -112,7 +112,7 @@ func (sh *shard) findKind(e *entry, key []byte, hash uint64, kind uint8) bool {
 				continue
 			}
 			at := sh.locOf(c)
-			prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[at])))
+			prefetchUnread(uintptr(unsafe.Pointer(&sh.mem[at])))
 			sh.load(at, e)
 			if (e.ghost && e.hash == hash || !e.ghost && sh.hasKey(e, key)) && (e.kind^kind)&Composite == 0 {
 				e.hash, e.cell = hash, &t.cells[p]

@@ -42,7 +42,7 @@ func (sh *shard) walk(from uint64, cells int, visit func(e entry, first bool) bo
 			}
 			if ahead := p + walkAhead; ahead < len(t.cells) {
 				if c := t.load(ahead); c != 0 {
-					prefetchEntry(uintptr(unsafe.Pointer(&sh.mem[sh.locOf(c)])))
+					prefetchUnread(uintptr(unsafe.Pointer(&sh.mem[sh.locOf(c)])))
 				}
 			}
 			n := 1

@@ -32,31 +32,52 @@ func (a *aim) atLeaves(leaves []uint64) {
 	}
 }
 
+// Aim is a key that is about to be looked for.
+type Aim struct {
+	Hash  uint64
+	Bytes uint32 // about how many key and value have, as nobody looks there before it is near; 0: nothing is known
+	Write bool   // it will be written, not only read: its leaf is needed too
+}
+
 // Warm begins the waits for the memory in which several keys are looked for, so that they go on side by side: first for the shards, the
-// cells and the leaves of all, then for the entries that the cells name. sizes says, for each, about how many bytes its value will have, as
-// nobody looks there before it is near: 0 if nothing is known. It takes no lock of a shard, and whatever is written
-// meanwhile makes no difference but to what is near when the keys are asked for.
-func (s *Store) Warm(hashes []uint64, sizes []uint32) {
-	for _, hash := range hashes {
-		s.warm(hash)
+// cells and the leaves of all, then for the entries that the cells name. It takes no lock of a shard, and whatever is written
+// meanwhile makes no difference but to what is near when the keys are asked for. Methods that say so are asked for keys that are warm.
+func (s *Store) Warm(aims []Aim) {
+	for i := range aims {
+		s.WarmKey(aims[i].Hash, aims[i].Write)
 	}
 	peek := &s.env.memory.peek
 	peek.RLock()
-	for i, hash := range hashes {
-		s.warmEntry(hash, sizes[i])
+	for i := range aims {
+		s.warmEntry(&aims[i])
 	}
 	peek.RUnlock()
 }
 
-// warmEntry prefetches the entry that a key's cell names, as far as a value of size bytes goes. The caller holds memory.peek.
-func (s *Store) warmEntry(hash uint64, size uint32) {
-	a := &s.aims[s.shardNumber(hash)]
+// WarmKey is Warm for a single key, whose entry nothing is gained by asking for: it follows when the cell is there. The waits for the
+// rest are less when a lock comes between.
+func (s *Store) WarmKey(hash uint64, write bool) {
+	n := s.shardNumber(hash)
+	a, rest := &s.aims[n], hash<<(64-s.shift)
+	t := table{homes: a.homes.Load()}
+	cell := uintptr(unsafe.Pointer(a.cells.Load())) + uintptr(t.home(rest>>tagShift))*cellBytes
+	leaf := cell
+	if write {
+		leaf = a.leaves.Load() + uintptr(rest>>(64-s.env.leafBits+uint(64-s.shift)))*leafBytes
+	}
+	prefetchKey(uintptr(unsafe.Pointer(&s.shards[n])), cell, leaf)
+}
+
+// warmEntry prefetches the entry that a key's cell names, as far as its bytes are likely to go: a line that nobody needs costs as much as
+// one that somebody does. The caller holds memory.peek.
+func (s *Store) warmEntry(of *Aim) {
+	a := &s.aims[s.shardNumber(of.Hash)]
 	t := table{homes: a.homes.Load()}
 	first := a.cells.Load()
 	if first == nil || raceEnabled && !a.mapped.Load() {
 		return
 	}
-	tag, m := hash<<(64-s.shift)>>tagShift, s.env.memory
+	tag, m := of.Hash<<(64-s.shift)>>tagShift, s.env.memory
 	cell := unsafe.Add(unsafe.Pointer(first), t.home(tag)*cellBytes)
 	for ; ; cell = unsafe.Add(cell, cellBytes) { // the last one of a table is empty
 		c := atomic.LoadUint64((*uint64)(cell))
@@ -65,22 +86,19 @@ func (s *Store) warmEntry(hash uint64, size uint32) {
 		}
 		if c>>tagShift == tag && c != 0 {
 			at := uintptr(unsafe.Pointer(unsafe.SliceData(m.segments.mem))) + uintptr(c&placeMask<<m.grain)
-			prefetchEntry(at)
-			if size >= 2*lineBytes && size <= warmMost {
-				prefetchRest(at+entryLines*lineBytes, int(size/lineBytes)+2-entryLines)
+			size := uintptr(of.Bytes) + headBytes
+			if of.Bytes == 0 || size > warmMost {
+				size = entryLines * lineBytes
+			}
+			last := at + size - 1
+			prefetchEntry(at, last)
+			if lines := int(last/lineBytes - at/lineBytes); lines > entryLines-1 {
+				prefetchRest(at+(entryLines-1)*lineBytes, lines-(entryLines-1))
 			}
 		}
 		return
 	}
 }
 
-// warm prefetches the shard, the cell and the leaf of a key, which are waits for memory less when the lock is held. The
-// entry follows when the cell is there (find).
-func (s *Store) warm(hash uint64) {
-	n := s.shardNumber(hash)
-	a, rest := &s.aims[n], hash<<(64-s.shift)
-	t := table{homes: a.homes.Load()}
-	cell := uintptr(unsafe.Pointer(a.cells.Load())) + uintptr(t.home(rest>>tagShift))*cellBytes
-	leaf := a.leaves.Load() + uintptr(rest>>(64-s.env.leafBits+uint(64-s.shift)))*leafBytes
-	prefetchKey(uintptr(unsafe.Pointer(&s.shards[n])), cell, leaf)
-}
+// prefetchUnread prefetches an entry of which nothing is known.
+func prefetchUnread(at uintptr) { prefetchEntry(at, at+entryLines*lineBytes-1) }

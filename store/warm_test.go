@@ -12,13 +12,12 @@ import (
 func TestNoTableIsUnmappedWhileSomebodyWarms(t *testing.T) {
 	const keys, rounds = 40_000, 12
 	s := newStore(t, Options{Shards: 2, Node: 1, MaxBytes: 64 << 20})
-	hashes := make([]uint64, keys)
+	aims, hashes := make([]Aim, keys), make([]uint64, keys)
 	for i := range hashes {
 		hashes[i] = s.Hash(fmt.Append(nil, "key ", i))
 	}
-	sizes := make([]uint32, 64)
-	for i := range sizes {
-		sizes[i] = uint32(i) * 64
+	for i, h := range hashes {
+		aims[i] = Aim{Hash: h, Bytes: uint32(i%64) * 64, Write: i%2 == 0}
 	}
 	var over atomic.Bool
 	var warming sync.WaitGroup
@@ -26,7 +25,7 @@ func TestNoTableIsUnmappedWhileSomebodyWarms(t *testing.T) {
 		warming.Go(func() {
 			for i := 0; !over.Load(); i += 64 {
 				at := i % (keys - 64)
-				s.Warm(hashes[at:at+64], sizes)
+				s.Warm(aims[at : at+64])
 			}
 		})
 	}

@@ -4,11 +4,13 @@ package store
 // written. key and value are copied; out is dst or what append made of it. Where it depends on whether the key is there, and
 // that is not certain, nothing is done: ErrUnsure.
 func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte, res SetResult) {
+	s.WarmKey(hash, true)
 	out = s.SetInto(&res, dst, key, value, hash, now, o)
 	return out, res
 }
 
-// SetInto is Set with the result where the caller wants it: it is long, and whoever hands it on by value waits for its bytes.
+// SetInto is Set with the result where the caller wants it: it is long, and whoever hands it on by value waits for its bytes. The key is
+// to be warm (Warm): what is not is waited for under the lock.
 func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte) {
 	if !s.fits(key, value) {
 		*res = SetResult{Err: ErrTooLarge}
@@ -23,7 +25,6 @@ func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64
 // write is SetInto without a look at lengths. With a draft that is the value.
 func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, now uint64, o SetOptions) (out []byte) {
 	*res = SetResult{}
-	s.warm(hash)
 	sh := s.shardOf(hash)
 	kind := o.kind()
 	var content uint32
