@@ -127,22 +127,23 @@ func whole(args [][]byte, buf []byte) (_ [][]byte, n int) {
 	}
 	list := args
 	for ; count > 0; count-- {
-		if pos+4 > len(buf) || buf[pos] != '$' {
+		if pos+bulkLeast > len(buf) || buf[pos] != '$' {
 			return args, 0
 		}
-		size, digits := 0, 0
 		b := buf[pos+1:]
-		for ; digits < 4 && digits < len(b); digits++ {
-			d := b[digits] - '0'
-			if d > 9 {
-				break
+		_ = b[bulkLeast-2]
+		first, second := b[0]-'0', b[1]-'0'
+		var size, from int
+		switch { // a length of one digit, of two, of more
+		case b[1] == '\r' && first <= 9:
+			size, from = int(first), 3
+		case b[2] == '\r' && first-1 <= 8 && second <= 9:
+			size, from = 10*int(first)+int(second), 4
+		default:
+			if size, from = longLength(b); from == 0 {
+				return args, 0
 			}
-			size = 10*size + int(d)
 		}
-		if digits == 0 || b[0] == '0' && digits > 1 || digits >= len(b) || b[digits] != '\r' {
-			return args, 0
-		}
-		from := digits + 2
 		end := from + size
 		if end+2 > len(b) {
 			return args, 0
@@ -151,6 +152,25 @@ func whole(args [][]byte, buf []byte) (_ [][]byte, n int) {
 		pos += end + 3
 	}
 	return list, pos
+}
+
+// bulkLeast is how short a bulk may be: "$0\r\n\r\n".
+const bulkLeast = 6
+
+// longLength reads a length of up to four digits, and says where what it is of begins; 0: it is no such length.
+func longLength(b []byte) (size, from int) {
+	n := 0
+	for ; n < 4 && n < len(b); n++ {
+		d := b[n] - '0'
+		if d > 9 {
+			break
+		}
+		size = 10*size + int(d)
+	}
+	if n == 0 || b[0] == '0' && n > 1 || n >= len(b) || b[n] != '\r' {
+		return 0, 0
+	}
+	return size, n + 2
 }
 
 // Need returns how many bytes buf must hold before another call of Next can take a
