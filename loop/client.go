@@ -207,6 +207,7 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 			return used, gnet.Close
 		}
 		if all {
+			c.need = l.needs(c)
 			return used, gnet.None
 		}
 	}
@@ -242,20 +243,23 @@ func (l *eventLoop) comeAgain(c *conn) {
 	l.bell.ring(c)
 }
 
-// gather has the next commands in buf parsed, n of them, for next. all: no whole one is behind them; c.need says how long
-// buf is to be for that, or err what is wrong, which is to be said after the replies to the n.
+// gather has the next commands in buf parsed, n of them, for next. all: no whole one is behind them; needs says how long buf is to be for
+// that once they are carried out, or err what is wrong, which is to be said after the replies to the n.
 func (l *eventLoop) gather(c *conn, buf []byte) (n int, all bool, err error) {
 	if c.protocol == protocolRESP {
-		if n, all, err = l.turn.GatherRESP(&c.parser, buf); all {
-			c.need = c.parser.Need()
-		}
-		return n, all, err
+		return l.turn.GatherRESP(&c.parser, buf)
 	}
 	n, all, l.behind, err = l.turn.GatherFrames(buf)
-	if all {
-		c.need = codec.HeaderLen + int(l.behind.Length)
-	}
 	return n, all, err
+}
+
+// needs returns how many bytes the command that gather found behind all whole ones has to have before it can be tried again. It is of no
+// meaning as long as one of those is still to be carried out: that needs nothing more.
+func (l *eventLoop) needs(c *conn) int {
+	if c.protocol == protocolRESP {
+		return c.parser.Need()
+	}
+	return codec.HeaderLen + int(l.behind.Length)
 }
 
 // next carries out the next command gathered, which took size bytes.

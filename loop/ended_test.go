@@ -120,6 +120,57 @@ func TestWhoEndsItsSideGetsAllReplies(t *testing.T) {
 	})
 }
 
+// What came whole does not wait for the rest of a large command behind it, whatever ends its turns: not while the client has more to
+// send, and not when it has ended its side.
+func TestWhatCameWholeDoesNotWaitForALargeCommandBehindIt(t *testing.T) {
+	t.Parallel()
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	value, large := strings.Repeat("x", 40<<10), strings.Repeat("y", 1<<20)
+	if c.do("SET", "value", value) != "+OK" || c.do("SET", "large", large) != "+OK" {
+		t.Fatal("not set")
+	}
+	get, bulk, none := respCommand("GET", "none"), codec.AppendBulk(nil, []byte(large)), []byte("$-1\r\n")
+	behind := respCommand("SET", "part", large)
+	for _, tc := range []struct {
+		name       string
+		send, want []byte
+	}{
+		{"a slice of time", respCommand("ECHO", large), bulk},
+		{"the last of a slice of time", join(respCommand("MULTI"), respCommand("SET", "k", large)), []byte("+OK\r\n+QUEUED\r\n")},
+		{"a reply that is owed", bytes.Repeat(respCommand("GET", "large"), 5), bytes.Repeat(bulk, 5)},
+		{"replies", bytes.Repeat(respCommand("GET", "value"), 50), bytes.Repeat(codec.AppendBulk(nil, []byte(value)), 50)},
+		{"a wait", respCommand("WAIT", "1", "50"), []byte(":0\r\n")},
+		{"a long list", respCommand(manyWords("DEL", 5000)...), []byte(":0\r\n")},
+	} {
+		want := tc.want
+		send := join(tc.send, behind[:100])
+		if !strings.HasPrefix(tc.name, "the last") {
+			want, send = join(tc.want, none), join(tc.send, get, behind[:100])
+		}
+		part := dialRaw(t, tn.addr)
+		if _, err := part.Write(send); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(part.r, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: no reply to what came whole: %v", tc.name, err)
+			continue
+		}
+		if _, err := part.Write(behind[100:]); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := part.r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "+") {
+			t.Errorf("%s: the large command was answered %q, %v", tc.name, line, err)
+		}
+		if got := dialRaw(t, tn.addr).all(send, true); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes of replies to who ended its side, want %d", tc.name, len(got), len(want))
+		}
+	}
+	eventually(t, "nothing of them is left", func() bool { return tn.n.waiting.Load() == 0 })
+}
+
 // Who closes at once, and reads none of the replies, has everything carried out that came whole.
 func TestWhatCameWholeIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	t.Parallel()
