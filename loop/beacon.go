@@ -61,7 +61,7 @@ func (b *beacon) choose(all []ifaces.Interface) []ifaces.Interface {
 	chosen := ifaces.Choose(all, b.pattern)
 	for i := range chosen {
 		// At the start this is an error (exposed); an address may come later.
-		if name, addr, found := publicCard(chosen[i : i+1]); found && chosen[i].Usable && b.n.guard == nil && !b.n.cfg.ListenSet {
+		if name, addr, found := PublicCard(chosen[i : i+1]); found && chosen[i].Usable && b.n.guard == nil && !b.n.cfg.ListenSet {
 			chosen[i].Usable = false
 			chosen[i].Reason = fmt.Sprintf("%s is a public address, and there is no secret; --listen 0.0.0.0:%d would use %s", addr, b.n.cfg.Listen.Port(), name)
 		}
@@ -185,14 +185,15 @@ func (n *node) datagram(g gnet.Conn) {
 		return
 	}
 	a, err := codec.DecodeAnnounce(buf)
-	genuine := err == nil && n.genuine(buf, &a)
+	from := remote(g).Addr()
+	genuine := err == nil && n.genuine(buf, &a, from)
 	_, _ = g.Discard(-1)
 	if err != nil {
 		n.counters.badAnnounce.Add(1)
 		return
 	}
 	if genuine {
-		n.heard(a, remote(g).Addr())
+		n.heard(a, from)
 	}
 }
 
@@ -204,8 +205,8 @@ func (b *beacon) hearFrame(payload []byte) {
 		b.n.counters.badAnnounce.Add(1)
 		return
 	}
-	if b.n.genuine(payload[:used], &a) {
-		b.n.heard(a, netip.AddrFrom4([4]byte(payload[used:])))
+	if from := netip.AddrFrom4([4]byte(payload[used:])); b.n.genuine(payload[:used], &a, from) {
+		b.n.heard(a, from)
 	}
 }
 
@@ -216,12 +217,10 @@ func (n *node) heard(a codec.Announce, from netip.Addr) {
 		n.counters.badAnnounce.Add(1)
 		return
 	}
-	if n.cfg.Listen.Addr().IsLoopback() && !from.IsLoopback() {
-		return // this node is for its own machine alone
-	}
-	if !welcome(*n.beacon.cards.Load(), from) || !n.serves(from) {
+	if !n.within(from) {
 		return
 	}
+	n.tellOfCluster(&a, from)
 	now := n.clock.now()
 	if n.guard != nil && !n.guard.announcer.Fresh(now, a.Node, a.Incarnation, a.Sequence, from) {
 		return

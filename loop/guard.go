@@ -207,14 +207,15 @@ func (l *eventLoop) expired(c *conn, now int64) {
 }
 
 // genuine reports whether an announce is of a node with this node's secret, or without one where it has none; b holds it. One of
-// the same cluster that is not is counted.
-func (n *node) genuine(b []byte, a *codec.Announce) bool {
+// the same cluster that is not is counted, and said.
+func (n *node) genuine(b []byte, a *codec.Announce, from netip.Addr) bool {
 	ok := a.Auth == [seal.AuthLen]byte{}
 	if n.guard != nil {
 		ok = n.guard.announcer.Genuine(b)
 	}
-	if !ok && a.Cluster == peer.ClusterTag(n.cfg.Cluster) {
+	if !ok && a.Cluster == n.tag {
 		n.counters.otherSecrets.Add(1)
+		n.warnOfSecret(from)
 	}
 	return ok
 }

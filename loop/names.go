@@ -29,27 +29,38 @@ type peerName struct {
 	port uint16
 }
 
-// parsePeers reads host:port, or host alone for port 9000. Nothing is looked up but the names of ports.
+// parsePeers reads host:port, or host alone for port 9000, of each. Nothing is looked up but the names of ports.
 func parsePeers(peers []string) (*peerNames, error) {
 	p := &peerNames{said: make(map[netip.AddrPort]struct{}), found: make([][]netip.AddrPort, len(peers))}
 	for i, text := range peers {
-		host, port, err := net.SplitHostPort(text)
+		host, port, err := ParsePeer(text)
 		if err != nil {
-			host, port = text, "9000"
+			return nil, err
 		}
-		number, err := net.LookupPort("tcp", port)
-		addr, notIP := netip.ParseAddr(host)
-		switch {
-		case err != nil || number == 0 || host == "":
-			return nil, fmt.Errorf("%w: --peer %s: give host:port, such as 10.0.0.5:9000", ErrConfig, text)
-		case notIP == nil && !addr.Unmap().Is4():
-			return nil, fmt.Errorf("%w: --peer %s: give an IPv4 address or a name", ErrConfig, text)
-		case notIP == nil:
-			p.found[i] = []netip.AddrPort{netip.AddrPortFrom(addr.Unmap(), uint16(number))}
+		if addr, err := netip.ParseAddr(host); err == nil {
+			p.found[i] = []netip.AddrPort{netip.AddrPortFrom(addr.Unmap(), port)}
 		}
-		p.names = append(p.names, peerName{host: host, port: uint16(number)})
+		p.names = append(p.names, peerName{host: host, port: port})
 	}
 	return p, nil
+}
+
+// ParsePeer reads what --peer says: host:port, or host alone for port 9000, where host is an IPv4 address or a name. The error is a
+// sentence for the user.
+func ParsePeer(text string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(text)
+	if err != nil {
+		host, service = text, "9000"
+	}
+	number, err := net.LookupPort("tcp", service)
+	addr, notIP := netip.ParseAddr(host)
+	switch {
+	case err != nil || number == 0 || host == "":
+		return "", 0, fmt.Errorf("%w: --peer %s: give host:port, such as 10.0.0.5:9000", ErrConfig, text)
+	case notIP == nil && !addr.Unmap().Is4():
+		return "", 0, fmt.Errorf("%w: --peer %s: give an IPv4 address or a name", ErrConfig, text)
+	}
+	return host, uint16(number), nil
 }
 
 // isName reports whether names[i] has to be looked up.

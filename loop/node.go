@@ -15,6 +15,7 @@ import (
 // node is one running node: the pure parts and what connects them to this machine.
 type node struct {
 	cfg Config
+	tag uint64 // of announces of its cluster
 	log *slog.Logger
 	ctx context.Context // done: the node is leaving
 
@@ -33,6 +34,7 @@ type node struct {
 
 	share       share         // of the descriptors
 	changeLines lines         // of members' changes in the log
+	strangers   strangers     // nodes that do not link with this one
 	hearing     hearing       // of datagrams
 	names       *peerNames    // --peer
 	past        *past         // addresses of members, for the next start

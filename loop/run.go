@@ -74,6 +74,7 @@ func (l *eventLoop) turned(begins bool) {
 // newNode builds the parts; nothing of it is on the network yet.
 func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *peerNames, past *past) (*node, error) {
 	n := &node{
+		tag:   peer.ClusterTag(cfg.Cluster),
 		names: names, past: past, cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
 		running: make(chan struct{}), failed: make(chan error, 1), holdings: newHoldings(cfg.MaxMemory),
 	}

@@ -75,8 +75,9 @@ func public(a netip.Addr) bool {
 	return true
 }
 
-// publicCard returns a card with an address that the internet may reach, and the address.
-func publicCard(cards []ifaces.Interface) (name string, a netip.Addr, found bool) {
+// PublicCard returns a card with an address that the internet may reach, and the address: a node that listens there without a secret, and was
+// not told to, does not start.
+func PublicCard(cards []ifaces.Interface) (name string, a netip.Addr, found bool) {
 	for _, c := range cards {
 		for _, have := range c.Addrs {
 			if public(have.Prefix.Addr()) {
@@ -89,7 +90,7 @@ func publicCard(cards []ifaces.Interface) (name string, a netip.Addr, found bool
 
 // exposed is the error of a node that would listen on a public address with no secret and without having been told to.
 func (n *node) exposed() error {
-	name, addr, found := publicCard(*n.beacon.cards.Load())
+	name, addr, found := PublicCard(*n.beacon.cards.Load())
 	if !found || n.guard != nil || n.cfg.ListenSet {
 		return nil
 	}

@@ -12,11 +12,14 @@ import (
 	"covey/client"
 	"covey/cmd/covey/internal/machine"
 	"covey/ifaces"
+	"covey/loop"
 )
 
 const (
 	// doctorPatience is how long a node that holds the port has to answer.
 	doctorPatience = time.Second
+	// doctorLookup is how long the system has to look a name up.
+	doctorLookup = 5 * time.Second
 	// fewDescriptors is a descriptor limit below which a node is likely to turn clients away.
 	fewDescriptors = 1024
 )
@@ -42,6 +45,7 @@ type doctorVerb struct {
 	Interfaces    string        `placeholder:"PATTERN" help:"The cards that the node would be told to use."`
 	Cluster       string        `default:"default" placeholder:"NAME" help:"The cluster that the node would be of (default ${default})."`
 	Wait          time.Duration `default:"6500ms" placeholder:"TIME" help:"How long to listen for other nodes, which announce themselves every 5 s; 0 looks at this machine alone (default ${default})."`
+	Peer          peers         `placeholder:"HOST:PORT" help:"A node that the node would be told of, to be tried; may be repeated."`
 	secretFlag
 }
 
@@ -53,6 +57,7 @@ Examples:
 
     covey doctor
     covey doctor --interfaces 'en*' --listen 0.0.0.0:9001
+    covey doctor --peer 10.1.0.5:9000
     covey doctor -o json`
 }
 
@@ -75,9 +80,14 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 		return failf(exitFailed, "%v", err)
 	}
 	cards = ifaces.Choose(cards, pattern)
-	findings := judgeCards(cards)
+	findings := append(judgeCards(cards), judgeExposure(cards, listen, len(secrets) > 0)...)
 	findings = append(findings, lookAtTCP(ctx, listen), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
 		lookAtDescriptors(machine.Descriptors()), lookAtMemory(machine.ReadMemory()))
+	named, err := lookAtPeers(ctx, v.Peer)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, named...)
 	if v.Wait > 0 {
 		findings = append(findings, v.lookAtNetwork(ctx, listen, cards, secrets)...)
 	}
@@ -121,6 +131,16 @@ func judgeCards(cards []ifaces.Interface) []finding {
 			"give a card an IPv4 address, name one with --interfaces, or name a node with `covey run --peer host:port`"})
 	}
 	return findings
+}
+
+// judgeExposure tells of an address that the internet may reach, where a node without a secret would listen.
+func judgeExposure(cards []ifaces.Interface, listen netip.AddrPort, secret bool) []finding {
+	name, addr, found := loop.PublicCard(cards)
+	if !found || secret || !listen.Addr().IsUnspecified() && listen.Addr() != addr {
+		return nil
+	}
+	return []finding{{"public address", problem, fmt.Sprintf("card %s has the public address %s, and without a secret anybody on its network could read and write in the cache: "+
+		"a node does not start there unless --listen is given; give --secret-file (covey secret new makes one)", name, addr)}}
 }
 
 // addrs lists the addresses of a card, and its MAC address.

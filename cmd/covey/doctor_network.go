@@ -135,7 +135,7 @@ func (w *view) broadcasts() finding {
 	case w.sight.Refused != nil:
 		f.Finding = fmt.Sprintf("announces cannot be sent: %v; look at the cards' addresses and routes", w.sight.Refused)
 	case !w.sight.Returned:
-		f.Finding = fmt.Sprintf("own announces do not come back, so this machine's firewall lets none in: allow UDP port %d in its input rules", w.port)
+		f.Finding = fmt.Sprintf("own announces do not come back, so this machine's firewall lets none in: allow UDP port %d in its input rules, and TCP port %d too, of which nothing can be known until announces come", w.port, w.reach.port)
 	default:
 		f.Verdict, f.Finding = good, "own announces come back: this machine lets them out and in"
 	}

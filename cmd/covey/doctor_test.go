@@ -98,6 +98,69 @@ func TestTheDoctorSaysWhatToDoAboutEachLimit(t *testing.T) {
 	}
 }
 
+func TestTheDoctorSaysThatAPublicAddressWantsASecret(t *testing.T) {
+	cards := []ifaces.Interface{{Name: "eth0", Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("10.0.0.2/24")}}},
+		{Name: "eth1", Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("8.8.4.4/24")}}}}
+	anywhere := netip.MustParseAddrPort("0.0.0.0:9000")
+	got := judgeExposure(cards, anywhere, false)
+	if len(got) != 1 || got[0].Verdict != problem || !strings.Contains(got[0].Finding, "card eth1 has the public address 8.8.4.4") || !strings.Contains(got[0].Finding, "--secret-file") {
+		t.Errorf("%+v", got)
+	}
+	if got := judgeExposure(cards, netip.MustParseAddrPort("8.8.4.4:9000"), false); len(got) != 1 {
+		t.Errorf("listening there: %+v", got)
+	}
+	for name, got := range map[string][]finding{
+		"with a secret":     judgeExposure(cards, anywhere, true),
+		"on a private one":  judgeExposure(cards, netip.MustParseAddrPort("10.0.0.2:9000"), false),
+		"with no such card": judgeExposure(cards[:1], anywhere, false),
+	} {
+		if len(got) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
+	f := startFake(t)
+	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := ln.Addr().String()
+	ln.Close()
+	other, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	go func() {
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("220 mail\r\n"))
+			c.Close()
+		}
+	}()
+	got, err := lookAtPeers(t.Context(), peers{f.addr, closed, other.Addr().String(), "no-such-host.invalid:9000"})
+	if err != nil || len(got) != 4 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, want := range []struct{ verdict, part string }{
+		{good, "node 02fc00000001-9000 answers at " + f.addr},
+		{problem, "TCP is refused at " + closed},
+		{problem, "does not answer as a node"},
+		{problem, "no-such-host.invalid has no IPv4 address here"},
+	} {
+		if got[i].Verdict != want.verdict || !strings.Contains(got[i].Finding, want.part) || !strings.HasPrefix(got[i].Subject, "--peer ") {
+			t.Errorf("%+v, want %s and %q", got[i], want.verdict, want.part)
+		}
+	}
+	call(t, "doctor", "--wait", "0s", "--peer", "10.0.0.5:x").expect(t, outcome{status: exitUsage, stderr: "give host:port, such as 10.0.0.5:9000"})
+}
+
 func TestDoctorPrintsALineForEachFinding(t *testing.T) {
 	f := startFake(t)
 	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })

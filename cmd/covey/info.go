@@ -67,8 +67,16 @@ func figures(r *codec.InfoReport, person bool) *table {
 		security = "keyed"
 	}
 	t.add("security", security)
-	if r.OtherSecrets > 0 {
-		t.add("other_secrets", strconv.FormatUint(r.OtherSecrets, 10))
+	for _, c := range []struct { // what ought to be 0
+		name  string
+		count uint64
+	}{
+		{"other_clusters", r.OtherClusters}, {"other_secrets", r.OtherSecrets}, {"denied", r.Denied}, {"refused", r.Refused}, {"overloads", r.Overloads},
+		{"bad_input", r.BadInput}, {"bad_announces", r.BadAnnounces}, {"ahead_dropped", r.AheadDropped}, {"handler_panics", r.Panics},
+	} {
+		if c.count > 0 {
+			t.add(c.name, strconv.FormatUint(c.count, 10))
+		}
 	}
 	return t
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,15 @@ func TestInfoPrintsOneFigureALine(t *testing.T) {
 	rows := figures(&codec.InfoReport{Bytes: 3 << 19, Uptime: 61.5}, true).rows
 	if bytes, uptime := rows[5][1], rows[2][1]; bytes != "1.5 MiB" || uptime != "1m2s" {
 		t.Errorf("a person reads %q bytes and %q", bytes, uptime)
+	}
+	if len(rows) != 16 {
+		t.Errorf("%d lines of a node with which all is well", len(rows))
+	}
+	rows = figures(&codec.InfoReport{OtherClusters: 1, OtherSecrets: 2, Denied: 3, Refused: 4, Overloads: 5, BadInput: 6, BadAnnounces: 7, AheadDropped: 8, Panics: 9}, true).rows[16:]
+	for i, name := range []string{"other_clusters", "other_secrets", "denied", "refused", "overloads", "bad_input", "bad_announces", "ahead_dropped", "handler_panics"} {
+		if rows[i][0] != name || rows[i][1] != strconv.Itoa(i+1) {
+			t.Errorf("%v, want %s %d", rows[i], name, i+1)
+		}
 	}
 }
 
