@@ -24,7 +24,7 @@ RACED = ./loop/... ./store/... ./client/... ./cmd/... ./command/... ./ifaces/...
 SIDE = -p 3 -parallel 4
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s%s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/covey
 	@mkdir -p bin

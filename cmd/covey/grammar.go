@@ -140,6 +140,10 @@ func usage(err error, args []string, variables *environment) string {
 		text = strings.TrimSuffix(missing, `"`) + " is missing"
 	case ends && strings.HasSuffix(text, `but got "EOL" (<EOL>)`):
 		text = flag + ": the value is missing"
+	case ends && strings.Contains(text, "(short flag); perhaps try"):
+		_, value, _ := strings.Cut(text, "but got ")
+		value, _, _ = strings.Cut(value, " (short flag)")
+		text = fmt.Sprintf("%s: %s is a flag; no value of this one begins with a hyphen", flag, value)
 	case strings.HasPrefix(text, "unknown flag -") && slices.Contains([]string{"get", "set", "del"}, verb):
 		text += "; put -- before a key or value that begins with a hyphen"
 	}

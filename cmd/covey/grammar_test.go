@@ -117,6 +117,8 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"set", "k", "v", "--ttl", "soon"}, stderr: "covey: --ttl: \"soon\" is not a time; write a number and a unit, as in 500ms, 30s or 12h; `covey set --help` shows what there is\n"},
 		{args: []string{"set", "k", "v", "--ttl", "10"}, stderr: `"10" is not a time`},
 		{args: []string{"set", "k", "v", "--ttl=-1s"}, stderr: "--ttl -1s is no time to live"},
+		{args: []string{"set", "k", "v", "--ttl", "-5s"}, stderr: "covey: --ttl: \"-5s\" is a flag; no value of this one begins with a hyphen; `covey set --help` shows what there is\n"},
+		{args: []string{"run", "--loops", "-1"}, stderr: "--loops: \"-1\" is a flag; no value of this one begins with a hyphen"},
 		{args: []string{"set", "k", "v", "--ttl", "0"}, stderr: "--ttl 0s is no time to live"},
 		{args: []string{"bench", "-a", "nowhere"}, stderr: `--addr "nowhere" is not a host and a port`},
 		{args: []string{"--cluster", "blue", "get", "k"}, stderr: "--cluster is a flag of `covey run`, not of `covey get`"},

@@ -39,10 +39,13 @@ func main() {
 	binary := flag.String("binary", "bin/covey", "the covey program to show")
 	port := flag.Int("port", defaultPort, "the first TCP port to try")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGPIPE: nobody reads on, as after `make demo | head`; the nodes are to be stopped all the same.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	if err := run(ctx, *binary, *port, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
+		if ctx.Err() == nil { // else it was told to end, and says no more
+			fmt.Fprintln(os.Stderr, "demo:", err)
+		}
 		stop()
 		os.Exit(1)
 	}
