@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,10 @@ const (
 	secretPoll = time.Second
 	// othersRead are the permissions that a secret file must not give.
 	othersRead = 0o077
+	// groupReads is what systemd gives to the copy of a secret that it makes for a unit (LoadCredential), in a folder that only the unit's
+	// user can enter; credentials names that folder.
+	groupReads  = 0o040
+	credentials = "CREDENTIALS_DIRECTORY"
 )
 
 // secretFlag is the flag of all that run a node or ask one.
@@ -64,7 +69,11 @@ func readSecrets(name string) (seal.Secrets, error) {
 	case about.IsDir():
 		return nil, failf(exitUsage, "--secret-file %s is a directory; name the file in it", name)
 	}
-	if mode := about.Mode().Perm(); mode&othersRead != 0 {
+	open := fs.FileMode(othersRead)
+	if folder := os.Getenv(credentials); folder != "" && filepath.Dir(name) == filepath.Clean(folder) {
+		open &^= groupReads
+	}
+	if mode := about.Mode().Perm(); mode&open != 0 {
 		return nil, failf(exitUsage, "--secret-file %s can be read or written by others than its owner (%#o), so it may be no secret any more: `chmod 600 %[1]s`, or make another with `covey secret new`", name, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, seal.MaxText+1))

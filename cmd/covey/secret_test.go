@@ -55,6 +55,33 @@ func TestASecretThatIsMadeInAFileIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
+// systemd lets the group read the copy of a secret that it makes for a unit, in a folder of the unit's own; nobody else may have that.
+func TestACredentialOfSystemdMayBeReadByItsGroup(t *testing.T) {
+	name, _ := secretFile(t)
+	if err := os.Chmod(name, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSecrets(name); err == nil {
+		t.Error("a file that its group can read counts as a secret anywhere")
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(name)+"/")
+	if all, err := readSecrets(name); err != nil || len(all) != 1 {
+		t.Errorf("%d secrets, %v", len(all), err)
+	}
+	for _, mode := range []os.FileMode{0o444, 0o460} {
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readSecrets(name); err == nil {
+			t.Errorf("with mode %#o it counts as a secret", mode)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(filepath.Dir(name)))
+	if _, err := readSecrets(name); err == nil {
+		t.Error("in a folder below that of the credentials it counts as a secret")
+	}
+}
+
 // A node with a secret is asked by the verbs with it, without it and with another.
 func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	name, text := secretFile(t)
