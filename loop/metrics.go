@@ -13,6 +13,7 @@ func (n *node) metrics() []status.Metric {
 		return status.Metric{Name: name, Help: help, Count: true, Value: float64(value)}
 	}
 	return []status.Metric{
+		{Name: "covey_build_info", Help: "1; the version of the program is the label.", Label: "version", Text: r.Release, Value: 1},
 		gauge("covey_ready", "1 when the node holds what its peers hold, 0 before.", float64(r.Ready)),
 		gauge("covey_uptime_seconds", "Since the start of the node.", r.Uptime),
 		gauge("covey_keys", "Live entries.", float64(r.Keys)),

@@ -31,11 +31,19 @@ func TestProbesTellHealthFromReadiness(t *testing.T) {
 
 func TestMetricsAreAsPrometheusReadsThem(t *testing.T) {
 	h := Server(func() bool { return false }, func() []Metric {
-		return []Metric{{"covey_keys", "Keys that are there.", false, 3}, {"covey_commands_total", "Commands carried out.", true, 1.5e9}, {"covey_lag_seconds", "Lag.", false, 0.25}}
+		return []Metric{
+			{Name: "covey_build_info", Help: "The build.", Label: "version", Text: `v1 "x"`, Value: 1},
+			{Name: "covey_keys", Help: "Keys that are there.", Value: 3},
+			{Name: "covey_commands_total", Help: "Commands carried out.", Count: true, Value: 1.5e9},
+			{Name: "covey_lag_seconds", Help: "Lag.", Value: 0.25},
+		}
 	}).Handler
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	want := `# HELP covey_keys Keys that are there.
+	want := `# HELP covey_build_info The build.
+# TYPE covey_build_info gauge
+covey_build_info{version="v1 \"x\""} 1
+# HELP covey_keys Keys that are there.
 # TYPE covey_keys gauge
 covey_keys 3
 # HELP covey_commands_total Commands carried out.
