@@ -85,8 +85,8 @@ lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, st
 sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(PLANS) -v
 
-linear: ## commands of one node under concurrent clients, each history checked, for 2 minutes
-	$(GO) test -count=1 -timeout 10m ./loop -run CommandsOfOneNode -linear-time=1m -v
+linear: ## commands of one node under concurrent clients, each history checked, and cut to pieces of any size, for 3 minutes
+	$(GO) test -count=1 -timeout 10m ./loop -run 'CommandsOfOneNode|WhateverThePieces' -linear-time=1m -pieces-time=1m -v
 
 join: ## how fast a node copies a million keys, beside a plain copy, over fast cables and over 1 Gbit/s (root, tc; quiet; 3 min)
 	$(GO) test -count=1 -timeout 6m -v ./internal/lab -run TestJoinSpeed -join-keys 1000000

@@ -176,6 +176,9 @@ func (l *eventLoop) endsWell(c *conn) gnet.Action {
 // seeOff looks at a connection that has outlived its client's side, or is ending: it is closed when nothing is left to do for it, or nothing
 // of that has been done for too long.
 func (l *eventLoop) seeOff(c *conn, now int64) {
+	if c.kept {
+		l.sendKept()
+	}
 	due := c.g.OutboundBuffered() + len(c.reply) - c.paid
 	if c.pin != nil {
 		due += c.pin.Left()
