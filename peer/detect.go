@@ -54,7 +54,7 @@ func (n *Node) heartbeats(now int64, c cut) {
 			n.beatOn(now, m, &c)
 		}
 	}
-	n.store.SetCompared(n.comparedTo())
+	n.store.SetCompared(n.comparedTo(now))
 }
 
 // beatFrames makes the two frames of this round: with what has changed of the list of links, mostly nothing, and with all of it.

@@ -90,6 +90,7 @@ type Node struct {
 	lag       lag
 	offers    uint64           // counts offers
 	lost      bool             // there may be a member whose link was lost and that is not judged for good
+	begun     int64            // when the node was started
 	unrest    int64            // when something was last seen to change that decides what is passed on (R12)
 	lateUntil int64            // until then nothing is repaired: records came that were late (R18)
 	scratch   []handover       // scratch
@@ -139,7 +140,7 @@ func (n *Node) start(now int64) {
 	if n.started {
 		return
 	}
-	n.started, n.lastTick = true, now
+	n.started, n.lastTick, n.begun = true, now, now
 	n.join.since = now
 	n.verdict.begin(n.clock.Cluster(now))
 	n.startTargets(now)

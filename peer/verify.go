@@ -93,8 +93,12 @@ func (n *Node) takeRoot(m *member, of *roots, r root) {
 }
 
 // comparedTo returns the stamp up to which this node was compared with every member that has not left and is not forgotten
-// (R13): those that are away count.
-func (n *Node) comparedTo() uint64 {
+// (R13): those that are away count. Until it has run for the horizon somebody may be away whom it has never had a link with in
+// this start, and with whom it was compared before, or never.
+func (n *Node) comparedTo(now int64) uint64 {
+	if now-n.begun < n.horizon && n.weak&(WithoutGuard|WithoutYouth) == 0 {
+		return 0
+	}
 	to := uint64(math.MaxUint64)
 	for _, m := range n.members {
 		if m.state == Left || n.weak&WithoutGuard != 0 {

@@ -17,6 +17,7 @@ const (
 	EarlyFloor                           // R14: a node that still loads takes its donors' floor, and refuses what they send
 	WithPartial                          // R16: roots count partial leaves
 	WithoutGuard                         // R13: tombstones go for the budget whoever is away
+	WithoutYouth                         // R13: the same from the start, if nobody is known to be away
 	WithoutAsking                        // R17: what was evicted here is taken for absent
 	AnyWitness                           // R14: a node that loads says what is absent, and is believed
 	WithoutBye                           // R24: who closes a link says nothing

@@ -33,7 +33,7 @@ const (
 
 	tombstoneShare  = 16     // a tombstone may take 1/16 of the budget
 	ghostShare      = 16     // so may the ghosts
-	tombstoneMost   = 4      // and 1/4 while members that stay away hold them back: past it the oldest go all the same
+	tombstoneMost   = 4      // and 1/4 while members that are away, or may be, hold them back: past it the oldest go all the same
 	sightSlack      = 10_000 // ms that the turn of who writes may be late; below tombstoneMinAge by MaxAhead and more
 	tombstoneMinAge = 30_000 // ms that a full tombstone budget leaves a tombstone alone; must be over MaxAhead
 

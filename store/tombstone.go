@@ -64,7 +64,7 @@ func (sh *shard) crowded(e *entry, now uint64) bool {
 }
 
 // SetCompared tells up to which stamp this store was compared with that of every member, at the least: those that are away
-// count until they are forgotten. Without members that is all there is. The caller says so again and again; it may go back.
+// count until they are forgotten. The caller says so again and again; it may go back.
 func (s *Store) SetCompared(stamp uint64) { s.env.compared.Store(stamp) }
 
 // purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left in any shard to give back memory.

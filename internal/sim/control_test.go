@@ -33,7 +33,7 @@ func TestNegativeControls(t *testing.T) {
 		{"R14 what is below the floor is taken", Weak{Store: store.WithoutFloor}, Weak{}, long, 2960, 60},
 		{"R14 a node that loads refuses by floor", Weak{Peer: peer.EarlyFloor}, Weak{}, long, 110, 60},
 		{"R7 no stamp is mapped", Weak{Peer: peer.WithoutMap}, Weak{}, ofScene("clocks"), 1, 10},
-		{"R14 a node that loads refuses by floor, of tombstones that were too many", Weak{Peer: peer.EarlyFloor}, Weak{}, ofScene("graves"), 9, 5},
+		{"R14 a node that loads refuses by floor, of tombstones that were too many", Weak{Peer: peer.EarlyFloor}, Weak{Peer: peer.WithoutYouth}, ofScene("graves"), 9, 5},
 		{"R18 epochs that have not ended are compared", Weak{Store: store.OpenEpochs}, Weak{}, impatient, 1, 30},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

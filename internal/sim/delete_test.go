@@ -144,17 +144,20 @@ func TestR14_MembersThatNeverMet(t *testing.T) {
 }
 
 // crowd is a split during which one side deletes more than its budget of tombstones holds, after the other side has written a
-// key. It returns whether that key is everywhere afterwards, and what is wrong besides.
-func crowd(t *testing.T, seed uint64, weak peer.Weakness) (kept bool, wrong []string) {
+// key. The side that deletes may be restarted before that: then it does not know who is away. It returns whether that key is
+// everywhere afterwards, and what is wrong besides.
+func crowd(t *testing.T, seed uint64, weak peer.Weakness, restart bool) (kept bool, wrong []string) {
+	const horizon = 5 * time.Minute
 	w := mesh(t, seed, 0)
 	for range 3 {
 		h := w.AddHost(0, 1<<20)
-		h.memory, h.weak = 2<<20, weak
+		h.memory, h.weak, h.horizon = 2<<20, weak, horizon
 	}
 	for _, h := range w.Hosts {
 		h.Start()
 	}
 	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w.Run(horizon) // whoever was there before has been forgotten
 	const keys = 5000
 	for i := range keys {
 		if w.Hosts[i%3].set(fmt.Sprint("a key of some length ", i), "v"); i%100 == 0 {
@@ -167,6 +170,11 @@ func crowd(t *testing.T, seed uint64, weak peer.Weakness) (kept bool, wrong []st
 	w.Run(5 * time.Second)
 	c.set("written on the far side", "v")
 	w.Run(time.Second)
+	if restart {
+		a.Crash()
+		a.Start()
+		within(t, w, 5*time.Second, "ready again", w.ready)
+	}
 	for i := range keys {
 		if a.del(fmt.Sprint("a key of some length ", i)); i%100 == 0 {
 			w.Run(5 * time.Millisecond)
@@ -185,23 +193,35 @@ func crowd(t *testing.T, seed uint64, weak peer.Weakness) (kept bool, wrong []st
 		}
 	}
 	wrong = append(wrong, w.Check()...)
-	// All are there and equal: now the tombstones go down to their budget.
+	// All are there and equal: now the tombstones go down to their budget, but not on who may not know of all members.
 	w.Run(40 * time.Second)
-	if n := a.Store.Counts(); n.TombstoneBytes > n.MaxBytes/16 {
+	if n := a.Store.Counts(); !restart && n.TombstoneBytes > n.MaxBytes/16 {
 		wrong = append(wrong, fmt.Sprintf("%d bytes of tombstones when all were compared", n.TombstoneBytes))
 	}
 	return w.all("written on the far side", "v"), wrong
 }
 
 func TestR13_ManyDeletionsDuringASplitEndNothingThatIsNewer(t *testing.T) {
-	kept, wrong := crowd(t, 42, 0)
+	kept, wrong := crowd(t, 42, 0, false)
 	if !kept || len(wrong) > 0 {
 		t.Fatalf("kept %v, %q", kept, wrong)
 	}
 }
 
+// TestR13_WhoStartedMeanwhileEndsNothingThatIsNewer: a member is away that the node which deletes has never had a link with in
+// this start.
+func TestR13_WhoStartedMeanwhileEndsNothingThatIsNewer(t *testing.T) {
+	kept, wrong := crowd(t, 42, 0, true)
+	if !kept || len(wrong) > 0 {
+		t.Fatalf("kept %v, %q", kept, wrong)
+	}
+	if kept, _ := crowd(t, 42, peer.WithoutYouth, true); kept { // the control
+		t.Fatal("who has just started takes all members for known, and nothing is lost")
+	}
+}
+
 func TestR13_WithoutTheGuardAWriteIsLost(t *testing.T) { // the control
-	if kept, _ := crowd(t, 42, peer.WithoutGuard); kept {
+	if kept, _ := crowd(t, 42, peer.WithoutGuard, false); kept {
 		t.Fatal("tombstones went for the budget while a member was away, and nothing is lost")
 	}
 }
