@@ -72,7 +72,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 		return ""
 	}
 	v, ok := b.values[valueID{i, p.V, p.Content}]
-	if !ok && dropped(p) {
+	if !ok && dropped(p) && b.mayDrop() {
 		return "" // dropped by R14
 	}
 	if !ok {
@@ -163,8 +163,8 @@ func (b *ledger) deletes(key int, v store.Version) bool {
 	return ok && d.flags&store.Deleted != 0
 }
 
-// droppedAnywhere reports whether a node was seen to drop a key by R14. What it dropped is gone everywhere, and forgotten
+// droppedAnywhere reports whether a node was seen to drop a key by R14, where it may. What it dropped is gone everywhere, and forgotten
 // some time later.
 func (b *ledger) droppedAnywhere(key int) bool {
-	return slices.ContainsFunc(b.world.Hosts, func(h *Host) bool { return h.dropped[key] })
+	return b.mayDrop() && slices.ContainsFunc(b.world.Hosts, func(h *Host) bool { return h.dropped[key] })
 }

@@ -22,6 +22,8 @@ type ledger struct {
 	mapped bool // steps of the time map stamps (R7): they say nothing about what was written
 	totals bool // nobody resets a counter
 	long   bool // some are apart for about the horizon
+	beyond bool // the mesh is not full
+	early  bool // a node was seen to have forgotten tombstones that were held back
 	sums   sums
 
 	values   map[valueID]value
@@ -224,6 +226,7 @@ func (b *ledger) look(h *Host) {
 	for ; i < len(b.hashes); i++ {
 		b.judge(h, i, nil)
 	}
+	b.early = b.early || h.Store.Counts().PurgedEarly > 0
 	b.checkLimits(h)
 	b.checkNotAhead(h, prints)
 	b.checkDigest(h, prints)

@@ -134,13 +134,14 @@ func (b *ledger) checkReadyTexts(h *Host) {
 
 // outlived reports whether h holds, of what a peer reads under a key, a later end that the peer has not heard of: a FLUSHALL, a
 // deletion or an expiry. A client of its own wrote it (seeds 527, 2703, 4324, 4586), one that is linked with h and not with the peer
-// (991089, 5788), or one of a start that is over (1126). Of two whose clocks agree stamps compare, whatever was mapped.
+// (991089, 5788), or one of a start that is over (1126). Of two whose clocks agree stamps compare, whatever was mapped; of two that are
+// apart, for the peer is paused at this moment, those of one version do (301).
 func (b *ledger) outlived(h, o *Host, i int) bool {
 	apart := int64(h.now()) - int64(o.now())
-	if max(apart, -apart) > peer.StepFrom {
+	own, theirs := b.print(h, i), b.print(o, i)
+	if max(apart, -apart) > peer.StepFrom && own.V != theirs.V {
 		return false
 	}
-	own, theirs := b.print(h, i), b.print(o, i)
 	if h.Store.Flushed().Compare(theirs.V) >= 0 {
 		return len(b.flushes) > 0
 	}

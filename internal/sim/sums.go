@@ -149,8 +149,9 @@ func (b *ledger) miscounted(h *Host, key uint64, name string) string {
 		return fmt.Sprintf("goes on from R %s with what was counted before it: V %s", at(base), at(r.Version()))
 	}
 	total := int64(binary.LittleEndian.Uint64(r.Value[counterHead-8:]))
+	form := binary.LittleEndian.Uint32(r.Value[counterHead-12:]) // 0: of the tombstone that R14 leaves, which has the V of what was dropped (seed 7300133)
 	for _, o := range b.sums.origins[key] {
-		if o.v.Stamp == r.BaseStamp && o.v.Node == r.BaseNode && o.number != total {
+		if o.v.Stamp == r.BaseStamp && o.v.Node == r.BaseNode && o.number != total && !(form == 0 && total == 0 && b.forgone(key, o.v)) {
 			return fmt.Sprintf("goes on from %d, and not from %d", total, o.number)
 		}
 	}
@@ -170,16 +171,25 @@ func (b *ledger) miscounted(h *Host, key uint64, name string) string {
 	return ""
 }
 
-// forgotten is the highest floor, where some were apart for about the horizon: a deletion that is at or below it may be forgotten, and what
-// only one side had taken as deleted (R13, R14).
-func (b *ledger) forgotten() (floor store.Version) {
+// forgone reports whether what a node alone held of a key, up to v, may have been taken as deleted by the others: where some were apart
+// for about the horizon, whatever is at or below a floor (R13, R14), else what was seen to be dropped (seed 7200548).
+func (b *ledger) forgone(key uint64, v store.Version) bool {
+	return b.mayDrop() && v.Compare(b.floor()) <= 0 && (b.long || b.sums.dropped[key])
+}
+
+// floor is the highest of all.
+func (b *ledger) floor() (floor store.Version) {
 	for _, h := range b.world.Hosts {
-		if f := h.Store.Floor(); b.long && f.Compare(floor) > 0 {
+		if f := h.Store.Floor(); f.Compare(floor) > 0 {
 			floor = f
 		}
 	}
 	return floor
 }
+
+// mayDrop reports whether R14 may drop anything: where some are apart for about the horizon, or where tombstones may have gone that somebody
+// still needed, as R13 says: who is beyond a neighbour is not known to be away, and there is a bound past which nothing is held back.
+func (b *ledger) mayDrop() bool { return b.long || b.beyond || b.early }
 
 // uncounted says what was counted, or set, on a node that has not been restarted since, and is missing; "" when nothing is.
 func (b *ledger) uncounted(h *Host, key uint64, name string) string {
@@ -196,21 +206,20 @@ func (b *ledger) uncounted(h *Host, key uint64, name string) string {
 		}
 	}
 	gone := !ok || r.Flags&store.Bare != 0
-	ended := func(v store.Version) bool { // a deletion that not all have to know of: nobody holds what it ended
+	deleted := func(v store.Version) bool { // a deletion that not all have to know of: nobody holds what it ended
 		return gone && (v.Compare(floor) <= 0 || slices.ContainsFunc(b.sums.origins[key], func(o origin) bool { return o.gone && o.v.Compare(v) > 0 }))
 	}
-	forgotten := b.forgotten()
 	for _, o := range b.sums.origins[key] {
-		if o.v.Compare(forgotten) <= 0 {
+		if b.forgone(key, o.v) {
 			continue
 		}
-		if o.host.life == o.life && o.v.Compare(reset) > 0 && o.v.Compare(flush) > 0 && !ended(o.v) && !(gone && o.gone) {
+		if o.host.life == o.life && o.v.Compare(reset) > 0 && o.v.Compare(flush) > 0 && !deleted(o.v) && !(gone && o.gone) {
 			return fmt.Sprintf("has R %s, and lacks a SET or DEL of %s, V %s", at(reset), o.host.name, at(o.v))
 		}
 	}
 	for c, all := range b.sums.added {
 		a := all[len(all)-1]
-		if c.key == key && a.host.life == a.life && a.v.Compare(forgotten) > 0 && has[c] < a.order && a.base.Compare(reset) >= 0 && a.base.Compare(flush) >= 0 && !ended(a.base) {
+		if c.key == key && a.host.life == a.life && !b.forgone(key, a.v) && has[c] < a.order && a.base.Compare(reset) >= 0 && a.base.Compare(flush) >= 0 && !deleted(a.base) {
 			return fmt.Sprintf("has R %s, and lacks what %s counted up to V %s on %s: %d", at(reset), a.host.name, at(a.v), at(a.base), a.number)
 		}
 	}
@@ -252,7 +261,7 @@ func (b *ledger) checkTotals() []Wrong {
 			}
 		}
 		for p, all := range moments {
-			if n := found[p]; !b.sums.dropped[p.key] && (running[p] && n != ends[p] || !all[n]) {
+			if n := found[p]; !(b.mayDrop() && b.sums.dropped[p.key]) && (running[p] && n != ends[p] || !all[n]) {
 				name := b.sums.names[p.key]
 				wrong = append(wrong, Wrong{Check: "counters", Key: name, Text: fmt.Sprintf("%s: %s has %d of a stream that added %d", name, h.name, n, ends[p])})
 			}
