@@ -21,6 +21,7 @@ type Plan struct {
 	Horizon   time.Duration // of tombstones and of the dead
 	Keys      int           // that clients use
 	Small     bool          // some machines have little memory: what they evicted may be missing there
+	Sides     bool          // a split keeps two groups apart; else each of one group is alone
 	Long      bool          // some are apart for about the horizon: R14 may drop what only one side holds
 	Graves    bool          // there are more tombstones than machines may keep
 	Clocks    bool          // clocks are off by more than a group tolerates: stamps are mapped (R7)
@@ -113,18 +114,25 @@ type draft struct {
 	writes  time.Duration // mean time between two turns of clients
 }
 
-// NewPlan makes the plan of a seed: one in three has a scene.
+// NewPlan makes the plan of a seed: one in three has a scene. Of the plans with splits half have two groups that are apart; where many keys
+// are deleted half of the machines have stood for the horizon. Seeds that were red before there was that have plans without (plainPlan).
 func NewPlan(seed uint64) *Plan {
-	p := plainPlan(seed)
+	r := rand.New(rand.NewPCG(seed, 8))
+	p := planOf(seed, r.IntN(2) == 0)
 	p.scene(*sceneName)
+	if r.IntN(2) == 0 && p.Graves {
+		p.age()
+	}
 	return p
 }
 
 // plainPlan makes the plan of a seed, without a scene.
-func plainPlan(seed uint64) *Plan {
+func plainPlan(seed uint64) *Plan { return planOf(seed, false) }
+
+func planOf(seed uint64, sides bool) *Plan {
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := &Plan{
-		Seed: seed, Horizon: time.Hour, Quiet: quietMost, Keys: 10 + r.IntN(100),
+		Seed: seed, Sides: sides, Horizon: time.Hour, Quiet: quietMost, Keys: 10 + r.IntN(100),
 		Length: time.Duration(5+r.IntN(15)) * time.Second,
 		Faults: Faults{
 			Delay:     time.Duration(1+r.IntN(20)) * time.Millisecond,
@@ -225,12 +233,17 @@ func (d *draft) pause(mean time.Duration) time.Duration {
 
 func (d *draft) step(s Step) { d.Steps = append(d.Steps, s) }
 
-// split keeps two groups apart for a while.
+// split keeps a group apart from the others for a while, or each of it from all; then nobody, if the first machine is one of it.
 func (d *draft) split(at, lasts time.Duration) {
-	group := uint32(1 + d.r.IntN(1<<len(d.Machines)-1))
+	all := uint32(1)<<len(d.Machines) - 1
+	group := uint32(1 + d.r.IntN(int(all)))
+	others := all &^ group
+	if !d.Sides {
+		others = all * (1 &^ group)
+	}
 	for i := range d.Machines {
 		if group>>i&1 != 0 {
-			d.step(Step{At: at, Do: doCut, Host: i, Other: 1<<len(d.Machines) - 1&^group, Lasts: lasts})
+			d.step(Step{At: at, Do: doCut, Host: i, Other: others, Lasts: lasts})
 		}
 	}
 }
