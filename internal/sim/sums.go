@@ -83,12 +83,7 @@ func (b *ledger) counted(h *Host, args []string, r *store.Record) {
 		n, _ := strconv.ParseInt(string(r.Value), 10, 64)
 		b.sums.origins[key] = append(b.sums.origins[key], origin{h, h.life, r.Version(), n, r.Flags&store.Deleted != 0})
 	default:
-		var own share
-		for _, c := range shares(r.Value) {
-			if c.stream == h.Ring.Stream() && c.order >= own.order {
-				own = c
-			}
-		}
+		own := b.increased(h, key, r.Value)
 		name := contribution{key, own.stream, own.first}
 		sum := delta(args)
 		b.sums.log = append(b.sums.log, increment{h, h.life, key, own.stream, sum})
@@ -100,6 +95,18 @@ func (b *ledger) counted(h *Host, args []string, r *store.Record) {
 		}
 		b.sums.added[name] = append(b.sums.added[name], added{h, h.life, store.Version{Stamp: r.BaseStamp, Node: r.BaseNode}, r.Version(), own.order, sum})
 	}
+}
+
+// increased returns the contribution of a host's own that an increment has moved: it is beyond what is known of it. Where the time went back by
+// decades (R7) an older one may have the higher order (seed 9100287 of clocks).
+func (b *ledger) increased(h *Host, key uint64, value []byte) (own share) {
+	for _, c := range shares(value) {
+		before := b.sums.added[contribution{key, c.stream, c.first}]
+		if c.stream == h.Ring.Stream() && (len(before) == 0 || c.order > before[len(before)-1].order) {
+			own = c
+		}
+	}
+	return own
 }
 
 // share is a contribution as a record has it (docs/PROTOCOL.md).
