@@ -61,7 +61,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 	now := h.now()
 	got, m, readable := h.Store.Get(nil, []byte(b.keys[i]), b.hashes[i], now)
 	if p.E != (store.Version{}) {
-		if expires, ok := b.expiries[expiryID{i, p.E}]; !ok || expires != p.ExpireAt {
+		if !b.expiries[expiryID{i, p.E, p.ExpireAt}] {
 			return fmt.Sprintf("has E %s with expiry %d, which nobody wrote", at(p.E), p.ExpireAt)
 		}
 	}
@@ -106,7 +106,7 @@ func (b *ledger) checkWinner() []Wrong {
 			if w.only {
 				v = store.Version{}
 			}
-			top[w.key].raise(v, w.e, b.expiries[expiryID{w.key, w.e}])
+			top[w.key].raise(v, w.e, w.ends)
 		}
 	}
 	for _, h := range b.world.Hosts {

@@ -17,6 +17,13 @@ func TestSeedsThatWereRedAreGreen(t *testing.T) {
 			}
 		})
 	}
+	for _, seed := range []uint64{9402369} { // with splits of two groups
+		all.Go(func() {
+			if _, wrong := planOf(seed, true).Run(Weak{}, nil); len(wrong) > 0 {
+				t.Errorf("seed %d: %.300q", seed, wrong)
+			}
+		})
+	}
 	for scene, seeds := range map[string][]uint64{"graves": {5550345, 7200548}, "counts": {197, 511, 7300133}, "clocks": {87, 301, 527, 1126, 2703, 4324, 4586, 5788, 6491, 991089, 6601734, 9100287}} {
 		for _, seed := range seeds {
 			all.Go(func() {

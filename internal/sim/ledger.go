@@ -28,7 +28,7 @@ type ledger struct {
 
 	values   map[valueID]value
 	texts    map[text]bool // values that clients wrote, whatever their versions
-	expiries map[expiryID]uint64
+	expiries map[expiryID]bool
 	flushes  map[store.Version]bool
 	log      []entry // acknowledged writes in their order
 
@@ -66,9 +66,12 @@ type value struct {
 	base  store.Version
 }
 
+// expiryID is an expiry that was written. One E may have two: a node that starts again while stamps are ahead of its clock, and is written to before it has what
+// its start before has written last, goes on from the same stamp (seed 9402369). As of two values of one V the same one is left everywhere (R1).
 type expiryID struct {
-	key int
-	e   store.Version
+	key  int
+	e    store.Version
+	ends uint64
 }
 
 // entry is an acknowledged write.
@@ -92,7 +95,7 @@ type known struct {
 
 func newLedger(w *World, keys int) *ledger {
 	b := &ledger{
-		world: w, index: make(map[string]int), values: make(map[valueID]value), expiries: make(map[expiryID]uint64),
+		world: w, index: make(map[string]int), values: make(map[valueID]value), expiries: make(map[expiryID]bool),
 		texts: make(map[text]bool), flushes: make(map[store.Version]bool), seen: &w.seen, apart: make(map[uint64]bool), notes: make(map[string]bool),
 	}
 	hash := w.hash()
@@ -184,7 +187,7 @@ func (b *ledger) wrote(h *Host, args []string, r *store.Record) {
 		b.texts[text{i, string(r.Value)}] = true
 		b.values[valueID{i, r.Version(), r.Content}] = value{bytes.Clone(r.Value), r.Flags, store.Version{Stamp: r.BaseStamp, Node: r.BaseNode}}
 	}
-	b.expiries[expiryID{i, r.Expiry()}] = r.ExpireAt
+	b.expiries[expiryID{i, r.Expiry(), r.ExpireAt}] = true
 	b.log = append(b.log, entry{at: b.world.Now, host: h, life: h.life, key: i, v: r.Version(), e: r.Expiry(), ends: r.ExpireAt, gone: r.Flags&store.Bare == store.Deleted, only: only})
 	k.raise(r.Version(), r.Expiry(), r.ExpireAt)
 }
@@ -193,7 +196,7 @@ func (k *known) raise(v, e store.Version, at uint64) {
 	if v.Compare(k.v) > 0 {
 		k.v, k.gone = v, false
 	}
-	if e.Compare(k.e) > 0 {
+	if c := e.Compare(k.e); c > 0 || c == 0 && at > k.at {
 		k.e, k.at, k.gone = e, at, false
 	}
 }
