@@ -128,7 +128,7 @@ func (b *ledger) checkWinner() []Wrong {
 		}
 		for i, k := range top {
 			k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
-			if b.keeps(i, k.v) && (has[i] == nil || has[i].Gone || has[i].Bare) {
+			if (b.keeps(i, k.v) || b.crossed(h, i, k)) && (has[i] == nil || has[i].Gone || has[i].Bare) {
 				// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
 				b.seen.Mixed++
 				continue
@@ -145,6 +145,17 @@ func (b *ledger) checkWinner() []Wrong {
 		}
 	}
 	return wrong
+}
+
+// crossed reports whether what is left of a key's expiry was of a value that a FLUSHALL ended (R4), and the value that it would count for, of the other side
+// of a split, has ended by an expiry of its own before the two met: what is dead is in no fingerprint, so nobody tells of it (R3; seeds 9802759, 9803032).
+func (b *ledger) crossed(h *Host, i int, k known) bool {
+	orphan := slices.ContainsFunc(b.log, func(w entry) bool {
+		return w.key == i && w.only && w.e == k.e && w.v.Compare(h.Store.Flushed()) <= 0
+	})
+	return orphan && slices.ContainsFunc(b.log, func(w entry) bool {
+		return w.key == i && w.ends != 0 && w.ends <= h.now() && w.e.Compare(k.v) >= 0 && w.e.Compare(k.e) < 0
+	})
 }
 
 // keeps reports whether a version is of a write that kept the time to live: what counts then may be of another node.

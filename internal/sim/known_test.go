@@ -17,7 +17,7 @@ func TestSeedsThatWereRedAreGreen(t *testing.T) {
 			}
 		})
 	}
-	for _, seed := range []uint64{9402369} { // with splits of two groups
+	for _, seed := range []uint64{9402369, 9802759, 9803032} { // with splits of two groups
 		all.Go(func() {
 			if _, wrong := planOf(seed, true).Run(Weak{}, nil); len(wrong) > 0 {
 				t.Errorf("seed %d: %.300q", seed, wrong)
