@@ -20,6 +20,8 @@ type membersVerb struct {
 func (*membersVerb) Help() string {
 	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all. One that the node asked has no link with names a peer that has one (via), by which records come.
 
+On a terminal the columns are for people. Into a pipe or a file they are the fields of -o json, with tabs between them: id mac addr state last_seen rtt_us lag synced readiness lag_ms clock_offset_ms via.
+
 Examples:
 
     covey members

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,6 +191,24 @@ func jsonType(v any) string {
 		return "array"
 	default:
 		return "something else"
+	}
+}
+
+// TestTheColumnsOfMembersIntoAPipeAreThoseThatAreTold: by the README and by covey members --help.
+func TestTheColumnsOfMembersIntoAPipeAreThoseThatAreTold(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join(memberRows(nil).header, " ")
+	for what, text := range map[string]string{"README.md": string(readme), "covey members --help": strings.Join(strings.Fields(call(t, "members", "--help").stdout), " ")} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not name the columns %s", what, want)
+		}
+	}
+	person := memberTable(nil, time.Now()).header
+	if row := "\n" + strings.Join(person, "  "); !strings.Contains(strings.Join(regexp.MustCompile(` +`).Split(string(readme), -1), " "), strings.ReplaceAll(row, "  ", " ")) {
+		t.Errorf("README.md shows no table of %s", person)
 	}
 }
 
