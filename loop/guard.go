@@ -213,9 +213,13 @@ func (n *node) genuine(b []byte, a *codec.Announce, from netip.Addr) bool {
 	if n.guard != nil {
 		ok = n.guard.announcer.Genuine(b)
 	}
-	if !ok && a.Cluster == n.tag {
+	switch {
+	case ok:
+	case a.Cluster == n.tag:
 		n.counters.otherSecrets.Add(1)
-		n.warnOfSecret(from)
+		n.warnOfSecret(a, from)
+	case n.within(from):
+		n.tellOfCluster(a, from)
 	}
 	return ok
 }

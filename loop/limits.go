@@ -232,9 +232,10 @@ const (
 	maxChangeLines  = 2 * peer.MaxMembers
 	changeLineEvery = 50 * time.Millisecond
 
-	// maxStrangers is how many addresses of nodes that do not belong to this one's are said, and strangerEvery how long one of them is not
-	// said again.
+	// maxStrangers is how many addresses of nodes that do not belong to this one's are said, strangerAfter how long one has been heard
+	// before, and strangerEvery how long it is not said again.
 	maxStrangers  = 64
+	strangerAfter = 3 * time.Second
 	strangerEvery = time.Hour
 
 	// warnInterval is the least between two warnings about peers' breaches; the others are counted.

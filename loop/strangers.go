@@ -7,41 +7,63 @@ import (
 	"covey/codec"
 )
 
-// strangers are the addresses whose nodes were said not to belong to this one's: a line each, and not again before strangerEvery. It is
-// bounded, for an address is easily made up: where it is full nothing more is said. Safe for concurrent use.
+// strangers are the addresses whose nodes do not belong to this one's: a line each, once one has been heard for strangerAfter, and not
+// again before strangerEvery. It is bounded, for an address is easily made up: where it is full nothing more is said. Safe for
+// concurrent use.
 type strangers struct {
-	mu   sync.Mutex
-	told map[netip.Addr]int64 // when, ns
+	mu    sync.Mutex
+	heard map[whose]hearsay
 }
 
-// first reports whether an address is to be told of now.
-func (s *strangers) first(now int64, addr netip.Addr) bool {
+// whose is what is said of an address: that its node is of another cluster, or has another secret.
+type whose struct {
+	addr    netip.Addr
+	cluster bool
+}
+
+type hearsay struct {
+	since int64 // when it was heard first, ns
+	told  bool
+}
+
+// due reports whether it is to be said now.
+func (s *strangers) due(now int64, of whose) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, ok := s.told[addr]; ok && now-at < int64(strangerEvery) {
-		return false
-	}
-	if _, ok := s.told[addr]; !ok && len(s.told) >= maxStrangers {
-		for a, at := range s.told {
-			if now-at >= int64(strangerEvery) {
-				delete(s.told, a)
-			}
-		}
-		if len(s.told) >= maxStrangers {
+	if was, ok := s.heard[of]; ok && now-was.since < int64(strangerEvery) {
+		if was.told || now-was.since < int64(strangerAfter) {
 			return false
 		}
+		was.told = true
+		s.heard[of] = was
+		return true
 	}
-	if s.told == nil {
-		s.told = make(map[netip.Addr]int64)
+	if len(s.heard) >= maxStrangers {
+		for a, was := range s.heard {
+			if now-was.since >= int64(strangerEvery) {
+				delete(s.heard, a)
+			}
+		}
 	}
-	s.told[addr] = now
-	return true
+	if len(s.heard) < maxStrangers {
+		if s.heard == nil {
+			s.heard = make(map[whose]hearsay)
+		}
+		s.heard[of] = hearsay{since: now}
+	}
+	return false
 }
 
 // warnOfSecret says that a node of this cluster announces itself with another secret. It goes on until somebody does something about it.
-func (n *node) warnOfSecret(from netip.Addr) {
-	if !n.within(from) || !n.strangers.first(n.clock.now(), from) {
+// Of one that is a member it says nothing: while a secret is replaced, who has both signs with the one that others may not have yet.
+func (n *node) warnOfSecret(a *codec.Announce, from netip.Addr) {
+	if !n.within(from) || !n.strangers.due(n.clock.now(), whose{addr: from}) {
 		return
+	}
+	for _, m := range n.mind.Members(nil) {
+		if m.ID == a.Node && m.Linked {
+			return
+		}
 	}
 	if n.guard == nil {
 		n.log.Warn("a node of this cluster has a secret and this one has none: they do not link; start this one with --secret-file too, or that one without", "addr", from.String())
@@ -53,7 +75,7 @@ func (n *node) warnOfSecret(from netip.Addr) {
 // tellOfCluster says that a node of another cluster is there. Networks with several are nothing special, so it does only while this node
 // has found nobody of its own, and could have.
 func (n *node) tellOfCluster(a *codec.Announce, from netip.Addr) {
-	if a.Cluster == n.tag || n.mind.State() != codec.StateReady || n.alive() > 1 || !n.strangers.first(n.clock.now(), from) {
+	if a.Cluster == n.tag || n.mind.State() != codec.StateReady || len(n.mind.Links()) > 0 || !n.strangers.due(n.clock.now(), whose{from, true}) {
 		return
 	}
 	n.log.Info("a node of another cluster is here, and none of this one; those with one --cluster link with each other", "addr", from.String(), "cluster", n.cfg.Cluster)
