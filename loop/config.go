@@ -37,8 +37,8 @@ type Config struct {
 	HTTP          string              // address of /healthz, /readyz and /metrics, or "off"
 	HTTPSet       bool                // the user named it: taken is an error
 	Version       string              // shown in reports
-	Logger        *slog.Logger
-	Out           io.Writer // the first lines a person reads
+	Logger        *slog.Logger        // nil: nothing is logged
+	Out           io.Writer           // the first lines a person reads
 
 	skew time.Duration        // for tests: by how much the wall clock is ahead
 	seen func(*node)          // for tests, which see the node behind Run before it is on the network; nil: nobody does

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -25,6 +26,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	if cfg.Loops == 0 {
 		cfg.Loops = DefaultLoops()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	names, err := parsePeers(cfg.Peers)
 	if err != nil {
