@@ -221,7 +221,7 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 		n.beacon.tick(now)
 		n.drain(now)
 		n.watchWall(now)
-		n.store.Sweep(n.cluster.Cluster(now), sweepBudget)
+		n.store.SweepPart(n.cluster.Cluster(now), sweepParts, sweepBudget)
 	}
 	return n.beatLoops(now), gnet.None
 }

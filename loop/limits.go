@@ -207,7 +207,9 @@ const (
 	slowLook  = 2 * tickInterval
 	slowDrain = maxQueuedReply
 
-	// sweepBudget is how many records a tick may look at for expiry.
+	// sweepParts: a tick sees to one part in so many of the store's shards, to each twice a second, and sweepBudget is how many records it may
+	// look at for expiry there. All at once would be a pause of 0.2 to 0.3 ms twenty times a second, with nothing to do (measured).
+	sweepParts  = 10
 	sweepBudget = 20_000
 
 	// drainTimeout bounds the wait at SIGTERM for peers to acknowledge what was written here, and

@@ -188,15 +188,15 @@ func (sh *shard) drain(s uint32, why int, now uint64) {
 }
 
 // tidy collects left places while they take more than a quarter of a log, from the segment with the most of them among a
-// few, a few segments at a time.
-func (sh *shard) tidy(n int) {
+// few, a few segments at a time. It tells whether there was one.
+func (sh *shard) tidy(n int) (drained bool) {
 	l, looks := &sh.logs[n], tidyLook
 	if n == logTombs || n == logGhosts {
 		looks = 1 // the oldest are to go first: one segment after another, so that all stay in their order
 	}
 	for range tidyMost {
 		if waste := sh.wasted(l); waste <= sh.segmentBytes(2)+sh.segmentBytes(l.segments)/4 {
-			return
+			break
 		}
 		best := uint32(0)
 		s := l.hand
@@ -211,13 +211,15 @@ func (sh *shard) tidy(n int) {
 		}
 		l.hand = s
 		if best == 0 {
-			return
+			break
 		}
 		if looks == 1 && l.keep != 0 && sh.about(l.keep).next != best {
 			l.keep = 0
 		}
 		sh.drain(best, drainTidy, 0)
+		drained = true
 	}
+	return drained
 }
 
 // trim ends a write: it moves on what moves in steps, and evicts a few segments while the store is over its budget and the
@@ -317,14 +319,16 @@ func (sh *shard) giveBack(key []byte, hash uint64, stage int, borrowed bool, now
 	return progress || sh.bytes() < before
 }
 
-// compact gives back what only waits to be: places that were left, and tables that emptied.
-func (sh *shard) compact() {
+// compact gives back what only waits to be, in a step: places that were left, and tables that emptied. It tells whether there was
+// something.
+func (sh *shard) compact() (moved bool) {
 	sh.index.shrink(sh.env.memory)
-	sh.index.step(sh.env.memory, sweepCells)
+	moved = sh.index.step(sh.env.memory, sweepCells)
 	for n := range sh.logs {
-		sh.tidy(n)
+		moved = sh.tidy(n) || moved
 		if l := &sh.logs[n]; l.segments == 1 && l.live == 0 {
 			sh.freeSegment(l.first)
 		}
 	}
+	return moved
 }
