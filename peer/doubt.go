@@ -5,18 +5,20 @@ import (
 	"slices"
 
 	"covey/codec"
+	"covey/store"
 )
 
 // doubt is a client's question whether any peer has something under a key (R17): the store's own value was evicted, or may
 // have been. It is put to all that are linked and ready, as a Fetch; what they have is merged as it comes. Nobody passes
 // it on.
 type doubt struct {
-	client uint64
-	key    []byte // its own copy
-	begun  int64
-	open   []*Link // those that have not answered
-	filled bool    // what came has settled it: the store has the key, or knows that it is gone
-	over   bool    // the client does not ask any more
+	client  uint64
+	key     []byte // its own copy
+	begun   int64
+	open    []*Link // those that have not answered
+	filled  bool    // what came has settled it: the store has the key, or knows that it is gone
+	cramped bool    // a peer has the value, and there was no room for it here
+	over    bool    // the client does not ask any more
 }
 
 // doubts are those of all clients, by client.
@@ -66,7 +68,7 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
 		n.ask(now, d)
-	case now-d.begun >= int64(AskTimeout):
+	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && d.cramped:
 		n.forgetDoubt(d)
 		return AnswerLate
 	case len(d.open) == 0 && d.filled:
@@ -177,14 +179,16 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 		return ErrFlow
 	}
 	// The store is asked without the node's lock.
-	certain := make([]bool, len(q.doubts))
+	certain, cramped := make([]bool, len(q.doubts)), make([]bool, len(q.doubts))
 	for i, d := range q.doubts {
-		certain[i] = n.store.Certain(d.key, n.store.Hash(d.key), n.clock.Cluster(now))
+		if certain[i] = n.store.Certain(d.key, n.store.Hash(d.key), n.clock.Cluster(now)); !certain[i] {
+			cramped[i] = n.cramped(now, d.key, m.Records)
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, d := range q.doubts {
-		d.filled = d.filled || certain[i]
+		d.filled, d.cramped = d.filled || certain[i], d.cramped || cramped[i]
 		switch {
 		case d.over || l.closing || !slices.Contains(d.open, l):
 		case certain[i] || m.Done:
@@ -197,6 +201,23 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 		n.pend(l)
 	}
 	return nil
+}
+
+// cramped reports whether among records that have come is the value of a key of which no more than its version is here all the same.
+func (n *Node) cramped(now int64, key, run []byte) bool {
+	var r codec.Record
+	for len(run) > 0 {
+		used, err := codec.DecodeRecord(run, &r)
+		if err != nil {
+			return false // cannot be: it was merged
+		}
+		run = run[used:]
+		if r.Flags&(codec.RecordDeleted|codec.RecordExpiryOnly) == 0 && bytes.Equal(r.Key, key) {
+			here := n.store.Seen(key, n.store.Hash(key), n.clock.Cluster(now))
+			return !here.There && here.Meta.Version == store.Version{Stamp: r.Stamp, Node: r.Node}
+		}
+	}
+	return false
 }
 
 // takeQuestion takes a question off those that are not answered.

@@ -77,7 +77,11 @@ func TestWhatCanNeverFitIsRefused(t *testing.T) {
 		if _, r := s.Set(nil, k, v, s.Hash(k), epoch0, SetOptions{}); r.Err != ErrTooLarge || r.Written {
 			t.Errorf("set of %d and %d bytes: %v", c.key, c.value, r.Err)
 		}
-		if o := merge(s, epoch0, Record{Key: k, Value: v, Kind: KindString, Stamp: epoch0 << 16}); o != Refused {
+		want := Refused
+		if c.key <= MaxKeyBytes && c.value <= MaxValueBytes { // others have room for it
+			want = Applied
+		}
+		if o := merge(s, epoch0, Record{Key: k, Value: v, Kind: KindString, Stamp: epoch0 << 16}); o != want {
 			t.Errorf("merge of %d and %d bytes: %v", c.key, c.value, o)
 		}
 	}
@@ -88,7 +92,7 @@ func TestWhatCanNeverFitIsRefused(t *testing.T) {
 	if _, _, _, err := s.Increment(nil, k, s.Hash(k), epoch0, 1, false); err != ErrTooLarge {
 		t.Error(err)
 	}
-	if c := s.Counts(); c.Refused != 3 || c.Keys != 0 {
+	if c := s.Counts(); c.Refused != 2 || c.Ghosts != 1 || c.Keys != 0 {
 		t.Errorf("%+v", c)
 	}
 	// The largest that can be made to fit does, beside nothing.
@@ -98,6 +102,49 @@ func TestWhatCanNeverFitIsRefused(t *testing.T) {
 		t.Error(r.Err)
 	}
 	check(t, s)
+}
+
+// TestR16_WhatComesAndFitsInNoWayIsEvictedAtOnce: whatever was there before, and whatever becomes of it, it is never read with the bytes of
+// anything else, and counts in the digest as it does where there is room.
+func TestR16_WhatComesAndFitsInNoWayIsEvictedAtOnce(t *testing.T) {
+	small, large := newStore(t, Options{Node: 1, Shards: 16, MaxBytes: 1 << 20}), newStore(t, Options{Node: 2, Shards: 16, MaxBytes: 16 << 20})
+	value := make([]byte, 2<<20)
+	at := func(key string, stamp uint64) Record {
+		return Record{Key: []byte(key), Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: stamp << 16, Node: 9, ExpireStamp: stamp << 16, ExpireNode: 9}
+	}
+	expires, late := at("expires", epoch0+2), at("late", epoch0+2)
+	expires.ExpireAt, late.ExpireAt = epoch0+5000, epoch0+1
+	revived := Record{Key: []byte("late"), Kind: KindString, Flags: ExpiryOnly, Content: late.Content, Stamp: late.Stamp, Node: 9, ExpireStamp: (epoch0 + 3) << 16, ExpireNode: 9}
+	text := at("text", epoch0+2)
+	before := Record{Key: []byte("text"), Value: []byte("v"), Kind: KindString, Content: Content(KindString, false, []byte("v")), Stamp: epoch0 << 16, Node: 9, ExpireStamp: epoch0 << 16, ExpireNode: 9}
+	for _, s := range []*Store{small, large} {
+		if _, err := incremented(s, epoch0, "counted", 5); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []Record{before, text, at("counted", epoch0+2), at("new", epoch0+2), at("new", epoch0+2), at("new", epoch0+1), expires, late, revived} {
+			merge(s, epoch0+3, r)
+			if s == small && r.Flags == 0 && len(r.Value) > 1 {
+				if _, ok := get(s, epoch0+3, string(r.Key)); ok || s.Certain(r.Key, s.Hash(r.Key), epoch0+3) {
+					t.Errorf("%s can be read: %v", r.Key, ok)
+				}
+			}
+		}
+	}
+	check(t, small)
+	if c := small.Counts(); c.Ghosts != 5 || c.Keys != 0 || c.Refused != 0 {
+		t.Errorf("%+v", c)
+	}
+	for now := uint64(epoch0 + 3); now < epoch0+20_000; now += 1000 {
+		small.Sweep(now, 1000)
+		large.Sweep(now, 1000)
+		e, a := small.Digest(now)
+		if f, b := large.Digest(now); e != f || a != b {
+			t.Fatalf("after %d ms: epoch %d, %x where there is no room, %d, %x where there is", now-epoch0, e, a, f, b)
+		}
+	}
+	if o := merge(small, epoch0+20_000, before); o != Older {
+		t.Errorf("what was overwritten: %v", o)
+	}
 }
 
 func TestEvictionSparesWhatIsRead(t *testing.T) {

@@ -69,6 +69,8 @@ func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
 		return Ahead, true
 	case r.Flags&Flush != 0:
 		return s.mergeFlush(r.Version(), now), true
+	case !fits && r.Kind == KindString && r.Flags&(Deleted|ExpiryOnly) == 0 && s.fitting(len(r.Key), 0) && len(r.Value) <= MaxValueBytes:
+		return s.mergeLarge(r, hash, now), true
 	case !fits || r.Kind != KindString && !r.fine():
 		sh.mu.Lock()
 		sh.refused++
@@ -78,6 +80,23 @@ func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
 		s.makeRoom(r.Key, r.Value, hash, now)
 	}
 	return 0, false
+}
+
+// mergeLarge takes in a record whose value fits in no way: it comes without, and is evicted at once (R16). Others have it, so it is not
+// absent here, nor what it was before.
+func (s *Store) mergeLarge(r *Record, hash, now uint64) Outcome {
+	cut := *r
+	cut.Value = nil
+	sh := s.shardOf(hash)
+	sh.lock(now)
+	o := sh.merge(&cut, hash, now)
+	var e entry
+	if sh.find(&e, r.Key, hash) && !e.ghost && e.flags&(Deleted|bare) == 0 && e.v == r.Version() && e.content == r.Content {
+		sh.evictEntry(&e, now)
+		sh.limitGhosts(now)
+	}
+	s.endWrite(sh, r.Key, hash, now)
+	return o
 }
 
 func (sh *shard) merge(r *Record, hash, now uint64) Outcome {

@@ -1,0 +1,66 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers: to a node whose memory it never fits it is what was evicted there. It is neither
+// absent for certain, so the word of that node ends nothing, nor is it what it was before.
+func TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers(t *testing.T) {
+	w := mesh(t, 71, 0)
+	for _, memory := range []int64{4 << 20, 256 << 10} {
+		h := w.AddHost(0, 1<<20)
+		h.memory, h.horizon = memory, shortHorizon
+	}
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	big, small := w.Hosts[0], w.Hosts[1]
+	value := strings.Repeat("v", 512<<10)
+	big.set("grown", "short")
+	w.Run(time.Second)
+	big.set("grown", value)
+	big.set("large", value)
+	w.Run(time.Second)
+	if small.has("grown", "short") {
+		t.Error("the small one goes on serving what was overwritten")
+	}
+	for i := range 4 {
+		gone := fmt.Sprint("gone", i)
+		small.set(gone, "v")
+		small.del(gone)
+		w.Run(shortHorizon)
+	}
+	if small.Store.Floor().Stamp == 0 {
+		t.Fatal("the small one has forgotten no tombstone")
+	}
+	for _, key := range []string{"grown", "large"} {
+		if !big.has(key, value) {
+			t.Errorf("%s is lost", key)
+		}
+		if small.Store.Certain([]byte(key), small.Store.Hash([]byte(key)), small.now()) {
+			t.Errorf("%s is absent for certain where it does not fit", key)
+		}
+	}
+	// R17: that others have it is known, whoever asks.
+	small.Do("SETNX", "large", "short")
+	small.Do("APPEND", "grown", "more")
+	w.Run(5 * time.Second)
+	if !big.has("large", value) || !big.has("grown", value) {
+		t.Error("what reads in order to write took for absent what it was sent, and had no room for")
+	}
+	for _, h := range w.Hosts {
+		if v := h.Node.Verify(); !v.Converged {
+			t.Errorf("%s: %+v", h.name, v)
+		}
+	}
+	c := big.Node.Counters()
+	t.Logf("%d bytes of repairs", c.RepairBytes)
+	if c.Dropped > 0 || c.RepairBytes > 4*uint64(len(value)) {
+		t.Errorf("%d dropped, %d bytes of repairs", c.Dropped, c.RepairBytes)
+	}
+}
