@@ -62,8 +62,8 @@ func (c *Config) check() (ifaces.Pattern, error) {
 		return pattern, wrong("--cluster: give a name of 1 to %d bytes", maxClusterName)
 	case c.MaxMemory < minMemory || c.MaxMemory > MaxMemory:
 		return pattern, wrong("--max-memory %d: give %d MiB to %d GiB", c.MaxMemory, minMemory>>20, MaxMemory>>30)
-	case c.Horizon < minHorizon:
-		return pattern, wrong("--horizon %s: give at least %s", c.Horizon, minHorizon)
+	case c.Horizon < minHorizon || c.Horizon > maxHorizon:
+		return pattern, wrong("--horizon %s: give %s to %s", c.Horizon, minHorizon, maxHorizon)
 	case c.Loops < 0 || c.Loops > maxLoops:
 		return pattern, wrong("--loops %d: give a number from 0 (one for every two CPUs) to %d", c.Loops, maxLoops)
 	case len(c.Peers) > maxStaticPeers:

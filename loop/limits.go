@@ -269,8 +269,9 @@ const (
 	// maxClusterName bounds --cluster, in bytes.
 	maxClusterName = 64
 
-	// minHorizon keeps --horizon above the time that detection and repair take.
+	// minHorizon keeps --horizon above the time that detection and repair take, and maxHorizon below what a store can tell of the age of a deletion.
 	minHorizon = 10 * time.Second
+	maxHorizon = store.MaxHorizon * time.Millisecond
 
 	// maxStaticPeers bounds --peer: the others are found through them.
 	maxStaticPeers = 64

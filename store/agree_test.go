@@ -148,8 +148,8 @@ func TestModelEvictionOnAndOffAgree(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 12))
 		shards := shardCounts[seed%5] // more do not fit into little room
 		p := &pair{t: t, keys: map[string]bool{}}
-		p.large = newStore(t, Options{Node: 1, Shards: shards, MaxBytes: 16 << 20, Seed: seed, Horizon: 1 << 40})
-		p.small = newStore(t, Options{Node: 1, Shards: shards, MaxBytes: 256 << 10, Seed: seed, Horizon: 1 << 40})
+		p.large = newStore(t, Options{Node: 1, Shards: shards, MaxBytes: 16 << 20, Seed: seed, Horizon: MaxHorizon})
+		p.small = newStore(t, Options{Node: 1, Shards: shards, MaxBytes: 256 << 10, Seed: seed, Horizon: MaxHorizon})
 		now := epoch0
 		for i := range 2000 {
 			if now += rng.Uint64N(15); rng.IntN(300) == 0 {

@@ -60,9 +60,14 @@ func (e *entry) epoch() uint64 { return max(e.v.epoch(), e.e.epoch()) }
 // local is a moment, in ms modulo 2^32, on a clock that no step moves (R7).
 func (v *env) local(now uint64) uint32 { return uint32(now) - v.moved }
 
-// age returns for how many ms the entry has been a tombstone or dead: what is kept of the moment tells up to 24 days.
+// age returns for how many ms the entry has been a tombstone or dead. What is kept of the moment tells up to 49 days, of which the last
+// hour is that of a moment to come: of a call that was given its time before another that has changed the entry.
 func (sh *shard) age(e *entry, now uint64) uint64 {
-	return uint64(max(0, int32(sh.env.local(now)-e.since)))
+	age := sh.env.local(now) - e.since
+	if age >= ageEnd {
+		return 0
+	}
+	return uint64(age)
 }
 
 // take makes V, and all that belongs to it but the bytes, that of r (R1).

@@ -12,7 +12,7 @@ func TestR3_SweepFindsEveryExpiryInItsTick(t *testing.T) {
 	reach := []uint64{100, 5000, 300_000, 5 * hour, 400 * hour, 30_000 * hour}
 	eachSeed(t, 150, func(seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		s := newStore(t, Options{Node: 1, Shards: 1, Horizon: 1 << 60})
+		s := newStore(t, Options{Node: 1, Shards: 1, Horizon: MaxHorizon})
 		due := map[string]uint64{}
 		now := epoch0
 		for range 60 {
@@ -112,7 +112,7 @@ func TestSweepPartsTogetherAreOneSweep(t *testing.T) {
 // What expires in more than 12 days is looked through a slice at a time, writes between them, and is not missed.
 func TestFarExpiriesComeIntoReachInSlices(t *testing.T) {
 	const entries, slice = 1000, 16
-	s := newStore(t, Options{Node: 1, Shards: 1, Horizon: 1 << 60})
+	s := newStore(t, Options{Node: 1, Shards: 1, Horizon: MaxHorizon})
 	turn := (epoch0>>24>>wheelTickBits + 1) << 24 << wheelTickBits // 2^24 ticks are 12 days
 	set(t, s, epoch0, "near", "v", SetOptions{ExpireAt: epoch0 + 60_000})
 	for i := range uint64(entries) {

@@ -14,9 +14,11 @@ const (
 
 	minBytes = MaxShards * leafShare // bytes of Options.MaxBytes at least: a shard of the digest has a leaf
 
-	MaxAhead       = 10_000    // ms that a merged stamp may be ahead of now (R8)
-	DefaultHorizon = 3_600_000 // ms that a tombstone is kept (R13)
-	BareAfter      = 4_000     // ms that a dead record keeps its value (R3)
+	MaxAhead       = 10_000              // ms that a merged stamp may be ahead of now (R8)
+	DefaultHorizon = 3_600_000           // ms that a tombstone is kept (R13)
+	MaxHorizon     = 30 * 24 * 3_600_000 // ms of Options.Horizon at most; less than ageEnd, or no tombstone would ever be old enough
+	ageEnd         = 1<<32 - 3_600_000   // ms that the age of a tombstone is below
+	BareAfter      = 4_000               // ms that a dead record keeps its value (R3)
 
 	stampBits = 16 // low bits of a stamp: the counter (R5)
 	epochBits = 10 // an epoch is 1,024 ms (R18)

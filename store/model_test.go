@@ -460,7 +460,7 @@ func TestExpireConditionsCombine(t *testing.T) {
 }
 
 func TestOptionsThatCannotWorkAreRefusedWithASentence(t *testing.T) {
-	for _, o := range []Options{{Shards: 3}, {Shards: 512}, {Shards: -1}, {MaxBytes: 1000}, {MaxBytes: -1}, {MaxBytes: 255 << 10, Shards: 1}} {
+	for _, o := range []Options{{Shards: 3}, {Shards: 512}, {Shards: -1}, {MaxBytes: 1000}, {MaxBytes: -1}, {MaxBytes: 255 << 10, Shards: 1}, {Horizon: MaxHorizon + 1}} {
 		if s, err := New(o); err == nil || s != nil || len(err.Error()) < 20 {
 			t.Errorf("%+v: %v", o, err)
 		}

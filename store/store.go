@@ -38,6 +38,9 @@ func New(o Options) (*Store, error) {
 	if least := max(minBytes, int64(o.Shards)*minShardBytes); o.MaxBytes < least || o.MaxBytes > MaxBytesLimit {
 		return nil, fmt.Errorf("a memory budget of %d bytes does not suit a store of %d shards: give %d to %d", o.MaxBytes, o.Shards, least, int64(MaxBytesLimit))
 	}
+	if o.Horizon > MaxHorizon {
+		return nil, fmt.Errorf("a horizon of %d ms: give at most %d, which are 30 days", o.Horizon, uint64(MaxHorizon))
+	}
 	v, err := newEnv(&o)
 	if err != nil {
 		return nil, err

@@ -190,3 +190,44 @@ func TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt(t *testing.T) {
 	check(t, s)
 	check(t, other)
 }
+
+// TestR13_AMachineThatWasSuspendedForWeeksForgetsAllTheSame: the moment of a deletion is kept in 32 bits of ms, 49 days. What was deleted or died
+// before is over when the machine wakes up, however long that took, and holds up nothing that dies after it.
+func TestR13_AMachineThatWasSuspendedForWeeksForgetsAllTheSame(t *testing.T) {
+	const day = 24 * 3_600_000
+	for _, days := range []uint64{1, 24, 26, 40, 49, 51, 80} {
+		s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20})
+		set(t, s, epoch0, "deleted", "v", SetOptions{})
+		s.Delete([]byte("deleted"), s.Hash([]byte("deleted")), epoch0, false)
+		set(t, s, epoch0, "dies", "v", SetOptions{ExpireAt: epoch0 + 1})
+		s.Sweep(epoch0+100, 1000)
+		now := epoch0 + days*day
+		s.Sweep(now, 1000)
+		set(t, s, now, "dies later", "v", SetOptions{ExpireAt: now + 1})
+		for range 3700 { // the horizon, and a moment
+			now += 1000
+			s.Sweep(now, 1000)
+		}
+		if c := s.Counts(); c.Tombstones > 0 {
+			t.Errorf("after %d days and the horizon there are %d tombstones of three", days, c.Tombstones)
+		}
+		if r, ok := lookup(s, now, "dies later"); ok && r.Flags&Bare != Bare {
+			t.Errorf("after %d days what has died keeps its value", days)
+		}
+		check(t, s)
+	}
+}
+
+// TestR13_AHorizonOfWeeksEnds: it is as long as the longest that may be asked for.
+func TestR13_AHorizonOfWeeksEnds(t *testing.T) {
+	const day = 24 * 3_600_000
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20, Horizon: 30 * day})
+	set(t, s, epoch0, "deleted", "v", SetOptions{})
+	s.Delete([]byte("deleted"), s.Hash([]byte("deleted")), epoch0, false)
+	for hour := range uint64(31 * 24) {
+		s.Sweep(epoch0+hour*3_600_000, 1000)
+		if c := s.Counts(); (c.Tombstones == 1) != (hour < 30*24) {
+			t.Fatalf("after %d days and %d hours there are %d tombstones", hour/24, hour%24, c.Tombstones)
+		}
+	}
+}

@@ -153,6 +153,7 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"get", "k", "--addr", ""}, stderr: "--addr has an empty value"},
 		{args: []string{"run", "--max-memory", "0"}, stderr: "--max-memory 0: give 8 MiB to 256 GiB"},
 		{args: []string{"run", "--max-memory", "257g"}, stderr: "give 8 MiB to 256 GiB"},
+		{args: []string{"run", "--horizon", "721h"}, stderr: "--horizon 721h0m0s: give 10s to 720h0m0s"},
 		{env: map[string]string{"COVEY_LISTEN": "nine"}, stderr: "the value is that of $COVEY_LISTEN"},
 		{args: []string{"info"}, env: map[string]string{"COVEY_ADDR": "nowhere"}, stderr: "the value is that of $COVEY_ADDR"},
 		{args: []string{"info", "-a", "127.0.0.1:"}, stderr: `--addr "127.0.0.1:" is not a host and a port`},
