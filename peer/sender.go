@@ -97,7 +97,7 @@ func (l *Link) nextOwn(now int64) bool {
 	case len(p.frames) > 0:
 		s.piece, s.frame = p, p.frames
 	default:
-		if s.cur.seq < ring.Head() {
+		if s.cur.seq < ring.Head() && s.sent != s.taken { // else it was written since: with nothing on its way one frame fits
 			l.stalled.Store(true)
 		}
 		return false
