@@ -131,7 +131,7 @@ func DecodeGreetingInto(body []byte, g *Greeting) error {
 		Head: le.Uint64(b[80:]), Applied: le.Uint64(b[88:]), AppliedStream: le.Uint64(b[96:]), HeldDialer: le.Uint64(b[104:]),
 		Step: le.Uint32(b[112:]), Dial: le.Uint32(b[116:]), Held: le.Uint32(b[120:]),
 	}
-	if g.State > stateMax || !protoRange(g.ProtoMin, g.ProtoMax) {
+	if g.State > stateMax || g.Clock > maxTime || !protoRange(g.ProtoMin, g.ProtoMax) {
 		return ErrRange
 	}
 	if !g.Full && (g.Applied|g.AppliedStream|g.HeldDialer != 0 || g.Held != 0) {

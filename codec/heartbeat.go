@@ -73,7 +73,7 @@ func DecodeHeartbeat(body []byte) (Heartbeat, error) {
 	if b[5]&^(heartbeatStamped|heartbeatAnew) != 0 {
 		return Heartbeat{}, ErrReserved
 	}
-	if State(b[4]) > stateMax {
+	if State(b[4]) > stateMax || le.Uint64(b[16:]) > maxTime {
 		return Heartbeat{}, ErrRange
 	}
 	links := LinkChanges(b[heartbeatFixed:len(b):len(b)])
@@ -111,5 +111,8 @@ func DecodeHeartbeatResponse(body []byte) (HeartbeatResponse, error) {
 		return HeartbeatResponse{}, ErrLength
 	}
 	le := binary.LittleEndian
+	if le.Uint64(body[16:]) > maxTime {
+		return HeartbeatResponse{}, ErrRange
+	}
 	return HeartbeatResponse{Sequence: le.Uint32(body), Step: le.Uint32(body[4:]), Sent: le.Uint64(body[8:]), Clock: le.Uint64(body[16:])}, nil
 }

@@ -10,8 +10,8 @@ const (
 	MaxFrame = MaxValue + MaxKey + 4096
 	// MaxTTL is the longest time to live of a SetValue, in milliseconds (8,900 years): an expiry time never wraps around.
 	MaxTTL = 1 << 48
-	// maxTime is the latest cluster time that fits a stamp, in milliseconds.
-	maxTime = 1<<48 - 1
+	// maxTime is the latest cluster time that a node tells, in milliseconds, of the year 2248: nanoseconds of it fit 63 bits, and it fits a stamp.
+	maxTime = 1<<43 - 1
 
 	// MaxGreetingPeers bounds the addresses that a greeting passes on.
 	MaxGreetingPeers = 64

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/rand"
 	"net/netip"
 	"reflect"
@@ -148,6 +149,22 @@ func TestAReasonThatIsNotKnownIsNoError(t *testing.T) {
 	}
 }
 
+func TestAClockThatNobodysCanBeIsRefused(t *testing.T) {
+	says(t, "A clock or a time of a Step that is later than 8796093022207 ms, in the year 2248, is refused.")
+	for clock, want := range map[uint64]error{8796093022207: nil, 8796093022208: ErrRange, math.MaxUint64: ErrRange} {
+		_, greeting := DecodeGreeting(AppendGreeting(nil, Greeting{ProtoMin: 1, ProtoMax: 1, Clock: clock})[HeaderLen:])
+		_, beat := DecodeHeartbeat(AppendHeartbeat(nil, Heartbeat{Clock: clock})[HeaderLen:])
+		_, response := DecodeHeartbeatResponse(AppendHeartbeatResponse(nil, HeartbeatResponse{Clock: clock})[HeaderLen:])
+		_, from := DecodeStep(AppendStep(nil, Step{To: 1, Old: clock})[HeaderLen:])
+		_, to := DecodeStep(AppendStep(nil, Step{To: 1, New: clock})[HeaderLen:])
+		for _, err := range []error{greeting, beat, response, from, to} {
+			if !errors.Is(err, want) {
+				t.Errorf("%d: %v, want %v", clock, err, want)
+			}
+		}
+	}
+}
+
 func TestInAGreetingThatIsNotFullTheFieldsAboutThePairAreZero(t *testing.T) {
 	says(t, "In a greeting that is not full the fields about the pair (applied, applied stream, held, held dialer) are zero.")
 	for name, g := range map[string]Greeting{
@@ -224,13 +241,14 @@ func TestAnyMessageComesThrough(t *testing.T) {
 			return same(AppendGreeting(dst(), m), m, func(b []byte) (any, error) { return DecodeGreeting(b) })
 		},
 		"Heartbeat": func(m Heartbeat, ids []uint64) bool {
-			m.State, m.Links = m.State%3, LinkChanges{}
+			m.State, m.Clock, m.Links = m.State%3, m.Clock&maxTime, LinkChanges{}
 			for _, id := range ids {
 				m.Links = m.Links.Append(LinkChange{Node: id, Gone: id%3 == 0})
 			}
 			return same(AppendHeartbeat(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeat(b) })
 		},
 		"HeartbeatResponse": func(m HeartbeatResponse) bool {
+			m.Clock &= maxTime
 			return same(AppendHeartbeatResponse(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) })
 		},
 		"Step": func(m Step) bool {
@@ -281,7 +299,7 @@ type greetingFields struct {
 func (f greetingFields) message(full bool, peers []uint64) Greeting {
 	g := Greeting{
 		Full: full, Dialed: f.Dialed, Stamped: f.Stamped, Cluster: f.Cluster, Node: f.Node, Incarnation: f.Incarnation, Stream: f.Stream,
-		ProtoMin: 1, ProtoMax: 2, Port: f.Port, State: f.State % 3, Clock: f.Clock, Step: f.Step, Floor: f.Floor, Flush: f.Flush, Head: f.Head,
+		ProtoMin: 1, ProtoMax: 2, Port: f.Port, State: f.State % 3, Clock: f.Clock & maxTime, Step: f.Step, Floor: f.Floor, Flush: f.Flush, Head: f.Head,
 		Dial: f.Dial,
 	}
 	if full {
