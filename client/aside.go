@@ -6,14 +6,15 @@ import (
 	"covey/codec"
 )
 
-// Who reads. A caller that is alone, time after time, reads its reply itself: being woken by the reader costs more than the
-// reply. The reader stands aside meanwhile. Guarded by send.mu; who reads alone touches Client.in and Client.until.
+// reading says which goroutine reads the connection. A caller that was alone several times in a row reads its reply itself: to be
+// woken by the reader would cost more than the reply. The reader stands aside meanwhile. Guarded by send.mu. Client.in and Client.until
+// belong to the goroutine that reads.
 type reading uint8
 
 const (
 	byReader reading = iota
 	byNobody         // the reader stands aside, and nothing is in flight
-	byCaller
+	byCaller         // the reader stands aside, and the only caller reads its own reply
 )
 
 // stand has the reader stand aside if callers have been alone and nothing is in flight.
@@ -27,8 +28,8 @@ func (s *sender) stand() bool {
 	return true
 }
 
-// sent settles who reads the reply to a request that was just put into the table; own: its caller. direct says that the caller
-// writes it itself. The caller holds mu.
+// sent settles which goroutine reads the reply to a request that was just put into the table: its caller if own, else the reader.
+// direct says that the caller writes the request itself. The caller holds mu.
 func (c *Client) sent(direct bool) (own bool) {
 	s := &c.send
 	s.requests++
@@ -47,14 +48,14 @@ func (c *Client) sent(direct bool) (own bool) {
 	return false
 }
 
-// callReader ends the time of the reader aside. The caller holds mu, and nobody else has called it meanwhile.
+// callReader has the reader read again. The caller holds mu, and the reader stands aside and was not called yet.
 func (c *Client) callReader() {
 	c.send.reading = byReader
 	c.resume <- struct{}{}
 }
 
-// aside is where the reader stands until it is called, or no request was made for a while: from then on it is to see when the
-// connection ends. It reports false when that is closed.
+// aside is where the reader waits until it is called, or no request was made for asideTime: then it reads again, to notice when the
+// connection ends. It reports false when the client is closed.
 func (c *Client) aside() bool {
 	beat := time.NewTimer(asideTime)
 	defer beat.Stop()
@@ -74,7 +75,7 @@ func (c *Client) aside() bool {
 	}
 }
 
-// unused takes reading back for the reader if nobody reads, and no request was made since the last time.
+// unused gives reading back to the reader if nobody reads and no request was made since the last call; seen is how many there were.
 func (s *sender) unused(seen *uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,8 +87,8 @@ func (s *sender) unused(seen *uint64) bool {
 	return idle
 }
 
-// readOwn reads until k is finished, and hands over to the reader what is not read as soon as it is here: the caller has a
-// context to look at. It must be the caller that reads.
+// readOwn reads until k is finished. It gives up when its reply does not come within ownTime, and the reader goes on: the caller
+// has a context to watch. Only the caller that sent has made the reading one calls it.
 func (c *Client) readOwn(k *call) {
 	for k.state.Load() == pending && c.arrived() {
 		if err := c.readFrame(); err != nil {
@@ -106,9 +107,10 @@ func (c *Client) readOwn(k *call) {
 	s.reading = byNobody
 }
 
-// arrived waits, but not for long, until a whole frame is in the buffer; readFrame does not wait then.
+// arrived waits until a whole frame is in the buffer, so that readFrame does not wait; false when ownTime is over before that, or the
+// connection has ended.
 func (c *Client) arrived() bool {
-	if now := time.Now(); c.until.Sub(now) < ownTime/2 { // seldom
+	if now := time.Now(); c.until.Sub(now) < ownTime/2 { // seldom: one deadline serves many requests
 		c.until = now.Add(ownTime)
 		if c.conn.SetReadDeadline(c.until) != nil {
 			return false
@@ -116,7 +118,7 @@ func (c *Client) arrived() bool {
 	}
 	b, err := c.in.Peek(codec.HeaderLen)
 	if err != nil {
-		return false // the reader finds the same, if it was not the time
+		return false // if this was not the deadline, the reader meets the same error
 	}
 	h, ok, err := codec.DecodeHeader(b)
 	if err != nil || !ok || uint64(h.Length) > uint64(c.in.Size()-codec.HeaderLen) {

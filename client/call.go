@@ -7,34 +7,35 @@ import (
 	"covey/codec"
 )
 
-// call is one request on its way. Until it is finished its fields belong to the reader (or to who fails the
-// connection), then to the goroutine that made the request, unless that has gone.
+// call is one request on its way. Until it is finished its fields belong to the goroutine that reads, or that fails the
+// connection; then to the goroutine that made the request, unless that one has abandoned it.
 type call struct {
 	state atomic.Uint32
-	done  chan struct{} // capacity 1: finished
-	want  codec.Kind    // of the reply
-	got   codec.Kind    // want, or that of a refusal
+	done  chan struct{} // capacity 1: gets one value when the call is finished
+	want  codec.Kind    // kind of the expected reply
+	got   codec.Kind    // kind of the reply: want, or KindValueResponse for a refusal
 	body  []byte        // of the reply
 	err   error
 }
 
+// The states of a call.
 const (
 	pending uint32 = iota
 	finished
-	abandoned // by the goroutine that made it
+	abandoned // the goroutine that made it does not wait any more
 )
 
-// request is what one frame is made of.
+// request holds the fields of one request, of whatever kind.
 type request struct {
 	kind  codec.Kind
 	topic codec.Topic
-	set   codec.SetValue // Key is that of GetValue and Delete too, and the password of Auth
+	set   codec.SetValue // Key also holds the key of GetValue and Delete, and the password of Auth
 }
 
-// size is at least the length of the frame.
+// size is an upper bound of the frame's length, in bytes.
 func (r *request) size() int { return codec.HeaderLen + 64 + len(r.set.Key) + len(r.set.Value) }
 
-// wants is the kind of the reply.
+// wants is the kind of the expected reply.
 func (r *request) wants() codec.Kind {
 	if r.kind == codec.KindReport {
 		return codec.KindReportResponse
@@ -42,7 +43,7 @@ func (r *request) wants() codec.Kind {
 	return codec.KindValueResponse
 }
 
-// append appends the frame.
+// append appends the frame to dst.
 func (r *request) append(dst []byte, tag uint32) []byte {
 	switch r.kind {
 	case codec.KindGetValue:
@@ -51,15 +52,14 @@ func (r *request) append(dst []byte, tag uint32) []byte {
 		return codec.AppendSetValue(dst, tag, r.set)
 	case codec.KindDelete:
 		return codec.AppendDelete(dst, tag, codec.Delete{Key: r.set.Key})
-	}
-	if r.kind == codec.KindAuth {
+	case codec.KindAuth:
 		return codec.AppendAuth(dst, tag, codec.Auth{Password: r.set.Key})
 	}
 	return codec.AppendReport(dst, tag, codec.Report{Topic: r.topic})
 }
 
-// roundTrip sends a request and waits for its reply: the returned call holds the body, and is to be given to release.
-// The error is the context's, or says why the connection is closed.
+// roundTrip sends a request and waits for its reply. The returned call holds the body; the caller gives it to release. The error is
+// the context's, or says why the connection is closed.
 func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -16,29 +16,30 @@ import (
 // Client is one connection to a node. It is made by Dial or New and safe for concurrent use.
 type Client struct {
 	conn  net.Conn
-	slots chan uint32 // the free ones: the bound of requests in flight
+	slots chan uint32 // free slots of send.table: as many as requests may be in flight
 	calls sync.Pool   // of *call
 
 	send sender
 
-	in     *bufio.Reader // of who reads (aside.go)
-	until  time.Time     // the read deadline, of who reads
+	in     *bufio.Reader // touched only by the goroutine that reads at the moment (aside.go)
+	until  time.Time     // the read deadline of conn; touched only by that goroutine
 	resume chan struct{} // capacity 1: the reader is to read again
 
 	dead    chan struct{} // closed when the connection is
 	running sync.WaitGroup
 }
 
-// Option changes how Dial and New set a Client up.
+// Option changes how Dial and New set a Client up. An option that is out of range makes them fail with ErrOptions.
 type Option func(*settings) error
 
 type settings struct {
 	inFlight    int
 	dialTimeout time.Duration
-	passwords   [][]byte // tried in this order; none: nothing is proven
+	passwords   [][]byte // tried in this order; none: the client does not authenticate
 }
 
-// WithInFlight bounds the requests that wait for their replies at once (1 to MaxInFlight); further ones wait for a place.
+// WithInFlight bounds how many requests may wait for their replies at once, from 1 to MaxInFlight; DefaultInFlight without it. A call
+// beyond that waits until another is done, or its context is.
 func WithInFlight(n int) Option {
 	return func(s *settings) error {
 		if n < 1 || n > MaxInFlight {
@@ -49,7 +50,8 @@ func WithInFlight(n int) Option {
 	}
 }
 
-// WithDialTimeout bounds the time that Dial takes; the context may bound it further.
+// WithDialTimeout bounds how long Dial takes to connect and to authenticate, and New to authenticate: DefaultDialTimeout without it.
+// Dial's context may bound it further.
 func WithDialTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		if d <= 0 {
@@ -60,10 +62,10 @@ func WithDialTimeout(d time.Duration) Option {
 	}
 }
 
-// WithSecret has the client prove to the node that it knows the secret of its mesh, before anything else: the text that
-// covey secret new makes, or a file of two, as while one replaces the other: what the node refuses is followed by the other. What is
-// sent is a password made of it, not the secret. A node
-// without a secret is an error too, ErrDenied: whoever has one means to talk to nodes that have it.
+// WithSecret has the client authenticate with a secret before anything else. text is what covey secret new printed, or two such
+// lines, as in the file of a node while one secret replaces the other: the second is tried when the node refuses the first. The
+// secret itself is not sent, but a password made of it. Dial and New fail with ErrDenied if the node refuses, and also if the node has
+// no secret: whoever gives one does not mean to talk to an open node.
 func WithSecret(text string) Option {
 	return func(s *settings) error {
 		all, err := seal.Parse([]byte(text))
@@ -78,8 +80,9 @@ func WithSecret(text string) Option {
 	}
 }
 
-// WithPassword is WithSecret for who was given only the passwords that covey secret password makes of it: one, or two while one
-// secret replaces the other. A node closes the connection at the third that is wrong.
+// WithPassword is WithSecret for a program that was not given the secret, but the password that covey secret password makes of it.
+// While one secret replaces another, give the passwords of both: they are tried in this order. A node closes the connection at the
+// third wrong one.
 func WithPassword(password string, others ...string) Option {
 	return func(s *settings) error {
 		s.passwords = nil
@@ -93,8 +96,8 @@ func WithPassword(password string, others ...string) Option {
 	}
 }
 
-// Dial connects to the node at addr, a host:port; without a port it is 9000, and "" is DefaultAddr. The context governs
-// the dialing alone. An error is ErrOptions, ErrDenied, or ErrUnreachable with the reason, which may be the context's.
+// Dial connects to the node at addr, a host:port. Without a port it takes 9000, and for "" DefaultAddr. The context ends the dialing,
+// not the Client. The error is ErrOptions, ErrDenied, or ErrUnreachable; the latter wraps its reason, which may be that of the context.
 func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
 	s, err := settle(options)
 	if err != nil {
@@ -111,8 +114,8 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	return open(ctx, conn, s)
 }
 
-// New makes a Client of a connection, which it owns from then on; WithDialTimeout bounds the proof of a secret. An error is one of
-// those of Dial.
+// New makes a Client of a connection to a node. The Client owns conn from then on; with an error New has closed it, except that after
+// ErrOptions it is still the caller's. The errors are those of Dial.
 func New(conn net.Conn, options ...Option) (*Client, error) {
 	s, err := settle(options)
 	if err != nil {
@@ -123,7 +126,7 @@ func New(conn net.Conn, options ...Option) (*Client, error) {
 	return open(ctx, conn, s)
 }
 
-// open starts a client, and proves to the node what there is to prove.
+// open starts a client and authenticates it, if it has passwords. It closes conn when it fails.
 func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
 	c := start(conn, s)
 	var err, refused error
@@ -136,7 +139,7 @@ func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
 	switch {
 	case err == nil:
 		return c, nil
-	case refused != nil: // a node closes after too many, and that is what there is to tell
+	case refused != nil: // a later try may have failed otherwise, for a node closes after too many; the refusal is the cause
 		err = refused
 	default:
 		err = fmt.Errorf("%w at %s: %w", ErrUnreachable, conn.RemoteAddr(), err)
@@ -155,7 +158,7 @@ func settle(options []Option) (settings, error) {
 	return s, nil
 }
 
-// complete fills in what addr leaves out.
+// complete fills in the port that addr leaves out, or all of it.
 func complete(addr string) string {
 	if addr == "" {
 		return DefaultAddr
@@ -180,13 +183,14 @@ func start(conn net.Conn, s settings) *Client {
 	return c
 }
 
-// Addr returns the address of the node.
+// Addr returns the address of the node, as host:port.
 func (c *Client) Addr() string { return c.conn.RemoteAddr().String() }
 
 // Done returns a channel that is closed when the connection is, by whichever side: from then on every call fails.
 func (c *Client) Done() <-chan struct{} { return c.dead }
 
-// Close closes the connection, fails all calls that wait with ErrClosed, and waits for the client's goroutines to end.
+// Close closes the connection, fails all waiting calls with ErrClosed, and waits for the client's goroutines to end. It always returns
+// nil; closing again does nothing.
 func (c *Client) Close() error {
 	c.fail(fmt.Errorf("%w by its owner", ErrClosed))
 	c.running.Wait()

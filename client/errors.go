@@ -7,39 +7,40 @@ import (
 	"covey/codec"
 )
 
-// Errors that a caller may want to tell apart, by errors.Is.
+// Errors to be told apart by errors.Is. ErrLoading, ErrTryAgain and ErrDenied are answers of the node: the error is a *ServerError that
+// matches one of them and has the node's own sentence.
 var (
-	// ErrNotFound says that there is no such key.
+	// ErrNotFound: there is no such key.
 	ErrNotFound = errors.New("client: there is no such key")
-	// ErrCondition says that nothing was set: the key is there and NX was asked for, or it is not and XX was.
+	// ErrCondition: nothing was set, because the key is there (NX) or is not (XX).
 	ErrCondition = errors.New("client: nothing was set: the condition on the key being there (NX, XX) is not met")
-	// ErrLoading says that the node still loads what its peers have; try again in a moment. It is the Is of a ServerError.
+	// ErrLoading: the node is still loading what its peers have. Nothing was done; try again in a moment.
 	ErrLoading = errors.New("client: the node is loading what its peers have; try again in a moment")
-	// ErrTryAgain says that a peer that had to be asked did not answer in time. It is the Is of a ServerError.
+	// ErrTryAgain: the node had to ask a peer, which did not answer in time. Nothing was done; try again.
 	ErrTryAgain = errors.New("client: a peer of the node did not answer in time; try again")
-	// ErrDenied says that the node has a secret and wants it first, or another one, or has none to prove anything by. It is the
-	// Is of a ServerError.
+	// ErrDenied: the node has a secret and the client did not authenticate, or not with that one; or the client has a secret and
+	// the node has none; or the node does not serve this host.
 	ErrDenied = errors.New("client: the node wants its secret, or another one")
-	// ErrUnreachable says that no connection came about.
+	// ErrUnreachable: no connection was made.
 	ErrUnreachable = errors.New("client: no node answers")
-	// ErrClosed says that the connection is closed, by either side; dial again. Whether a request that was under way
-	// has been executed is not known.
+	// ErrClosed: either side has closed the connection; dial again. Whether the node carried out a request that was under way
+	// is not known.
 	ErrClosed = errors.New("client: the connection is closed")
-	// ErrProtocol says that what answered is not a covey node, or another version of one.
+	// ErrProtocol: what answered is not a covey node, or one of another version. The connection is closed.
 	ErrProtocol = errors.New("client: the answer makes no sense; check that a covey node listens there")
-	// ErrTooLarge says that a key or value is longer than a node takes.
+	// ErrTooLarge: the key or the value is longer than a node takes. Nothing was sent.
 	ErrTooLarge = fmt.Errorf("client: too large: a key has at most %d bytes, a value at most %d", codec.MaxKey, codec.MaxValue)
-	// ErrOptions says that the options of a call contradict each other or are out of range.
+	// ErrOptions: the options of a call contradict each other or are out of range. Nothing was sent.
 	ErrOptions = errors.New("client: impossible options")
 )
 
-// ServerError is a request that the node refused, in its own words.
+// ServerError says that the node refused a request.
 type ServerError struct {
 	Status codec.Status
-	Text   string
+	Text   string // the node's own sentence; may be empty
 }
 
-// Error gives the node's sentence.
+// Error returns the node's sentence.
 func (e *ServerError) Error() string {
 	if e.Text == "" {
 		return "client: the node answers: " + e.Status.String()
@@ -47,12 +48,20 @@ func (e *ServerError) Error() string {
 	return "client: the node answers: " + e.Text
 }
 
-// Is tells ErrLoading, ErrTryAgain and ErrDenied.
+// Is reports whether e is target: ErrLoading, ErrTryAgain or ErrDenied.
 func (e *ServerError) Is(target error) bool {
-	return target == ErrDenied && e.Status == codec.StatusDenied || target == ErrLoading && e.Status == codec.StatusLoading || target == ErrTryAgain && e.Status == codec.StatusTryAgain
+	switch e.Status {
+	case codec.StatusLoading:
+		return target == ErrLoading
+	case codec.StatusTryAgain:
+		return target == ErrTryAgain
+	case codec.StatusDenied:
+		return target == ErrDenied
+	}
+	return false
 }
 
-// refusal makes an error of a reply whose status is not StatusOK; absent stands for StatusNotFound.
+// refusal is the error of a reply whose status is not StatusOK: absent where it is StatusNotFound.
 func refusal(status codec.Status, text []byte, absent error) error {
 	if status == codec.StatusNotFound {
 		return absent

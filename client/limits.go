@@ -12,7 +12,7 @@ const (
 	// MaxInFlight is the most that WithInFlight accepts: a slot is 16 bits of a tag.
 	MaxInFlight = 1 << 16
 
-	// DefaultDialTimeout bounds Dial when its context does not.
+	// DefaultDialTimeout bounds Dial and New, unless WithDialTimeout says otherwise.
 	DefaultDialTimeout = 5 * time.Second
 
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
@@ -21,9 +21,9 @@ const (
 	directBytes = 8 << 10
 	// loneStreak is how many requests in a row must have been alone before callers read their own replies.
 	loneStreak = 8
-	// asideTime is how long no request may be made until the reader, which stood aside, reads again; at most twice that.
+	// asideTime is how long no request was made when the reader, which stood aside, reads again; at most twice that.
 	asideTime = 100 * time.Millisecond
-	// ownTime bounds how long a caller reads, from half of it on: then the reader does, and the caller looks at its context.
+	// ownTime is how long a caller waits for its own reply at most, and half of it at least. After that the reader reads.
 	ownTime = 20 * time.Millisecond
 	// sentenceBytes bounds the sentence, in bytes, that is read from a reply that nobody waits for.
 	sentenceBytes = 4 << 10

@@ -24,7 +24,7 @@ func (c *Client) read() {
 	}
 }
 
-// readFrame reads one frame, and is called by who reads. An error says why the connection cannot go on.
+// readFrame reads one frame. Only the goroutine that reads at the moment calls it (aside.go). An error says why the connection cannot go on.
 func (c *Client) readFrame() error {
 	in := c.in
 	b, err := in.Peek(codec.HeaderLen)

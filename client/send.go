@@ -14,9 +14,9 @@ type sender struct {
 	mu     sync.Mutex
 	out    []byte        // guarded by mu: frames gathered for the next write
 	frames int           // guarded by mu: how many are in out
-	lone   bool          // guarded by mu: the last write was of one frame
+	lone   bool          // guarded by mu: the last write had a single frame
 	streak int           // guarded by mu: how many requests in a row their callers have written
-	spare  []byte        // guarded by mu: where gathering goes on while a caller writes
+	spare  []byte        // guarded by mu: the buffer that becomes out while a caller writes the other
 	room   chan struct{} // guarded by mu: closed when out is taken; nil when nobody waits
 	table  []entry       // guarded by mu: what is in flight, by slot
 	flying int           // guarded by mu: how many calls the table holds
@@ -27,11 +27,10 @@ type sender struct {
 	err error // guarded by mu: why the connection is closed
 }
 
-// entry is a slot: the call that has it, and how often it was given away. The reply to a request must carry both
-// numbers in its tag, so that a node that answers twice is found out.
+// entry is a slot of the table. A tag holds the number of the slot and turns, so that a second answer to one request is noticed.
 type entry struct {
-	call  *call
-	turns uint16
+	call  *call  // nil: the slot is free
+	turns uint16 // how many calls have had the slot, modulo 2^16
 }
 
 func (s *sender) init(inFlight int) {
@@ -41,8 +40,8 @@ func (s *sender) init(inFlight int) {
 
 func makeTag(slot uint32, turns uint16) uint32 { return uint32(turns)<<16 | slot }
 
-// enqueue gathers a request's frame for the writer, once there is room. own says that the caller is to read its reply. On an
-// error the request was not sent and k is not known to the reader.
+// enqueue gathers a request's frame for the writer, once there is room, or writes it at once if the caller is alone. own says that the
+// caller is to read its reply itself. On an error the request was not sent and k is not known to the reader.
 func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) (own bool, err error) {
 	s := &c.send
 	for {
@@ -72,8 +71,8 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	s.flying++
 	s.out = r.append(s.out, makeTag(slot, e.turns))
 	s.frames++
-	// Who is alone, and was the last time, writes itself: waking the writer costs more than the write. Nothing else is in
-	// flight, so a short frame finds room in the socket.
+	// A caller that is alone, as the one before it was, writes by itself: waking the writer costs more than the write. Nothing else
+	// is in flight, so a short frame finds room in the socket.
 	direct := s.lone && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
 	own = c.sent(direct)
 	if direct {
@@ -91,7 +90,7 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	return own, nil
 }
 
-// take hands out what was gathered and goes on gathering in empty.
+// take returns what was gathered, which is the caller's then, and goes on gathering in empty.
 func (s *sender) take(empty []byte) (gathered []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +100,7 @@ func (s *sender) take(empty []byte) (gathered []byte) {
 	return s.swap(empty)
 }
 
-// swap is take for who holds mu.
+// swap is take without the lock. The caller holds mu.
 func (s *sender) swap(empty []byte) (gathered []byte) {
 	gathered, s.out, s.frames = s.out, empty[:0], 0
 	if s.room != nil {
@@ -111,7 +110,7 @@ func (s *sender) swap(empty []byte) (gathered []byte) {
 	return gathered
 }
 
-// writeDirect writes a caller's own frame. A failure ends the call that it is about, with all others.
+// writeDirect writes a caller's own frame. A failure closes the connection, and ends this call with all others.
 func (c *Client) writeDirect(frame []byte) {
 	if _, err := c.conn.Write(frame); err != nil {
 		c.fail(c.unwritten(err))
