@@ -32,7 +32,7 @@ func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	c.Proto, c.Name, c.Known, c.tx = codec.RESP2, "", false, transaction{}
 	if t.Door != nil {
-		c.Since = t.Host.Facts().Now // who may say RESET has known the password: it has as long for it as at first
+		c.Since = t.Host.Facts().Now // to send RESET it must have authenticated, so it has the time of a new connection to do so again
 	}
 	return codec.AppendSimple(out, "RESET"), Done
 }

@@ -6,23 +6,24 @@ import (
 	"covey/codec"
 )
 
-// A Pass is what a Door says to a password.
+// Pass is a Door's verdict on a password.
 type Pass uint8
 
+// The verdicts of a Door.
 const (
 	PassRight   Pass = iota + 1
-	PassWrong        // it opens nothing
+	PassWrong        // it is not the password
 	PassTooMany      // it was not looked at: too many wrong ones came from that address
 )
 
-// Door is what a client of a node with a secret has to pass before any command but those that authenticate.
+// Door judges passwords. On a node with a secret a client has to give the right one before any command but those that authenticate.
 type Door interface {
-	// Try judges the password of a client at an address. Its bytes are not kept.
-	// Try judges a password; wrong is how many the connection has tried before.
+	// Try judges the password of a client at address from, whose connection has sent that many wrong ones before. The bytes of
+	// password are not kept.
 	Try(from netip.Addr, password []byte, wrong int) Pass
 }
 
-// Words to who has not passed, or may not do everything.
+// What a client is told that has not authenticated, or may not do everything.
 const (
 	errNoAuth    = "NOAUTH Authentication required."
 	errHelloAuth = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
@@ -34,11 +35,11 @@ const (
 	sentenceNoSecret = "this node has no secret, so nobody can prove anything to it; leave yours out, or give the node one with --secret-file"
 )
 
-// shut reports whether a client has still to pass.
+// shut reports whether a client has still to authenticate.
 func (t *Turn) shut(c *Client) bool { return t.Door != nil && !c.Known }
 
-// patience counts what a client sends that has still to pass. Whoever goes on and on is closed: replies that it does not read
-// must not pile up.
+// patience counts a command of a client that has still to authenticate. The verdict is Close at the last that it may send: replies that it
+// does not read must not pile up.
 func (c *Client) patience() Verdict {
 	if c.tried++; c.tried >= maxTried {
 		return Close
@@ -46,10 +47,10 @@ func (c *Client) patience() Verdict {
 	return Done
 }
 
-// opens reports whether a command is one of those that a client may send before it has passed.
+// opens reports whether a client may send a command before it has authenticated.
 func opens(name []byte) bool { return is(name, "AUTH") || is(name, "HELLO") || is(name, "QUIT") }
 
-// try has the door judge a password; the verdict is Close after the last that the connection may try.
+// try has the door judge a password. The verdict is Close when no further one will be looked at.
 func (t *Turn) try(c *Client, password []byte) (Pass, Verdict) {
 	switch p := t.Door.Try(c.From, password, int(c.wrong)); p {
 	case PassRight:
@@ -65,13 +66,13 @@ func (t *Turn) try(c *Client, password []byte) (Pass, Verdict) {
 	}
 }
 
-// pass is try in the words of Redis; problem is "" where the client has passed.
+// pass is try for a Redis client: problem is the error to reply, in the words of Redis, or "" where the password is right.
 func (t *Turn) pass(c *Client, user, password []byte) (problem string, v Verdict) {
 	if t.Door == nil {
 		return authProblem(user), Done
 	}
 	if string(user) != "default" {
-		password = nil // it opens nothing, and counts as a wrong one
+		password = nil // never right, and counted as a wrong one
 	}
 	switch p, v := t.try(c, password); p {
 	case PassRight:
@@ -83,7 +84,7 @@ func (t *Turn) pass(c *Client, user, password []byte) (problem string, v Verdict
 	}
 }
 
-// authFrame is the same for a binary client.
+// authFrame is try for a binary client.
 func (t *Turn) authFrame(c *Client, h codec.Header, password, out []byte) ([]byte, Verdict) {
 	if t.Door == nil {
 		return respond(out, h, codec.StatusDenied, sentenceNoSecret), Done
@@ -98,7 +99,8 @@ func (t *Turn) authFrame(c *Client, h codec.Header, password, out []byte) ([]byt
 	}
 }
 
-// mayFromHere reports whether a client may give a command that is for those of this machine, where nobody can prove who he is.
+// mayFromHere reports whether a client may give a command. Some are for clients on this machine alone (flagLocal), unless there is a
+// secret to authenticate with.
 func (t *Turn) mayFromHere(c *Client, e *entry) bool {
 	return e.flags&flagLocal == 0 || c.From.IsLoopback() || t.Door != nil
 }

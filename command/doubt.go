@@ -2,21 +2,22 @@ package command
 
 import "covey/codec"
 
-// Answer is what has become of a question to the peers (R17).
+// Answer says how far the peers have answered whether they have a key (R17).
 type Answer uint8
 
+// The answers.
 const (
-	// AnswerNone: whoever is linked and ready has none, or nobody is: the key is absent.
+	// AnswerNone: no linked and ready peer has the key, or there is no such peer. The key is absent.
 	AnswerNone Answer = iota
-	// AnswerPending: some have not answered yet. Ask again when a peer has said something, or at the next tick.
+	// AnswerPending: some peers have not answered yet. Ask again when one has, or at the next tick.
 	AnswerPending
-	// AnswerLate: one did not answer in time, or too many questions are open.
+	// AnswerLate: a peer did not answer in time, or too many questions are open.
 	AnswerLate
 )
 
-// doubt is how a command goes on of which the store was not certain whether its key is there: admitted, it is absent;
-// held, the peers are being asked, and what they have is in the store before the command is run again; refused, they did
-// not answer (TRYAGAIN).
+// doubt asks the peers for a key that the store may have evicted, and says how the command goes on. admitted: no peer has it, so it is
+// absent. held: they have not all answered; what they have is in the store when the command is run again. refused: one did not answer
+// in time (TRYAGAIN).
 func (t *Turn) doubt(c *Client, key []byte) admission {
 	switch t.Host.Ask(c.ID, key) {
 	case AnswerNone:
@@ -27,8 +28,8 @@ func (t *Turn) doubt(c *Client, key []byte) admission {
 	return refused
 }
 
-// absent is how a write goes on that found no key to change: it replies with n once it is certain that the key is absent.
-// Certainty is asked for only now, because a write that finds its key needs none.
+// absent ends a write that found no key to change: it replies n once it is certain that the key is absent. The peers are asked only
+// now, because a write that finds its key need not ask.
 func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
 	if !t.Store.Certain(key, t.hash(key), t.Now) {
 		if a := t.doubt(c, key); a != admitted {

@@ -8,9 +8,9 @@ import (
 
 // entry is one command of the table.
 type entry struct {
-	name  string // in small letters
-	full  string // the same, or "container|name"
-	arity int    // count of arguments with the name; negative: at least that many
+	name  string // in lower case
+	full  string // the same, or "container|name" for a subcommand
+	arity int    // how many arguments, the name included; negative: at least -arity
 	gate  gate
 	run   func(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict)
 
@@ -18,17 +18,17 @@ type entry struct {
 	// many. All 0: it has none.
 	first, last, step int
 
-	long bool // one may take long, however few its arguments: Turn.Long
+	long bool // it may take long, however few arguments it has (Turn.Long)
 
 	flags    flags
 	category string // what the command is about, as access control lists call it, or ""
 	keys     string // what it does to its keys, in Redis' words
-	note     string // about keys
-	tips     string
+	note     string // of the key specification
+	tips     string // separated by spaces
 
 	group, since, summary, complexity string
 
-	subs []entry // of a container
+	subs []entry // subcommands of a container, such as CLIENT
 }
 
 // flags are what COMMAND says of a command, in the order in which Redis lists them.
@@ -47,13 +47,13 @@ const (
 	flagNoAuth
 	flagAllowBusy
 	flagDangerous // not a flag of its own: a category
-	flagLocal     // for clients of this machine, unless they have authenticated; Redis has none such
-	flagNow       // carried out at once between MULTI and EXEC, not queued; Redis has a list of names
+	flagLocal     // not a flag of Redis: only for clients on this machine, or that have authenticated
+	flagNow       // not a flag of Redis: between MULTI and EXEC it is carried out at once and not queued
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth", "allow_busy"}
 
-// flagsConnection are the flags of what a client does before anything else.
+// flagsConnection are the flags of commands that a client sends before anything else.
 const flagsConnection = flagNoScript | flagLoading | flagStale | flagFast | flagNoAuth | flagAllowBusy
 
 // takes reports whether n arguments, the name included, are as many as the command wants.
@@ -92,11 +92,11 @@ func (e *entry) sub(name []byte) *entry {
 	return nil
 }
 
-// word is a command's name of up to 16 letters, in small letters, packed: the first eight, and the rest.
+// word is a command's name of up to 16 letters, in lower case, packed: the first eight, and the rest.
 type word struct{ head, tail uint64 }
 
-// pack folds the case of a name. Setting bit 5 makes a small letter of a letter and of nothing
-// else, so that what is no name never looks like one: names have letters only.
+// pack packs a name in lower case. Setting bit 5 turns only letters into lower-case letters, so whatever is not a
+// name never looks like one: names consist of letters.
 func pack(b []byte) (w word, ok bool) {
 	switch n := len(b); {
 	case n == 0 || n > 16:

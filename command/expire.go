@@ -7,7 +7,7 @@ import (
 	"covey/store"
 )
 
-// expiryProblem is what may be wrong with an expiry that a client gives.
+// expiryProblem says what is wrong with an expiry that a client gives.
 type expiryProblem uint8
 
 const (
@@ -23,8 +23,8 @@ func (p expiryProblem) append(out []byte, name string) []byte {
 	return badExpiry(out, name)
 }
 
-// expiry turns the expiry of a SET into cluster ms. It must be more than 0; one that is past
-// is no error: the key dies as it is written.
+// expiry turns the expiry of a SET into cluster time in ms. arg must be more than 0. A time that is past is no error:
+// the key ends as it is written.
 func (t *Turn) expiry(arg []byte, unit expiryUnit) (at uint64, p expiryProblem) {
 	n, ok := integer(arg)
 	if !ok {

@@ -6,21 +6,21 @@ import "covey/codec"
 type gate uint8
 
 const (
-	// gateReady: reads, and what reads in order to write (R17), need all the data.
+	// gateReady: only on a node that holds all the data: reads, and commands that read in order to write (R17).
 	gateReady gate = iota + 1
-	// gateBlind: writes that read nothing are taken as soon as they can be stamped (R8).
+	// gateBlind: as soon as a write can be stamped (R8): writes that read nothing.
 	gateBlind
-	// gateOwn: the command's options decide; its function asks.
+	// gateOwn: the command's options decide, so its function calls admit itself.
 	gateOwn
 )
 
-// admission is what a gate decides.
+// admission says whether a command is carried out now.
 type admission uint8
 
 const (
-	admitted admission = iota
-	held               // run the command again later
-	refused            // LOADING, or TRYAGAIN
+	admitted admission = iota // yes
+	held                      // not now: run the command again later
+	refused                   // no: it is answered with LOADING or TRYAGAIN
 )
 
 // admit decides about a command that passes gate g.
@@ -37,7 +37,7 @@ func (t *Turn) admit(c *Client, g gate) admission {
 	return admitted
 }
 
-// turnAway is the reply and the verdict for a RESP command that was not admitted; text says why, when it was refused.
+// turnAway is the reply and the verdict for a RESP command that was not admitted. text is the error to reply if it was refused.
 func (a admission) turnAway(out []byte, text string) ([]byte, Verdict) {
 	if a == held {
 		return out, Wait
@@ -45,9 +45,8 @@ func (a admission) turnAway(out []byte, text string) ([]byte, Verdict) {
 	return codec.AppendError(out, text), Done
 }
 
-// mayWait sets the deadline of a command that begins to wait and reports whether the one
-// that waits may go on. Cluster time may step back while it waits (R6): no wait gets longer
-// by that than it was to be.
+// mayWait sets the deadline of a command that begins to wait, limit ms from now, and reports whether a waiting one may go on
+// waiting. Cluster time may step back meanwhile (R6); that must not make the wait longer than limit.
 func (t *Turn) mayWait(c *Client, limit uint64) bool {
 	if latest := t.Now + limit; c.Deadline == 0 || c.Deadline > latest {
 		c.Deadline = latest

@@ -5,37 +5,37 @@ import (
 	"covey/store"
 )
 
-// gathered are the commands of one connection that a turn takes on together: parsed, and the waits for the memory of their
-// keys begun, before the first of them is carried out. Nothing else depends on how many they are: they are carried out one
+// gathered is a batch of commands of one connection. All of them are parsed, and the memory of their keys is prefetched, before the
+// first is carried out, so that the waits for memory overlap. Otherwise the batch makes no difference: the commands are carried out one
 // after the other, in their order, as if each had been parsed after the one before.
 //
 // It aliases the buffer in which the commands lie, until Forget.
 type gathered struct {
 	items [maxGathered]item
-	count int              // of items
-	next  int              // the first that is not carried out
-	args  [][]byte         // of all items, one item's after the other's
-	arg   int              // the first of the item next
-	keys  [maxAimed][]byte // that the items will look for
+	count int              // how many items there are
+	next  int              // index of the first item that is not carried out yet
+	args  [][]byte         // arguments of all items, one item after the other
+	arg   int              // index of the first argument of items[next]
+	keys  [maxAimed][]byte // keys that the items will look up
 	aimed [maxAimed]store.Aim
-	aims  int // of keys
-	aim   int // the first that the current item may ask for
-	last  int // and the one behind its last
+	aims  int // how many keys and aimed there are
+	aim   int // index of the first key of the current item that it has not looked up yet
+	last  int // index behind the last key of the current item
 }
 
 // item is one command.
 type item struct {
 	cmd  *entry // nil: no command has this name
-	args int    // how many; 0: an empty line, or a frame
-	aims int    // of its keys, how many were hashed
+	args int    // how many arguments, its name included; 0: an empty line, or a frame
+	aims int    // how many of its keys were hashed
 	size int    // bytes that it takes in the buffer
 	head codec.Header
-	body []byte
+	body []byte // of a frame
 }
 
-// GatherRESP parses the commands at the start of buf, those that are there whole and maxGathered at most, for NextRESP to carry
-// out. With all, p found no whole command behind them: bytes are missing (p.Need), or err, a *codec.ProtocolError, says what is
-// wrong with them. Without, buf may hold more.
+// GatherRESP parses up to maxGathered whole commands at the start of buf, for NextRESP to carry out, and returns how many. all says
+// that no whole command follows them in buf: bytes are missing (p.Need), or err, a *codec.ProtocolError, says what is wrong. Otherwise
+// buf may hold more commands.
 func (t *Turn) GatherRESP(p *codec.Parser, buf []byte) (n int, all bool, err error) {
 	t.Forget()
 	g := &t.ahead
@@ -59,7 +59,7 @@ func (t *Turn) GatherRESP(p *codec.Parser, buf []byte) (n int, all bool, err err
 	return g.count, all, err
 }
 
-// GatherFrames is GatherRESP for binary messages. With all, h is what could be read of the header behind them.
+// GatherFrames is GatherRESP for binary messages. When all is set, h is as much as could be read of the header that follows them.
 func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err error) {
 	t.Forget()
 	g := &t.ahead
@@ -87,8 +87,8 @@ func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err er
 	return g.count, all, h, err
 }
 
-// NextRESP carries out the first command of those gathered that was not yet, as RESP does. size is the bytes that it took
-// of the buffer. After Wait, what is gathered is of no use any more.
+// NextRESP carries out the next of the gathered commands, as RESP does. size is how many bytes of the buffer it took. After Wait the
+// rest of what was gathered must not be carried out.
 func (t *Turn) NextRESP(c *Client, out []byte) (_ []byte, size int, v Verdict) {
 	g := &t.ahead
 	it := g.take()
@@ -108,8 +108,8 @@ func (t *Turn) NextFrame(c *Client, out []byte) (_ []byte, size int, v Verdict) 
 	return out, it.size, v
 }
 
-// Long reports whether the command that was carried out last is one of those whose time is that of what they look at, not of
-// one key: a walk through the store, very many keys, or a report.
+// Long reports whether the last command carried out may have taken long: it walks through the store, has very many keys, or makes a
+// report.
 func (t *Turn) Long() bool {
 	g := &t.ahead
 	if g.next == 0 {
@@ -141,7 +141,7 @@ func (g *gathered) add(size int) *item {
 	return it
 }
 
-// take returns the next item, whose keys hash knows from now on.
+// take returns the next item and makes it the current one, whose keys Turn.hash has at hand.
 func (g *gathered) take() *item {
 	it := &g.items[g.next]
 	g.next++
@@ -150,7 +150,7 @@ func (g *gathered) take() *item {
 	return it
 }
 
-// aimAtKeys aims at the keys of a command, if it gets as far as looking for them.
+// aimAtKeys notes the keys that a command will look up for warm to prefetch, unless its arity is wrong: then it looks up none.
 func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	if it.cmd == nil || it.cmd.first == 0 || !it.cmd.takes(len(args)) {
 		return
@@ -168,8 +168,8 @@ func (t *Turn) aimAtKeys(it *item, args [][]byte) {
 	}
 }
 
-// aimAtKey aims at a key. brings is about how long it and the value are that the command comes with; 0: with none, and it is taken to have
-// what the last one replied had.
+// aimAtKey notes one key for warm. brings is about how many bytes the key has with the value that the command brings; 0: it brings none,
+// and the value in the store is guessed to be as long as the last one replied.
 func (t *Turn) aimAtKey(it *item, key []byte, brings int, writes bool) {
 	g := &t.ahead
 	if len(key) == 0 || len(key) > codec.MaxKey || g.aims == maxAimed {
@@ -184,7 +184,7 @@ func (t *Turn) aimAtKey(it *item, key []byte, brings int, writes bool) {
 	it.aims++
 }
 
-// keyOf returns the key of a binary message; none when it has none, or makes no sense.
+// keyOf returns the key of a binary message; nil if the message has none or is malformed.
 func keyOf(k codec.Kind, body []byte) []byte {
 	switch k {
 	case codec.KindGetValue, codec.KindDelete:
@@ -197,7 +197,7 @@ func keyOf(k codec.Kind, body []byte) []byte {
 	return nil
 }
 
-// warm begins the waits for all keys aimed at.
+// warm prefetches the memory of all noted keys.
 func (t *Turn) warm() {
 	switch g := &t.ahead; g.aims {
 	case 0:
@@ -208,7 +208,7 @@ func (t *Turn) warm() {
 	}
 }
 
-// hash returns the hash of a key, which the current item may have had to compute already; then it is warm. Else it becomes so.
+// hash returns the hash of a key. If the key was gathered it was hashed and prefetched before; else it is prefetched now.
 func (t *Turn) hash(key []byte) uint64 {
 	g := &t.ahead
 	for ; g.aim < g.last; g.aim++ {

@@ -29,7 +29,7 @@ func (o *getexOptions) parse(args [][]byte) (ok bool) {
 	return true
 }
 
-// getex gives a value and sets, or takes off, its time to live. Of a key that is not there nothing else is looked at.
+// getex replies a value and sets, or takes off, its time to live. If the key is not there its expiry is not even parsed, as in Redis.
 func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	var o getexOptions
 	if !o.parse(args[2:]) {
@@ -61,9 +61,9 @@ func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return t.renew(c, key, at, out), Done
 }
 
-// renew sets the expiry of a key to at, 0 for never, and appends its value as a bulk, or pins it, as value does. These are two steps of
-// the store: the first names the version of the value that it met, and the value that is read has to be of that version, but for the
-// last try's. It is a null when another connection has taken the key away meanwhile.
+// renew sets the expiry of a key to at, 0 for never, and appends its value as a bulk, or pins it, as value does. That takes two steps of
+// the store, between which another connection may write. So the first step tells the version of the value, and the second has to
+// read that version; after getexTries it takes whatever is there, which is a null if the key was deleted.
 func (t *Turn) renew(c *Client, key []byte, at uint64, out []byte) []byte {
 	hash, start, guess := t.hash(key), len(out), t.guess
 	for range getexTries {

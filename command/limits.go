@@ -5,7 +5,8 @@ const (
 	// answered with LOADING, in milliseconds (R8).
 	settleWait = 2_000
 
-	// maxReply is where the reply of KEYS ends in an error, and those to a transaction's commands begin to be errors, in bytes.
+	// maxReply is the longest reply to KEYS, in bytes; a longer one is an error. It also bounds the replies to a transaction's commands, all
+	// together: from there on they are errors.
 	maxReply = 64 << 20
 
 	// maxScanCount is the highest COUNT that SCAN honours, in keys, so that a turn of a loop stays short. COUNT is a hint: fewer keys
@@ -18,70 +19,70 @@ const (
 	// maxPattern is the longest glob pattern, in bytes.
 	maxPattern = 1_024
 
-	// matchWork is the work that comparing a pattern with one key may be, and 16 more for each byte of the key: bytes of the pattern
-	// that are looked at, a nanosecond or two each. Past it the command ends in an error.
+	// matchWork bounds the work of comparing a pattern with one key, in bytes of the pattern that are looked at; 16 more are allowed
+	// for each byte of the key. Each costs a nanosecond or two. Past it the command is answered with an error.
 	matchWork = 64 << 10
 
-	// walkWork is the work of one turn of KEYS, and of one call of SCAN: that of its comparisons, keyWork for each key beside it, and
-	// callWork for each look into the store, which may meet nothing but tombstones. Some 1,500 keys, 0.2 ms.
+	// walkWork bounds one turn of KEYS, and one call of SCAN, in the same unit: the comparisons, keyWork for each key, and callWork for
+	// each call of the store, which may find nothing but tombstones. It is some 1,500 keys, or 0.2 ms.
 	walkWork = 64 << 10
 	keyWork  = 32
 	callWork = 2 << 10
 
-	// maxWords is how many arguments a command takes that has no list of keys, its name included: each may cost a microsecond.
+	// maxWords is how many arguments a command without a list of keys may have, its name included: each may cost a microsecond.
 	maxWords = 1_024
 
 	// maxPatterns is how many patterns CONFIG GET takes, and maxDescribed how many names COMMAND INFO: each has a microsecond or two of reply.
 	maxPatterns  = 64
 	maxDescribed = 128
 
-	// listArgs and listBytes are how much of its list a command with many keys does in one turn: so many arguments, or fewer when they,
-	// or the replies to them, have so many bytes. The rest waits for the next turn.
+	// listArgs and listBytes bound what a command with a list of keys does in one turn: that many arguments, or fewer when they, or the
+	// replies to them, have that many bytes. The rest waits for the next turn.
 	listArgs  = 1_024
 	listBytes = 256 << 10
 
-	// maxQueued and maxQueuedBytes bound what a connection queues between MULTI and EXEC: commands, and bytes of their words with
-	// bulkOverhead for each.
+	// maxQueued and maxQueuedBytes bound what a connection queues between MULTI and EXEC: commands, and bytes of their arguments, each
+	// with bulkOverhead on top.
 	maxQueued      = 65_536
 	maxQueuedBytes = 16 << 20
 	bulkOverhead   = 16
 
-	// maxQueuedWords is how many words one of these commands has, its name included: each turn of a long list parses it anew.
+	// maxQueuedWords is how many arguments one of these commands may have, its name included: each turn of a long list parses all anew.
 	maxQueuedWords = 32 * listArgs
 
-	// maxWatched and maxWatchedBytes bound the keys that a connection watches, and those of one WATCH, repeated ones too: how many, and
-	// their bytes. EXEC looks at each.
+	// maxWatched and maxWatchedBytes bound the keys that a connection watches, and the keys of one WATCH, repeated ones included: how
+	// many, and their bytes. EXEC compares each.
 	maxWatched      = 1_024
 	maxWatchedBytes = 256 << 10
 
-	// watchCost is what a watched key costs beside its bytes: what is known of it, and room of the map; and watchLeast the first of them
-	// beside that, in bytes.
+	// watchCost is the memory that a watched key takes beside its own bytes, for what is noted of it and its place in the map; watchLeast is
+	// that of the map itself. Both in bytes.
 	watchCost  = 256
 	watchLeast = 1_024
 
-	// getexTries is how often GETEX looks anew at a value that another connection wrote between its two steps.
+	// getexTries is how often GETEX tries again after another connection wrote the value between its two steps.
 	getexTries = 4
 
 	// maxName is the longest name that is set on a connection, in bytes.
 	maxName = 128
 
-	// quotedName and quotedArgs bound what an error repeats of an unknown command, in bytes, as
-	// Redis does.
+	// quotedName and quotedArgs bound how much of an unknown command an error repeats, in bytes; they are those of
+	// Redis.
 	quotedName = 128
 	quotedArgs = 128
 
-	// maxGathered is how many commands are parsed before the first of them is carried out. The waits for the memory of their keys
-	// overlap, and what these waits bring, some ten cache lines each, must fit into the processor's nearest cache.
+	// maxGathered is how many commands are parsed before the first of them is carried out. Meanwhile the memory of their keys is
+	// prefetched, some ten cache lines each, which all have to fit into the processor's first-level cache.
 	maxGathered = 32
 
 	// wordAround is what a word of a command has around it: '$', its length, and two ends of lines.
 	wordAround = 7 // bytes
 
-	// maxAimed is how many of their keys are looked for ahead; an MGET may have many. As many arguments end a gathering.
+	// maxAimed is how many keys are prefetched at a time; an MGET alone may have more. It also bounds the arguments that are gathered.
 	maxAimed = 128
 
-	// maxWrong is how many wrong passwords a connection may send before it is closed, and maxTried how many commands of any kind
-	// before it has sent the right one; with that both begin anew.
+	// maxWrong is the wrong password at which a connection is closed, and maxTried the command of any kind, if the right password has
+	// not come before. The right one sets both counts back to 0.
 	maxWrong = 3
 	maxTried = 100
 

@@ -2,24 +2,25 @@ package command
 
 import "covey/codec"
 
-// long is what a client's command has come to that goes on over several turns, so that others have theirs: KEYS, which walks through
-// the store, and those with lists of very many keys. To others it looks as if it had come as several commands.
+// long is the progress of a command that is carried out over several turns, so that other clients have theirs in between: KEYS, which
+// walks through the store, and commands with lists of very many keys. Other clients see it as if it were several commands.
 type long struct {
 	// Of a walk.
 	cursor uint64
-	body   []byte // of the reply
+	body   []byte // the reply so far
 
 	// Of a list.
-	cmd   *entry // nil: none is under way
-	total int    // arguments, its name apart
-	done  int    // of them
-	base  int    // of them before those at hand
+	cmd   *entry // nil: no list is under way
+	total int    // how many arguments the command has, its name not counted
+	done  int    // how many of them are done
+	base  int    // how many precede those that this turn was given
 	size  int    // bytes of the command before those
 
-	count int64 // what it counts
+	count int64 // what the command counts: keys deleted, or found
 }
 
-// part returns the next arguments of a list, which belong together by step, that are done in this turn.
+// part returns the arguments that this turn is to do. args are the name and what follows it; step is how many belong together (a key, or
+// a key and its value).
 func (l *long) part(args [][]byte, step int) [][]byte {
 	if l.total == 0 {
 		l.total = len(args) - 1
@@ -35,19 +36,20 @@ func (l *long) part(args [][]byte, step int) [][]byte {
 	return args[:n]
 }
 
-// did notes that n arguments more are done, and reports whether there are more.
+// did notes that n more arguments are done, and reports whether any are left.
 func (l *long) did(n int) bool {
 	l.done += n
 	return l.done < l.total
 }
 
-// Held returns the bytes that a command under way holds for its reply, and a transaction for its commands and theirs.
+// Held returns how many bytes the client's state holds: of the reply to a long command, and of a transaction's commands and replies.
 func (c *Client) Held() int { return len(c.long.body) + c.tx.held() }
 
-// GoesOn reports whether the command at the start of buf is one of c's that has been begun and goes on by GoOn.
+// GoesOn reports whether the command at the start of buf is a long list that c has begun. It is continued by GoOn.
 func (t *Turn) GoesOn(c *Client, buf []byte) bool { return c.long.cmd != nil && buf[0] == '*' }
 
-// GoOn goes on with a long list of which GoesOn is true: nothing of it is parsed twice. size is that of the whole command when it is done.
+// GoOn continues a long list for which GoesOn is true, without parsing again what is done. size is how many bytes the whole command has,
+// when it is done.
 func (t *Turn) GoOn(c *Client, buf, out []byte) (_ []byte, size int, v Verdict) {
 	t.Forget()
 	l := &c.long
@@ -70,7 +72,7 @@ func (t *Turn) GoOn(c *Client, buf, out []byte) (_ []byte, size int, v Verdict) 
 	case Again:
 		l.size = skip(buf, l.size, l.done-base)
 	default:
-		at = skip(buf, at, total-base-(len(args)-1)) // more than none after an error alone
+		at = skip(buf, at, total-base-(len(args)-1)) // 0 bulks, unless an error ended the command early
 	}
 	t.Forget()
 	return out, at, v

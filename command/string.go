@@ -8,9 +8,8 @@ import (
 	"covey/store"
 )
 
-// value appends the value of a key as a bulk, or a null. It goes from the store into the
-// reply in one copy, unless its length has not as many digits as the last one's. Of a large value only the bytes before those
-// that are pinned are appended.
+// value appends the value of a key as a bulk, or a null. It is copied from the store into the reply once; a second time if its length has
+// not as many digits as that of the last value, for which room was left. Of a large value only what is not pinned (Turn.Pin) is appended.
 func (t *Turn) value(c *Client, key, out []byte) []byte {
 	start, guess := len(out), t.guess
 	out = codec.BeginBulk(out, guess)
@@ -28,13 +27,13 @@ func (t *Turn) value(c *Client, key, out []byte) []byte {
 	return codec.FinishBulk(out, start, guess)
 }
 
-// pinnedBulk is a bulk whose bytes were pinned but for those from body on: they go behind its head, at start.
+// pinnedBulk makes the head of a bulk whose value was pinned, at start; what was not pinned, from body on, follows it.
 func (t *Turn) pinnedBulk(out []byte, start, body int) []byte {
 	t.buf = append(t.buf[:0], out[body:]...)
 	return append(codec.AppendBulkHead(out[:start], t.Pin.Size()), t.buf...)
 }
 
-// pinned reports whether the reply goes on with what was pinned.
+// pinned reports whether the last value was pinned, so that the caller of the Turn has to send it.
 func (t *Turn) pinned() bool { return t.Pin != nil && t.Pin.Begun() }
 
 // has reports whether a key is there, and how long its value is, without reading it.
@@ -74,7 +73,7 @@ func strlen(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendInt(out, int64(n)), Done
 }
 
-// getrange gives a part of a value. Its ends count from 0, negative ones from behind.
+// getrange replies a part of a value. Its ends count from 0; negative ones from the end of the value, -1 being the last byte.
 func getrange(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	from, ok1 := integer(args[2])
 	to, ok2 := integer(args[3])
@@ -106,7 +105,7 @@ type setOptions struct {
 	when []byte
 }
 
-// expiryUnit says how an expiry is given.
+// expiryUnit says in which form a client gives an expiry: EX, PX, EXAT or PXAT.
 type expiryUnit uint8
 
 const (
@@ -116,7 +115,7 @@ const (
 	unitPXAT
 )
 
-// unitOf reads the name of a way to give an expiry; 0: it is none.
+// unitOf reads the name of an expiryUnit; 0: it is none.
 func unitOf(b []byte) expiryUnit {
 	switch {
 	case is(b, "EX"):
@@ -131,8 +130,8 @@ func unitOf(b []byte) expiryUnit {
 	return 0
 }
 
-// parse reads the options behind the value. ok is false for a syntax error. What excludes
-// what is as in Redis: of the four ways to give an expiry one, but that one more than once.
+// parse reads the options behind the value. ok is false for a syntax error. Which options exclude each other is as in
+// Redis: only one of the four forms of an expiry, but that one may be repeated.
 func (o *setOptions) parse(args [][]byte) (ok bool) {
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
@@ -157,7 +156,7 @@ func (o *setOptions) parse(args [][]byte) (ok bool) {
 }
 
 func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	if len(args) == 3 && t.Host.Settled() { // most are
+	if len(args) == 3 && t.Host.Settled() { // the common case: no options
 		return t.store(c, args[1], args[2], store.SetOptions{}, out)
 	}
 	var o setOptions
@@ -209,8 +208,8 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 	return codec.AppendNull(out, c.Proto), Done
 }
 
-// set writes a value and stages the update. Where it depends on whether the key is there, and that is in doubt, it is not
-// admitted before the peers have said so.
+// set writes a value and stages the update. If it depends on whether the key is there, and the store is not certain of that, it is
+// not admitted before the peers have answered.
 func (t *Turn) set(c *Client, res *store.SetResult, out, key, value []byte, o store.SetOptions) ([]byte, admission) {
 	out = t.write(res, out, key, value, o)
 	if res.Err == store.ErrUnsure {

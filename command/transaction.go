@@ -5,33 +5,33 @@ import (
 	"covey/store"
 )
 
-// transaction is what a client has queued since MULTI, and the keys that it watches. EXEC carries the queue out, one command after
-// the other, as if they came then. What is long takes several turns, and other loops have theirs all the while: it is a way to send
-// many commands as one, and no isolation (docs/COMPATIBILITY.md).
+// transaction is what a client has queued since MULTI, and the keys that it watches. EXEC carries out the queued commands one after the
+// other, as if they came then. That may take several turns, between which others have theirs, and the node's other loops go on
+// meanwhile: it sends many commands as one, and isolates nothing (docs/COMPATIBILITY.md).
 type transaction struct {
-	open   bool // MULTI was said, and neither EXEC nor DISCARD
-	failed bool // a command could not be queued: EXEC will refuse
-	queue  []byte
-	count  int // of commands in it
+	open   bool   // MULTI was sent, and neither EXEC nor DISCARD yet
+	failed bool   // a command could not be queued: EXEC will refuse
+	queue  []byte // the commands, as RESP arrays
+	count  int    // how many commands the queue has
 
-	watched map[string]watched // by key: a name that is repeated costs one look, whatever it is
-	keys    int                // bytes of their keys
+	watched map[string]watched // by key, so that a repeated key is compared once
+	keys    int                // bytes of the watched keys
 
 	// Of an EXEC under way.
 	begun bool
-	last  Verdict // of those before it: Close, where one of them closes the connection
-	at    int     // in the queue, where the command at hand begins
-	reply []byte  // to those before it, and what there is of its own
-	start int     // in reply, where that begins
+	last  Verdict // Close, if a command so far closes the connection
+	at    int     // offset in queue of the current command
+	reply []byte  // replies so far, with what there is of the current command's
+	start int     // offset in reply of the current command's
 }
 
-// watched is a key as it was when WATCH was said.
+// watched is a key as it was when WATCH was sent.
 type watched struct {
-	hash uint64 // of it
+	hash uint64 // of the key
 	then store.Sight
 }
 
-// held returns the bytes that it holds.
+// held returns how many bytes the queue, the replies and the watched keys take.
 func (x *transaction) held() int {
 	n := cap(x.queue) + cap(x.reply) + x.keys + len(x.watched)*watchCost
 	if x.watched != nil {
@@ -81,7 +81,7 @@ func (x *transaction) enqueue(args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendSimple(out, "QUEUED"), Done
 }
 
-// watch notes what keys hold: when one of them has changed, EXEC does nothing. Of one that is watched already what it was then counts.
+// watch notes what keys hold. If one of them has changed by then, EXEC does nothing. Watching a key again keeps what was noted first.
 func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	x := &c.tx
 	if x.open {
@@ -107,13 +107,13 @@ func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return codec.AppendSimple(out, "OK"), Done
 }
 
-// unwatch forgets the keys that are watched; while EXEC carries it out they are no matter any more.
+// unwatch forgets the watched keys. Within EXEC it has no effect, for EXEC has compared them already.
 func unwatch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	c.tx.watched, c.tx.keys = nil, 0
 	return codec.AppendSimple(out, "OK"), Done
 }
 
-// changed reports whether a key that is watched is not as it was: its value, its time to live, or whether it is there.
+// changed reports whether a watched key is not as it was: its value, its time to live, or whether it is there.
 func (t *Turn) changed(list map[string]watched) bool {
 	for key, w := range list {
 		t.buf = append(t.buf[:0], key...)
@@ -151,9 +151,9 @@ func execute(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	return out, v
 }
 
-// execQueued carries out what is left of the queue, or a turn's part of it: then it returns Again, or Wait. A turn ends behind a
-// command that may take long however short it is, and when the others have had as many words, or bytes of them and their replies, as one
-// turn of a list: those of replies that were dropped count, for they were read.
+// execQueued carries out what is left of the queue, or as much as one turn may: then it returns Again, or Wait. A turn ends after a
+// command that may take long (entry.long), or when the commands have had as many words, or as many bytes with their replies, as one turn
+// of a list has. Replies that were dropped count too, for their values were read.
 func (t *Turn) execQueued(c *Client) Verdict {
 	x := &c.tx
 	for words, size := 0, 0; x.at < len(x.queue); {
@@ -182,7 +182,7 @@ func (t *Turn) execQueued(c *Client) Verdict {
 	return Done
 }
 
-// execOne carries out a queued command, which was looked at when it was queued. Only the state of the node may be another now.
+// execOne carries out a queued command. Its name and arity were checked when it was queued; the node's state may have changed since.
 func (t *Turn) execOne(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Verdict) {
 	if len(cmd.subs) > 0 && len(args) > 1 {
 		cmd = cmd.sub(args[1])

@@ -28,15 +28,15 @@ const (
 // Host is what commands ask of the node beside the store. Its methods are called on the
 // loop's goroutine, from within RESP and Frame, and must not block.
 type Host interface {
-	// State is how far the node has come (R21).
+	// State is how far the node has come in copying what its peers hold (R21).
 	State() codec.State
 	// Settled reports whether writes may be stamped (R8).
 	Settled() bool
 	// Acked returns how many peers are linked now and have acknowledged the node's own stream
 	// up to seq, in their present start (R11).
 	Acked(seq uint64) int
-	// Ask has the peers asked for a key of which the store is not certain, on behalf of a client, and tells what has come
-	// of it (R17). The client asks for one key at a time, until it is told. Nothing of key is kept.
+	// Ask asks the peers for a key that the store may have evicted (R17), on behalf of a client, and says how far they have answered.
+	// It is called again, with the same key, until the answer is not AnswerPending. A client asks for one key at a time. key is not kept.
 	Ask(client uint64, key []byte) Answer
 	// Wall is the wall clock, in microseconds since 1970.
 	Wall() uint64
@@ -49,18 +49,18 @@ type Host interface {
 	Facts() Facts
 }
 
-// Client is what a connection means to its commands. It belongs to the connection's loop.
+// Client is the state of a connection that its commands read and change. It belongs to the connection's loop.
 type Client struct {
 	ID      uint64
 	Addr    string     // host:port of the other side
 	From    netip.Addr // the same without the port
-	Proto   int        // 2 or 3, as HELLO chose; 0 is 2
+	Proto   int        // version of RESP: 2 or 3, as HELLO chose; 0 means 2
 	Created int64      // when it was accepted, in ns of the clock of Facts.Now
-	Since   int64      // since when it may be without its password: the same, or when it said RESET
+	Since   int64      // when it last became unauthenticated: Created, or the time of its last RESET
 
-	// Known: it has authenticated. Of no meaning where there is no Door.
+	// Known: it has authenticated. Without a Door it says nothing.
 	Known        bool
-	wrong, tried uint8 // wrong passwords, and commands before the right one
+	wrong, tried uint8 // wrong passwords so far, and commands before the right one
 
 	Name, LibName, LibVer string // as the client names itself
 
@@ -68,11 +68,11 @@ type Client struct {
 	Dirty bool
 	// LastSeq is the head of the node's stream after its last write: what its WAIT waits for.
 	LastSeq uint64
-	// Deadline is until when the command that waits may wait, in ms of Turn.Now; 0: none waits.
+	// Deadline is until when a waiting command may wait, in ms of Turn.Now; 0: no command waits.
 	Deadline uint64
 
-	// Peers is for how many peers that have acknowledged LastSeq a WAIT waits; 0: no WAIT waits for them. It is of use to
-	// run it again when there are so many, or past Deadline.
+	// Peers is how many peers have to acknowledge LastSeq before a waiting WAIT is run again; or it is run past Deadline. 0: no WAIT
+	// waits for peers.
 	Peers int64
 
 	long long        // the command that is under way, if it takes several turns
@@ -86,8 +86,7 @@ type Tally struct {
 	Errors       uint64 // errors replied by RESP
 }
 
-// Turn is one loop's means to run commands: it belongs to the loop and lives as long. The
-// loop sets Now at the start of each turn.
+// Turn runs commands for one loop. It belongs to the loop and lives as long. The loop sets Now at the start of each turn.
 type Turn struct {
 	Store *store.Store
 	Host  Host
@@ -96,17 +95,17 @@ type Turn struct {
 	Tally Tally
 	Door  Door // nil: the node has no secret
 
-	// Draft is the value of the write of one key (codec.LargeSet) or SetValue that is carried out next, which came as a stub (codec.Large); nil: it has its
-	// value with it. Once that has been set, the draft is over; else it is the caller's to keep, or to drop.
+	// Draft is set when the next command is a stub (codec.Large), a write without its large value: it has that value. A command that
+	// sets the value ends the draft. Otherwise the draft stays the caller's, to keep or to drop. nil: the command has its value itself.
 	Draft *store.Draft
 
-	// Pin, if not nil, is to be none; a GET, MGET, GETEX, GETRANGE or GetValue of a large value begins it. The reply in out ends where the pinned bytes
-	// belong, and the end of a line behind them in RESP: they are the caller's to add before what is replied next. That
-	// is the next command's, or, with Again, what the same command goes on with.
+	// Pin, if not nil, must not have begun. A GET, MGET, GETEX, GETRANGE or GetValue of a large value begins it instead of copying the
+	// value. Then out ends where the value belongs, and the caller has to send the pinned bytes, and in RESP a "\r\n", before anything
+	// that is replied later: by the next command, or after Again by this one.
 	Pin *store.Pin
 
 	guess  int      // length of the last value replied
-	work   int      // that is left of a walk's for this turn
+	work   int      // how much of walkWork is left for this turn
 	buf    []byte   // scratch of one command
 	keys   [][]byte // scratch of one command
 	queued [][]byte // scratch of EXEC: the words of a command
@@ -187,7 +186,7 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 // command: nothing of it is kept.
 func (t *Turn) update(c *Client, r *store.Record) { t.stage(c, r, false) }
 
-// stage is update, of a record whose value was a draft or was not.
+// stage is update for a record whose value may have been a draft: then only a reference to it goes into the stage.
 func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
 	if drafted {
 		t.Stage.AddRef((*codec.Record)(r))
@@ -197,7 +196,7 @@ func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
 	c.Dirty = true
 }
 
-// trim gives back the scratch of a command that needed very much.
+// trim gives back scratch memory beyond keptScratch.
 func (t *Turn) trim() {
 	if cap(t.buf) > keptScratch {
 		t.buf = nil
