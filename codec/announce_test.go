@@ -49,19 +49,11 @@ func TestAnAnnounceWithAFieldOutOfRangeIsRefused(t *testing.T) {
 	}
 }
 
-func TestANodeIdIsShownAndRead(t *testing.T) {
+func TestANodeIdIsShown(t *testing.T) {
 	says(t, "Shown as `02fc00000001-9000`.")
 	id := NodeID([6]byte{0x02, 0xfc, 0, 0, 0, 1}, 9000)
 	if id != node1 || FormatID(id) != "02fc00000001-9000" || FormatMAC(id) != "02:fc:00:00:00:01" {
 		t.Errorf("%x %s %s", id, FormatID(id), FormatMAC(id))
-	}
-	if got, err := ParseID(FormatID(id)); err != nil || got != id {
-		t.Errorf("%x, %v", got, err)
-	}
-	for _, s := range []string{"", "-", "02fc00000001", "02fc00000001-", "02fc00000001-65536", "02fc0000001-9000", "02fc0000000g-9000", "02fc00000001--9000", "02fc00000001-+9000", "+2fc00000001-90", "02fc00000001-009000"} {
-		if got, err := ParseID(s); !errors.Is(err, ErrID) {
-			t.Errorf("%q: %x, %v", s, got, err)
-		}
 	}
 }
 

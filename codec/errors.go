@@ -14,5 +14,4 @@ var (
 	ErrTag      = errors.New("codec: a frame between nodes carries a client's tag")
 	ErrRecord   = errors.New("codec: a record is malformed: its flags, kind and lengths contradict each other")
 	ErrCount    = errors.New("codec: a run does not hold as many entries as the frame says")
-	ErrID       = errors.New("codec: this is not a node id; it looks like 02fc00000001-9000: 12 hex digits, a dash, a port")
 )

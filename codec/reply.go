@@ -42,9 +42,6 @@ type Reply struct {
 	Elements []Reply // of an aggregate; of a map keys and values in turn
 }
 
-// IsError reports whether the server answered with an error, which is in Str.
-func (r *Reply) IsError() bool { return r.Kind == ReplyError || r.Kind == ReplyBulkError }
-
 // ReplyScanner finds where replies end without keeping what they hold: no
 // allocation, and work in proportion to the bytes however the input is split.
 // The zero value is ready; one scanner serves one connection.

@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"math"
-	"strconv"
-)
+import "strconv"
 
 // The RESP versions a connection can speak: the proto argument below.
 const (
@@ -136,41 +133,6 @@ func AppendSet(dst []byte, proto, n int) []byte {
 		return appendHeader(dst, '~', int64(n))
 	}
 	return appendHeader(dst, '*', int64(n))
-}
-
-// AppendBool appends a truth value; in RESP2 the integer 1 or 0.
-func AppendBool(dst []byte, proto int, v bool) []byte {
-	switch {
-	case proto >= RESP3 && v:
-		return append(dst, "#t\r\n"...)
-	case proto >= RESP3:
-		return append(dst, "#f\r\n"...)
-	case v:
-		return append(dst, ":1\r\n"...)
-	}
-	return append(dst, ":0\r\n"...)
-}
-
-// AppendDouble appends a floating point number; in RESP2 its text as a bulk.
-func AppendDouble(dst []byte, proto int, v float64) []byte {
-	var room [32]byte
-	text := room[:0]
-	switch {
-	case math.IsInf(v, 1):
-		text = append(text, "inf"...)
-	case math.IsInf(v, -1):
-		text = append(text, "-inf"...)
-	case math.IsNaN(v):
-		text = append(text, "nan"...)
-	default:
-		text = strconv.AppendFloat(text, v, 'g', -1, 64)
-	}
-	if proto < RESP3 {
-		return AppendBulk(dst, text)
-	}
-	dst = append(dst, ',')
-	dst = append(dst, text...)
-	return append(dst, '\r', '\n')
 }
 
 // AppendVerbatim appends a text for people. format has three letters: "txt" or

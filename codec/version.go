@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"strconv"
-	"strings"
 )
 
 // ProtoMin and ProtoMax are the protocol versions that this package speaks.
@@ -78,21 +76,4 @@ func FormatID(id uint64) string { return fmt.Sprintf("%012x-%d", id>>16, uint16(
 // FormatMAC shows the MAC address in a node id as 02:fc:00:00:00:01.
 func FormatMAC(id uint64) string {
 	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", byte(id>>56), byte(id>>48), byte(id>>40), byte(id>>32), byte(id>>24), byte(id>>16))
-}
-
-// ParseID reads what FormatID shows. The error is ErrID.
-func ParseID(s string) (uint64, error) {
-	mac, port, ok := strings.Cut(s, "-")
-	if !ok || len(mac) != 12 || len(port) == 0 || len(port) > 5 {
-		return 0, ErrID
-	}
-	m, err := strconv.ParseUint(mac, 16, 48)
-	if err != nil {
-		return 0, ErrID
-	}
-	p, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return 0, ErrID
-	}
-	return m<<16 | p, nil
 }
