@@ -3,7 +3,7 @@ package ifaces
 import "errors"
 
 // EtherType marks the frames of covey's layer-2 beacon. It is the first of the two that IEEE 802 sets aside for
-// local experiments, so others may use it too: who receives a payload must check that it is an announce.
+// local experiments, so other programs may use it too: the receiver must check that a payload is an announce.
 const EtherType = 0x88B5
 
 // ErrNotPermitted is returned by OpenBeacon to a process that may not open raw Ethernet sockets.

@@ -82,7 +82,7 @@ type Interface struct {
 // first one that waits: a machine whose node starts before its cable, its driver or its DHCP server is ready keeps its name.
 // false: no such card has a MAC.
 func NodeMAC(chosen []Interface) (MAC, bool) {
-	for _, counts := range []func(*Interface) bool{func(c *Interface) bool { return c.Usable }, waits} {
+	for _, counts := range []func(*Interface) bool{func(c *Interface) bool { return c.Usable }, (*Interface).Waits} {
 		var first *Interface
 		for i := range chosen {
 			c := &chosen[i]
@@ -97,14 +97,11 @@ func NodeMAC(chosen []Interface) (MAC, bool) {
 	return MAC{}, false
 }
 
-// waits reports whether c would be usable if it were up, had its carrier and an address.
-func waits(c *Interface) bool {
+// Waits reports whether c would be usable if it were up, had its carrier and an address.
+func (c *Interface) Waits() bool {
 	const never = Loopback | PointToPoint
 	return c.Flags&never == 0 && c.Flags&Broadcast != 0 && virtualKind(c.Name) == "" && c.Reason == obstacle(c)
 }
-
-// Waits reports whether c would be usable if it were up, had its carrier and an address.
-func (c *Interface) Waits() bool { return waits(c) }
 
 // Equal reports whether a and b are the same cards in the same order with the same properties, addresses and
 // verdicts.
