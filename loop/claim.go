@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+
+	"golang.org/x/sys/unix"
 )
 
 // claim makes a TCP address this node's own for as long as it lives.
@@ -62,3 +64,6 @@ func claimFrom(addr netip.AddrPort, exact bool) (netip.AddrPort, func(), error) 
 	}
 	return addr, nil, fmt.Errorf("no free TCP port from %d to %d; give --listen a port that is free", addr.Port(), int(addr.Port())+portTries-1)
 }
+
+// inUse tells a taken address from every other failure to listen.
+func inUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }

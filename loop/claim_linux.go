@@ -1,11 +1,8 @@
 package loop
 
 import (
-	"errors"
 	"fmt"
 	"net"
-
-	"golang.org/x/sys/unix"
 )
 
 // claimName takes the abstract unix socket @covey-PORT, which the kernel frees when the process
@@ -17,6 +14,3 @@ func claimName(port uint16) (release func(), err error) {
 	}
 	return func() { _ = ln.Close() }, nil
 }
-
-// inUse tells a taken address from every other failure to listen.
-func inUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
