@@ -26,75 +26,76 @@ const (
 
 // conn is one TCP connection.
 type conn struct {
-	queued  atomic.Bool // on its loop's bell queue: any goroutine
-	closing atomic.Bool // the peer state machine wants it closed after a last flush: any goroutine
-	tooMuch atomic.Bool // it holds too much and is to go: any goroutine
+	queued  atomic.Bool // it is on its loop's bell queue: any goroutine
+	closing atomic.Bool // the state machine wants it closed after a last flush: any goroutine
+	tooMuch atomic.Bool // it holds too much memory and is to be closed: any goroutine
 
 	weight atomic.Int64 // held, for other loops to compare
-	doom   int64        // what it held when it was told to go; 0: it was not. Guarded by holdings.mu
+	doom   int64        // what it held when it was told to close; 0: it was not told. Guarded by holdings.mu
 
 	// Below: the loop's goroutine alone.
 	g        gnet.Conn
-	full     bool   // the loop read as much as it does at a time, and there may have been more
+	full     bool   // the loop's last read of it filled the buffer, so the socket may have more
 	bulky    bool   // its last turn had a large reply
-	got      []byte // what has come and the turn has not taken: it has to. Of the engine's buffer or of the loop's
+	got      []byte // bytes that have come for this turn; they alias the engine's buffer or the loop's
 	l        *eventLoop
 	protocol protocol
-	given    uint32     // the batch of the engine's events of which one was of this connection
-	closed   bool       // gnet has closed it: the descriptor may be someone else's by now
-	kept     bool       // a reply to it is among the loop's kept
-	waiting  bool       // its next command waits, for peers, for time or for its own replies to drain
-	ours     bool       // dialed here
-	counted  netip.Addr // of an accepted one: the address that it is counted under, none when it was refused
-	lastByte int64
-	begun    int64 // when what is in in was begun, or the connection itself: ns
-	closeBy  int64 // one that is to close once its last bytes are read, and when it is closed at the latest: ns, 0 when none is
-	shut     bool  // of such a one: all is sent, and that was told to the kernel
-	broken   bool  // a write has shown that the other side is not there any more
+	given    uint32     // the number (eventLoop.batch) of the last batch of the engine's events that had one for it
+	closed   bool       // gnet has closed it: the descriptor may belong to another connection by now
+	kept     bool       // the loop keeps a reply to it back (eventLoop.kept)
+	waiting  bool       // its next command waits: for peers, for time, or for its own replies to drain
+	ours     bool       // this node dialed it
+	counted  netip.Addr // the address under which an accepted connection is counted; not valid if it was refused
+	lastByte int64      // when bytes last came, ns
+	begun    int64      // when the unfinished command or frame in in began, or else the connection, ns
+	closeBy  int64      // it is to close when its last bytes are read, and by then at the latest, ns; 0: it is not to close
+	shut     bool       // it is to close, and its sending half was shut after the last byte
+	broken   bool       // a write failed: the other side is gone
 
-	tail    *tail // not nil: the other side has ended, and the engine has closed it (ended.go)
-	ending  bool  // it is closed when it has its replies, and takes no more input
-	due     int   // of one of these: what it was owed at the last look, in bytes
-	stirred int64 // and when that was last another, ns
+	tail    *tail // not nil: the client has ended its side and the engine has closed the connection (ended.go)
+	ending  bool  // it takes no more input, and is closed when its replies are sent
+	due     int   // of a connection with a tail, or that is ending: bytes that it was owed at the last look
+	stirred int64 // when due last changed, ns
 
 	await  await
 	client command.Client
 	parser codec.Parser
 	link   *peer.Link // not nil: a peer's connection
-	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of it
+	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of the link
 
-	session *seal.Session // not nil: it is sealed, and in holds what was opened
-	spoke   bool          // a peer's: a whole frame has come
+	session *seal.Session // not nil: the connection is sealed, and in holds opened bytes
+	spoke   bool          // of a peer's connection: a whole frame has come
 
-	// in holds, from a byte on, what is no whole command yet, and nothing otherwise: whole commands are
-	// parsed in gnet's buffer. need is how much there must be before parsing is worth a try.
+	// in[from:] is what has come and could not be carried out yet: the beginning of a command or frame, and what came behind one that
+	// waits. Mostly it is empty, for whole commands are parsed where gnet or the loop has read them. need is how many bytes it must have
+	// before parsing is tried again.
 	in   []byte
 	from int
 	need int
-	rest bool // in holds whole frames or commands: the loop has had its slice of them
+	rest bool // in holds whole commands or frames, for which the last turn had no time left
 
-	draft *store.Draft // not nil: the value of the command of which in holds the stub
+	draft *store.Draft // not nil: it takes the value of the command whose stub is in in
 
-	gauged  int64 // when it was last told whether its reader is slow, ns
-	left    int   // bytes that were queued for it when it was last looked at while it was parked
-	drained int   // bytes of those that went since gauged
-	slow    bool
+	gauged  int64 // when it was last decided whether the reader is slow, ns
+	left    int   // of a parked connection: bytes that the engine had queued for it at the last look
+	drained int   // how many of those were sent since gauged
+	slow    bool  // its reader is slow (gauge)
 
-	part portion // of what its loop does
-	goes bool    // it is to move to the other side's loops
+	part portion // its share of the loop's work
+	goes bool    // it is to move to a loop of the other side
 
-	flushed int64  // when records were last written to a link, ns
-	turns   uint64 // those of the loop's clients at the last look
+	flushed int64  // when records were last written to the link, ns
+	turns   uint64 // eventLoop.turns at the last look (holds)
 
-	// reply is a large reply, or a large frame for a peer, of which the bytes from paid on are not with the engine yet; empty
-	// when there is none. pin, if any, is a value in the store of which the same is so. Nothing else is written meanwhile, and a
-	// client waits.
+	// What the connection is owed (pay.go). reply[paid:] is the part of a large reply, or of a large frame for a peer, that was not
+	// written yet; reply is empty when there is none. pin is a value in the store that was not written to its end yet. Nothing else
+	// is written meanwhile, and no further command of a client is carried out.
 	reply  []byte
 	paid   int
 	pin    *store.Pin
-	debtor bool  // it is one of its loop's debtors
-	held   int64 // bytes that the node knows it to hold
-	heavy  bool  // it is one of the holdings's heavy ones
+	debtor bool  // it is in eventLoop.debtors
+	held   int64 // bytes that it is counted with in holdings
+	heavy  bool  // it is in holdings.heavy
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes

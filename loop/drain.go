@@ -89,8 +89,8 @@ func (n *node) dial(d peer.Dial) {
 	}()
 }
 
-// logDial says once of an address that the user gave that it cannot be reached; of others, which
-// are hints, only who debugs wants to know.
+// logDial warns once if an address that the user gave cannot be reached. Other addresses are hints: failing
+// to reach one is for the debug log.
 func (n *node) logDial(addr netip.AddrPort, err error) {
 	if n.names.complain(addr) {
 		n.log.Warn("--peer cannot be reached, it is tried on", "addr", addr.String(), "reason", err.Error())

@@ -12,29 +12,34 @@ import (
 	"covey/codec"
 )
 
-// A client may end its side while commands of it wait for their turn, or replies for its socket: `nc -N` does when its file is over. The
-// engine closes a connection when it reads the end. But what came whole is carried out, and who reads on gets the replies: the loop keeps
-// the connection, with a descriptor of its own, and goes on with it at each bell. All its WAITs together take no longer than endedWait, and
-// it ends after frameTimeout without a step, or, where nobody is there any more, after frameTimeout in any case; it counts among the connections, and what it holds among their holdings, until then.
+// A client may end its side (shut its sending half) while commands of it wait for their turn, or replies for room in its socket: `nc -N`
+// does at the end of its input. The engine closes a connection when it reads that end. But commands that came whole are to be carried out,
+// and a client that goes on reading is to get the replies. So the loop keeps the connection, with a descriptor of its own (tail), and goes
+// on with it whenever its bell rings. Until it is closed it counts among the connections, and what it holds among their holdings.
 //
-// The same goes for a connection that the node ends, as after QUIT, with replies on their way: it takes no more input.
+// It is closed when nothing is left to do; after frameTimeout without progress; if the other side is gone altogether, after
+// frameTimeout in any case. All its WAITs together take no longer than endedWait.
+//
+// A connection that the node ends while replies are on their way, as after QUIT, is treated likewise (conn.ending): it takes no more
+// input.
 
-// tail is what such a connection has in the place of the engine's. It is in no poller: it is looked at as long as it is parked.
+// tail takes the place of the engine's connection in conn.g. No poller watches it: the connection is parked, and looked at again and again.
 type tail struct {
-	gnet.Conn        // none: only what is below is asked for
-	fd        int    // -1: the other side is not there any more, and replies are dropped
-	unread    int    // where it is not, what came before may lie in this descriptor; -1: there is none
-	out       []byte // what the socket did not take, from a byte on
+	gnet.Conn        // nil: only the methods below are called
+	fd        int    // -1: the other side is gone, and replies are dropped
+	unread    int    // descriptor in which input may be left when fd is -1; -1: none
+	out       []byte // out[from:] is what the socket did not take
 	from      int
-	since     int64 // when it became one, ns
+	since     int64 // when the engine closed the connection, ns
 }
 
-// Fd is what can still be read or written.
+// Fd is the descriptor that can still be read or written.
 func (t *tail) Fd() int { return max(t.fd, t.unread) }
 
+// OutboundBuffered is how many bytes the socket did not take.
 func (t *tail) OutboundBuffered() int { return len(t.out) - t.from }
 
-// Write queues bytes, behind what the socket takes at once. What is wrong with the socket makes it mute, and is no error.
+// Write writes b, or queues what the socket does not take. It never fails: from an error of the socket on everything is dropped.
 func (t *tail) Write(b []byte) (int, error) {
 	if t.fd < 0 {
 		return len(b), nil
@@ -47,7 +52,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// flush writes what is queued, as much as the socket takes.
+// flush writes as much of what is queued as the socket takes.
 func (t *tail) flush() {
 	for t.fd >= 0 && t.from < len(t.out) {
 		n, err := unix.Write(t.fd, t.out[t.from:])
@@ -65,7 +70,7 @@ func (t *tail) flush() {
 	}
 }
 
-// mute gives the socket up.
+// mute closes fd; what is written from now on is dropped.
 func (t *tail) mute() {
 	if t.fd >= 0 {
 		_ = unix.Close(t.fd)
@@ -73,7 +78,7 @@ func (t *tail) mute() {
 	t.fd, t.out, t.from = -1, nil, 0
 }
 
-// close gives both up.
+// close closes both descriptors.
 func (t *tail) close() {
 	t.mute()
 	if t.unread >= 0 {
@@ -82,7 +87,7 @@ func (t *tail) close() {
 	}
 }
 
-// readOut is a turn with what a client had sent before it was found to be gone. Nothing more comes after the last.
+// readOut is a turn with input that a client had sent before it was found to be gone.
 func (l *eventLoop) readOut(c *conn, now int64) {
 	n := readNow(c.tail.unread, l.fetched[:])
 	if n == 0 {
@@ -98,13 +103,13 @@ func (l *eventLoop) readOut(c *conn, now int64) {
 	c.got = nil
 }
 
-// outlives keeps a client's connection that the engine is about to close because of the other side, if anything is left to do for it. within: a
-// turn is under way, which knows.
+// outlives keeps a client's connection that the engine is about to close because of the other side, if anything is left to do for it, and
+// reports whether it did. why is the engine's error. within says that a turn of the loop is under way, which may have more to do.
 func (l *eventLoop) outlives(c *conn, why error, within bool) bool {
 	switch {
 	case c.protocol != protocolRESP && c.protocol != protocolBinary, l.n.leaving.Load(), c.tooMuch.Load():
 		return false
-	case why == nil && !c.broken: // the node closes it
+	case why == nil && !c.broken: // this node closes it
 		return false
 	case !within && !c.broken && !c.waiting && !c.rest && !c.owes() && c.g.OutboundBuffered() == 0:
 		return false
@@ -122,15 +127,15 @@ func (l *eventLoop) outlives(c *conn, why error, within bool) bool {
 	t.since = l.n.clock.now()
 	c.stirred = t.since
 	if c.await.on {
-		l.await(c) // not for as long
+		l.await(c) // anew: its WAIT has to end after endedWait
 	}
 	l.park(c)
 	l.bell.ring(c)
 	return true
 }
 
-// takeQueued takes from the engine what it has queued of a connection, which is to be closed and would lose it. The engine does not tell;
-// of one that has it elsewhere it is not known.
+// takeQueued takes the output that gnet has queued for a connection, which gnet is about to close: it would be lost. gnet does not give it
+// out, so it is read from a private field. known is false if this version of gnet has no such field.
 func takeQueued(g gnet.Conn) (queued []byte, known bool) {
 	if g.OutboundBuffered() == 0 {
 		return nil, true
@@ -156,8 +161,8 @@ func takeQueued(g gnet.Conn) (queued []byte, known bool) {
 	return queued, true
 }
 
-// endsWell ends a connection of itself, when its replies are gone. To close it at once would drop, with a reset, what the kernel has of them,
-// if anything of its input was not read, or comes yet.
+// endsWell begins to end a connection: it is closed once its replies are sent. To close it at once would make the kernel drop the
+// replies that it has, with a reset, if input of the connection was not read or is still to come.
 func (l *eventLoop) endsWell(c *conn) gnet.Action {
 	if c.kept {
 		l.sendKept()
@@ -173,8 +178,8 @@ func (l *eventLoop) endsWell(c *conn) gnet.Action {
 	return gnet.None
 }
 
-// seeOff looks at a connection that has outlived its client's side, or is ending: it is closed when nothing is left to do for it, or nothing
-// of that has been done for too long.
+// seeOff looks at a connection with a tail, or that is ending, and closes it when nothing is left to do for it, or there was no
+// progress for too long.
 func (l *eventLoop) seeOff(c *conn, now int64) {
 	if c.kept {
 		l.sendKept()
@@ -203,7 +208,7 @@ func (l *eventLoop) seeOff(c *conn, now int64) {
 	}
 }
 
-// gone undoes what OnOpen has done, for a connection that is closed.
+// gone undoes what OnOpen did, for a connection that is closed.
 func (l *eventLoop) gone(c *conn) {
 	defer l.exit(l.enter())
 	n := l.n

@@ -13,72 +13,72 @@ import (
 	"covey/store"
 )
 
-// eventLoop is covey's side of one gnet event loop: all that its connections share. But for
-// bell it belongs to the loop's goroutine.
+// eventLoop is covey's side of one gnet event loop: all that its connections share. It belongs to the loop's goroutine,
+// except for bell, turning and the atomics.
 type eventLoop struct {
-	turning sync.Mutex // held for each turn: still waits for it
-	inTurn  bool       // gnet closes a connection from within a write to it
+	turning sync.Mutex // held for each turn; node.still waits for it
+	inTurn  bool       // a turn is under way: within it gnet may call OnClose, when a write fails
 
 	bell      bell
-	bellRead  int // the loop's end, a descriptor; -1 when it is not known
-	bellWrite int // the written end until OnOpen publishes it in bell.fd
+	bellRead  int // descriptor of the loop's end of the bell; -1 when it is not known
+	bellWrite int // descriptor of the written end, until OnOpen publishes it in bell.fd
 
 	n    *node
 	gnet gnet.EventLoop
 
-	poller  *poller          // the engine's; nil when it is not known
-	kept    kept             // replies of the round
-	sockets []*conn          // by descriptor
+	poller  *poller          // the epoll instance of the engine's loop; nil when it is not known
+	kept    kept             // short replies of the round under way
+	sockets []*conn          // connections by descriptor
 	later   []*conn          // scratch of round
-	fetched [readBuffer]byte // what the loop has read for a turn by itself
-	batch   uint32           // of the engine's events, counted each time that rounds have ended for its sake
-	inBatch bool             // it may have events of that batch left
+	fetched [readBuffer]byte // what the loop has read by itself for a turn
+	batch   uint32           // number of the engine's batch of events, counted when rounds end so that the engine can see to one
+	inBatch bool             // events of that batch may be left
 
 	now   int64   // when the turn began, ns
-	due   []*conn // links to flush at its end
-	turns uint64  // of clients
+	due   []*conn // links to flush at the end of the turn
+	turns uint64  // how many turns clients have had
 
 	turn  command.Turn
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
 
-	work workload // so far
+	work workload // what the loop has carried out since it began
 	side int      // atHome or inReserve
 	span span
 
-	behind codec.Header // of the binary message behind those gathered last
+	behind codec.Header // header of the binary message behind those that were gathered last
 
-	drafts      []*store.Draft // that none has begun
-	room        [][]byte       // where a value is to lie, and how the kernel is told
-	vector      vector
-	behindValue [behindBytes]byte // what comes behind it
+	drafts      []*store.Draft    // free ones, for the next large values
+	room        [][]byte          // scratch: the places that a value is read to or written from
+	vector      vector            // scratch: the same for the kernel
+	behindValue [behindBytes]byte // what is read behind the last bytes of a value
 
-	input [readMost]byte // of a turn that reads on
+	input [readMost]byte // the buffer of a turn that reads more than the engine's buffer has (topUp)
 
 	sealed []byte // records on their way to a socket
-	slab   []byte // what out begins in
-	spare  []byte // the slab that is next; nil: a new one
+	slab   []byte // the memory in which out begins
+	spare  []byte // the slab that is used next; nil: a new one
 	out    []byte // replies of this turn, or control frames of this flush
-	short  []byte // the former while the latter are made
+	short  []byte // keeps the replies of this turn while out is used for a flush
 
-	keptFrame []byte // a slab for the next large frame or command that comes; nil: none is kept
-	framed    bool   // there was one since the last sweep
+	keptFrame []byte // a slab kept for the next large frame or command that comes; nil: none
+	framed    bool   // it was used since the last sweep
 
-	pins    []*store.Pin // none of them begun
-	budget  int          // bytes of what is owed that this turn may still write,
-	settled bool         // if that was settled
-	debtors []*conn      // are owed something that their sockets take; who has waited longest is first
+	pins    []*store.Pin // free ones, for the next large values
+	budget  int          // bytes of what connections are owed that this turn may still write; valid if settled
+	settled bool         // budget was set in this turn
+	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
-	answering []*conn            // scratch of answer
-	conns     map[*conn]struct{} // what the sweep looks at
-	parked    map[*conn]struct{} // clients whose next command waits
+	answering []*conn            // connections that answer has still to look at
+	conns     map[*conn]struct{} // all connections of the loop, for the sweep
+	parked    map[*conn]struct{} // connections that are looked at whenever the bell rings (parked.go)
 	waits     waits              // clients whose next command is a WAIT
-	waiters   atomic.Int32       // how many: the ticker and acknowledgements ring for them
-	slow      int32              // how many of them the ticker alone rings for, at its own beat
-	hurried   int32              // how many are the others, as the node knows it
-	swept     int64              // when, ns
-	resting   atomic.Bool        // nobody is here, and nothing is left to sweep: the beat need not wake it
-	homeward  bool               // the sweep has found some that are to go home
+	waiters   atomic.Int32       // how many are parked: the ticker rings for them
+	slow      int32              // how many of the parked have slow readers, for which the ticker need not hurry
+	hurried   int32              // how many of the parked are not slow, as was last added to node.hurried
+	swept     int64              // when the last sweep was, ns
+	resting   atomic.Bool        // the loop has no connection and nothing to sweep: the ticker need not wake it
+	homeward  bool               // the sweep has marked connections that are to go home
 }
 
 // loopOf returns covey's side of an event loop; its first event creates it.
@@ -106,7 +106,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	return l
 }
 
-// place notes who has a descriptor; nil: nobody.
+// place notes which connection has a descriptor; nil: none.
 func (l *eventLoop) place(fd int, c *conn) {
 	for len(l.sockets) <= fd {
 		l.sockets = append(l.sockets, nil)
@@ -114,7 +114,7 @@ func (l *eventLoop) place(fd int, c *conn) {
 	l.sockets[fd] = c
 }
 
-// at returns the connection that has a descriptor, if one of the loop's does.
+// at returns the loop's connection with this descriptor; nil if it has none.
 func (l *eventLoop) at(fd int) *conn {
 	if fd < 0 || fd >= len(l.sockets) {
 		return nil
@@ -123,7 +123,7 @@ func (l *eventLoop) at(fd int) *conn {
 }
 
 // enter begins what must not run while the cluster's time steps (R7): everything that reads the time, the store or a link.
-// It reports whether the loop was outside; exit is to be told.
+// It reports whether the loop was outside of a turn; the caller passes that to exit.
 func (l *eventLoop) enter() (outside bool) {
 	if l.inTurn {
 		return false
@@ -200,8 +200,9 @@ func (l *eventLoop) rung() {
 	l.answer()
 }
 
-// answer is what a rung bell asks for: each queued connection once, and each that is parked, for a slice of time. The others are next
-// when the bell has rung again, before any is looked at twice; until then they count as queued, so they stay with this loop.
+// answer looks at each connection that is queued on the bell, and at each that is parked, for a slice of time. Those that are left
+// come first when the bell rings again, so that none is looked at twice before all were once. Until then they count as queued, and so do
+// not move to another loop.
 func (l *eventLoop) answer() {
 	now := l.begin()
 	again := len(l.answering) == 0
@@ -231,7 +232,7 @@ func (l *eventLoop) answer() {
 	}
 }
 
-// attend looks at one connection that somebody rang for. A panic costs that connection.
+// attend looks at one connection: it goes on with whatever waits there. A panic costs that connection.
 func (l *eventLoop) attend(c *conn, now int64) {
 	if c.closed {
 		return
@@ -278,8 +279,8 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	}
 }
 
-// sweep closes connections that never spoke, or stopped in the middle of something, and links whose secret is out of date. What
-// has drained from the engine, or lies empty, is given back.
+// sweep closes connections that never spoke or stopped in the middle of something, and links whose secret no longer counts. It gives
+// back buffers that are empty, and counts anew what connections hold.
 func (l *eventLoop) sweep(now int64) {
 	l.releaseFrame()
 	for c := range l.conns {
@@ -290,7 +291,7 @@ func (l *eventLoop) sweep(now int64) {
 			continue
 		}
 		if l.side == inReserve && now-c.lastByte > int64(sweepInterval) {
-			c.goes, l.homeward = true, true // see goHome: a round may be under way that has it still to come
+			c.goes, l.homeward = true, true // it moves in goHome: a round under way may still have a turn of it to come
 		}
 		l.expired(c, now)
 		switch {
@@ -304,15 +305,16 @@ func (l *eventLoop) sweep(now int64) {
 	l.resting.Store(len(l.conns) == 0 && l.keptFrame == nil && l.span.work == 0)
 }
 
-// spoken says whether bytes wait in a socket: who sent them is not silent, the loop is late, on a machine that was busy or asleep.
+// spoken reports whether bytes wait in a socket. Then the client is not silent but the loop late, on a machine that was busy or
+// asleep.
 func spoken(fd int) bool {
 	var first [1]byte
 	n, _, _ := unix.Recvfrom(fd, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	return n > 0
 }
 
-// overdue says why a connection has been waited for long enough: for its first frame, the first record of its session, its
-// password, or the rest of a command, a frame or a record. "": it is not.
+// overdue returns the sentence for a client that was waited for long enough: for its first bytes, the first record of its session, its
+// password, or the rest of a command, a frame or a record. "": the connection is not overdue.
 func (c *conn) overdue(now int64) string {
 	switch {
 	case c.protocol == protocolUnknown, c.protocol == protocolProving:

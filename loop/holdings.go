@@ -5,25 +5,25 @@ import (
 	"sync/atomic"
 )
 
-// holdings is what all connections of a node hold together beside the store: what has come of commands and frames that are not
-// whole or have to wait, and replies and frames on their way out. When that is more than the node may hold, the connection that
-// holds most is closed: who sends one byte, or reads too slowly, does not cost another who does neither.
+// holdings counts what all connections of a node hold together beside the store: commands and frames that are not whole or have to wait,
+// and replies and frames on their way out. When that is more than the node may hold, the connection that holds most is closed, so
+// that a client which reads too slowly does not cost others their connections.
 type holdings struct {
-	held atomic.Int64 // bytes of all
+	held atomic.Int64 // bytes that all connections hold
 	most int64        // bytes that they may hold
 
 	mu     sync.Mutex
-	heavy  map[*conn]bool // who holds heavyFrom or more; true: it is a peer's
-	doomed int64          // bytes of those that are told to go and still there
+	heavy  map[*conn]bool // connections that hold heavyFrom or more; true: a peer's
+	doomed int64          // bytes of those that were told to close and are not closed yet
 }
 
 func newHoldings(maxMemory int64) holdings {
 	return holdings{most: max(maxMemory/heldShare, minHeld), heavy: make(map[*conn]bool)}
 }
 
-// weigh tells the node, and the budget of the store, what the connection has come to hold or given back: its small buffer
-// whole, of slabs what was written, what the parser remembers of a command, what waits on a link, and what the engine has not written yet.
-// One that is closed holds nothing.
+// weigh counts anew what the connection holds, and charges the difference to holdings and to the budget of the store. Counted are its
+// buffer (of a slab only what was written, for the rest has no memory), the state of the parser and of the client, what waits on a link,
+// and what the engine has not written yet. A closed connection holds nothing.
 func (c *conn) weigh() {
 	var held int64
 	if !c.closed {
@@ -41,7 +41,7 @@ func (c *conn) weigh() {
 	n.holdings.changed(c, held, more)
 }
 
-// changed notes that c holds so many bytes, which is so many more than before.
+// changed notes that c holds held bytes, which is more bytes more than before.
 func (w *holdings) changed(c *conn, held, more int64) {
 	all := w.held.Add(more)
 	c.weight.Store(held)
@@ -62,8 +62,8 @@ func (w *holdings) changed(c *conn, held, more int64) {
 	}
 }
 
-// thin tells those that hold most to go, until the others hold as much as they may: c, whose bytes were the last, when nobody
-// holds much.
+// thin tells the connections that hold most to close, until the others hold no more than they may. If no connection is heavy it tells c,
+// which has just come to hold more.
 func (w *holdings) thin(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,8 +81,8 @@ func (w *holdings) thin(c *conn) {
 	}
 }
 
-// worst is who is the next to go, nil if nobody holds much. Of a peer's connection no more than heldPeer counts: clients that hold as
-// much go before it, for without it others lose this node, and its bounds are kept to by the peer. w.mu is held.
+// worst returns the connection to close next; nil if none is heavy. A peer's connection counts for heldPeer at most, so clients that
+// hold as much go first: closing it would cost other nodes their link, and the peer keeps to bounds of its own. The caller holds w.mu.
 func (w *holdings) worst() (worst *conn) {
 	var most, all int64
 	for c, peers := range w.heavy {

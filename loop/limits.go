@@ -35,9 +35,9 @@ const (
 	// minConns is the least that a node is of any use with.
 	minConns = 8
 
-	// readBuffer is what the engine reads of a socket at a time, in bytes. It is the bound of a turn of small commands, some 400, so
-	// that who sends thousands at a time does not hold up others for longer; readMost is that of any other turn: what is behind a
-	// full buffer is read too while the turn has carried out no more than fewCommands.
+	// readBuffer is how much is read from a socket at a time, in bytes. That bounds a turn of small commands, to some 400, so that a
+	// client which sends thousands at a time does not hold up others for longer. readMost bounds any other turn: when the buffer was
+	// full and the turn has carried out fewer than fewCommands, more is read.
 	readBuffer  = 16 << 10
 	readMost    = 64 << 10
 	fewCommands = 128
@@ -91,10 +91,10 @@ const (
 	heldShare = 10
 	minHeld   = 2*codec.MaxFrame + 8<<20
 
-	// heldPeer is what a peer's connection counts for at most when it is looked for who holds most, in bytes.
+	// heldPeer is what a peer's connection counts for at most, in bytes, when the connection that holds most is looked for.
 	heldPeer = 1 << 20
 
-	// heavyFrom is what a connection holds that is looked at for that, in bytes: what nobody has who sends and reads small things.
+	// heavyFrom is how much a connection must hold, in bytes, to be considered at all: more than small commands and replies ever take.
 	heavyFrom = 32 << 10
 
 	// maxQueuedPeer is how many unsent bytes a link may have before it is written to again: the
@@ -105,10 +105,9 @@ const (
 	// there, and what one read brings. Past it the link is closed.
 	maxWaitingPeer = peer.Window + codec.MaxFrame + 4<<20
 
-	// sliceTime is for how long a turn takes frames of one peer, or works on what a copy or a repair asks for, before others
-	// get theirs; the same for commands that walk through the store or have very many keys, and for what has piled up while a
-	// command waited: of all others a turn takes what one read brought. The clock is looked at every sliceBytes of them; one
-	// frame of records is about 32 KiB.
+	// sliceTime is for how long one turn goes on before others get theirs, where it is bounded by time: with frames of a peer, commands
+	// that walk through the store or have very many keys, and input that piled up while a command waited. (Any other turn is bounded by
+	// what one read brings.) The clock is read every sliceBytes of input; one frame of records is about 32 KiB.
 	sliceTime  = 200 * time.Microsecond
 	sliceBytes = 8 << 10
 
@@ -147,7 +146,7 @@ const (
 	maxUnproved = 16 << 10
 
 	// frameTimeout closes a connection that began a frame or a command and does not finish it: without a byte for that long, or
-	// with fewer than slowestFrame bytes a second since. Who sends a byte now and then is no better than who sends none.
+	// with fewer than slowestFrame bytes a second since. A client that sends a byte now and then is no better than one that sends none.
 	frameTimeout = 30 * time.Second
 	slowestFrame = 16 << 10
 
@@ -161,23 +160,23 @@ const (
 	// tickInterval is the ticker's beat: detection, heartbeats, expiry.
 	tickInterval = 50 * time.Millisecond
 
-	// roundsFor is for how long a loop goes on by itself when the engine has given it an event, and roundEvents how many events it takes
-	// at a time. lingerFor is for how long it waits for the next, out of the scheduler's sight. When there were more than fewEvents as it
-	// ended, the engine has all that it finds next for itself.
+	// roundsFor is for how long a loop goes on by itself after an event of the engine (rounds), and roundEvents how many events it takes
+	// at a time. lingerFor is how long it waits for the next one without Go's scheduler knowing. If more than fewEvents were left when it
+	// ended, the engine handles its next batch alone.
 	roundsFor   = 5 * time.Millisecond
 	roundEvents = 128
 	fewEvents   = 2
 	lingerFor   = 5 * time.Millisecond
 
-	// spanTime is how long a loop counts what its connections do before it looks, and workBytes how many bytes are as much work as a
-	// command. A connection is heavy that does heavyTurn in a turn: a pipeline of 64, or one of 16 with values of 1 KiB.
+	// spanTime is how long a span lasts, in which a loop counts the work of its connections. workBytes is how many bytes are as much work as
+	// a command. A connection is heavy if it does heavyTurn of work in a turn: a pipeline of 64, or one of 16 with values of 1 KiB.
 	spanTime  = 50 * time.Millisecond
 	workBytes = 512
 	heavyTurn = 40
 
-	// A span is full when the loop had so many percent of a processor in it. After fullSpans of them one after the other it gives
-	// connections away, maxMoves at most, and then looks restSpans times without that. maxMoving are on their way at a time, with two
-	// descriptors more than one each; where there are fewer than reserveDescriptors there is no reserve.
+	// A span is full when the loop had fullSpan percent of a processor in it. After fullSpans of them in a row it gives away up to
+	// maxMoves connections, and then none for restSpans spans. maxMoving may be on their way at a time, each with two more descriptors
+	// than at rest. With fewer than reserveDescriptors there is no reserve.
 	maxMoving          = 8
 	reserveDescriptors = 1024
 
@@ -186,24 +185,24 @@ const (
 	restSpans = 4
 	maxMoves  = 256
 
-	// A connection goes home that was not heavy in calmSpans spans of its loop in reserve one after the other; of a loop with less than
-	// idleSpan percent of a processor none counts as heavy where home has room for that. reserveRest is how long the reserve has nothing
-	// to do before its processors are taken from it.
+	// A connection goes home when it was not heavy in calmSpans spans of its loop in reserve in a row. If the loop uses less than idleSpan
+	// percent of a processor, and home has room for that, none of its connections counts as heavy. reserveRest is how long the reserve
+	// must have had no connection before its processors are taken away.
 	calmSpans   = 5
 	idleSpan    = 20
 	reserveRest = 2 * time.Second
 
-	// keepReplies is for how long short replies are kept in a round, to be written together, and keptBytes how much of them; a turn
-	// ends before either is looked at.
+	// keepReplies is for how long short replies are kept back in a round, to be written together, and keptBytes how many bytes of them.
+	// Both are checked between turns only.
 	keepReplies = 200 * time.Microsecond
 	keptBytes   = 64 << 10
 
-	// tickBusy is its beat while a connection waits for something only a clock can tell:
+	// tickBusy is the ticker's beat while a connection waits for something only a clock can tell:
 	// a drained socket (gnet has no callback for it) or the time-out of WAIT.
 	tickBusy = 5 * time.Millisecond
 
-	// slowLook is how often it is told of a connection that waits for its socket to drain whether its reader is slow, and slowDrain
-	// fewer bytes than which went meanwhile then. It waits with maxQueuedReply queued or more, which lasts tickInterval twice.
+	// slowLook is how often it is decided whether the reader of a parked connection is slow (gauge). It is if fewer than slowDrain bytes
+	// were sent in that time: with maxQueuedReply queued, what is left lasts for two of tickInterval or more.
 	slowLook  = 2 * tickInterval
 	slowDrain = maxQueuedReply
 
@@ -219,23 +218,24 @@ const (
 	leaveTimeout = 600 * time.Millisecond
 	dialGrace    = 200 * time.Millisecond
 
-	// endedWait is for how long WAITs wait whose client has ended its side, all together: longer than any other command waits.
+	// endedWait is how long all WAITs together may wait of a client that has ended its side: longer than any other command waits.
 	endedWait = 3 * time.Second
 
-	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent, and read; and a client for that they are read.
+	// closeTimeout bounds how long a link that is to close waits for its last bytes to be sent and read, and a client's connection for its
+	// last bytes to be read.
 	closeTimeout = time.Second
 
 	// maxHeard is how many announces, or what else comes as a datagram, are looked at from tick to tick: ten times what the
 	// largest mesh sends when all of it starts at once.
 	maxHeard = 500
 
-	// maxChangeLines is how many lines about members' changes the log has at once, twice what the largest mesh can cause, and
-	// changeLineEvery the time after which it has one more: who links up again and again under other names does not fill a disk.
+	// maxChangeLines is how many lines about members' changes are logged at once, twice what the largest mesh can cause, and
+	// changeLineEvery the time after which one more may be: a host that links up again and again under other names must not fill a disk.
 	maxChangeLines  = 2 * peer.MaxMembers
 	changeLineEvery = 50 * time.Millisecond
 
-	// maxStrangers is how many addresses of nodes that do not belong to this one's are said, strangerAfter how long one has been heard
-	// before, and strangerEvery how long it is not said again.
+	// maxStrangers is how many addresses of nodes of another cluster or secret are remembered for the log. A line about one is written
+	// once it was heard for strangerAfter, and again after strangerEvery.
 	maxStrangers  = 64
 	strangerAfter = 3 * time.Second
 	strangerEvery = time.Hour
@@ -246,8 +246,8 @@ const (
 	// wallOff is by how many ms the wall clock may be off the cluster's time before that is said (R6).
 	wallOff = 250
 
-	// wallSlack is how far the distance of the wall clock from the cluster's time, in whole ms, may be from what it really is: more than
-	// it is after rounding, so that it is not another at each look.
+	// wallSlack is how far the rounded distance of the wall clock from the cluster's time (wallOffset) may be off before it is rounded anew:
+	// more than rounding makes, so that it does not change at each look.
 	wallSlack = 750 * time.Microsecond
 
 	// bootTimeout bounds the wait for gnet's first tick.

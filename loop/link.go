@@ -169,8 +169,8 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 	return gnet.Close
 }
 
-// part says Bye on a link that is about to be closed: in the middle of a frame, or behind what the socket has not taken, it would not
-// arrive without waiting.
+// part sends the Bye of a link that is about to be closed, if it can be sent at once: not in the middle of a frame, nor while the socket
+// has not taken what came before.
 func (l *eventLoop) part(c *conn, now int64) {
 	l.n.drain(now)
 	if !c.closed && len(c.reply) == 0 && c.g.OutboundBuffered() == 0 {
@@ -184,9 +184,9 @@ func (n *node) mayWarn(now int64) bool {
 	return now-last >= int64(warnInterval) && n.warned.CompareAndSwap(last, now)
 }
 
-// flush writes what a link has to say: control frames first, then its share of the ring within
-// the window. What does not fit into one flush rings the bell again, so that others get a turn.
-// A peer that does not read is not written to: what it is owed stays where it has its bound.
+// flush writes what a link has to send: control frames first, then records of the ring within the window. If
+// more is left than maxFlush it rings the bell again, so that others get a turn. A peer that does not read is not written to: what is
+// to be sent stays in the ring and in queues of the state machine, which are bounded.
 func (l *eventLoop) flush(c *conn, now int64) {
 	if c.closed {
 		return
@@ -249,9 +249,9 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	}
 }
 
-// carry writes frames to a link. Large ones are the connection's from then on, in a slab, for what the engine does not
-// queue; then nothing else is written before them. Those of the loop's slab, which end where l.out ends, take that with
-// them. false: the connection is gone.
+// carry writes frames to a link. Large ones become what the connection is owed (conn.reply), for the engine queues only so much. With own
+// they may lie in the loop's slab: then the connection takes over that slab. Else they are copied. false: the
+// connection is gone.
 func (l *eventLoop) carry(c *conn, frames []byte, own bool) bool {
 	switch from := cap(l.out) - cap(frames); {
 	case len(frames) <= maxTurnReply:
@@ -263,9 +263,9 @@ func (l *eventLoop) carry(c *conn, frames []byte, own bool) bool {
 	return c.pay()
 }
 
-// finish ends a link, or a client that is ending. When its last bytes are with the kernel, for gnet drops what a full socket does not
-// take, and with it the Bye, its sending half is shut, and the other side closes once it has read them. To close at once would answer what
-// the other still sends with a reset, and that overtakes what was not read yet.
+// finish ends a link, or a client's connection that is ending. It waits until the kernel has the last bytes, for gnet drops what it has
+// queued when it closes; then it shuts the sending half, and the other side closes once it has read all. To close at once could make the
+// kernel answer what still comes with a reset, and the other side would lose what it has not read yet.
 func (l *eventLoop) finish(c *conn, now int64) {
 	if c.closeBy == 0 {
 		c.closeBy = now + int64(closeTimeout)
@@ -279,8 +279,8 @@ func (l *eventLoop) finish(c *conn, now int64) {
 	l.park(c)
 }
 
-// notifyLinks tells every link that the ring has grown. One of this loop that was not written to within peer.Pace is flushed in the
-// turn, the others when their bell is answered: by then more clients have written.
+// notifyLinks tells every link that the ring has grown. A link of this loop that was not written to within peer.Pace is flushed in this
+// turn; the others when their bell is answered, and by then more clients may have written.
 func (l *eventLoop) notifyLinks() {
 	for _, link := range l.n.mind.Links() {
 		if !link.Due(l.now) {
@@ -294,18 +294,18 @@ func (l *eventLoop) notifyLinks() {
 	}
 }
 
-// flushFirst flushes them before the turn's replies are written, where these are short: who has a reply and asks another node
-// next is to find there what was written. It costs the reply the time of one write for each link.
+// flushFirst flushes the links that are due before the turn's replies are written, if these are short: a client that asks another node
+// right after its reply should find the write there. It delays the reply by one write for each link.
 func (l *eventLoop) flushFirst() {
 	if len(l.due) == 0 || len(l.out) > maxShortReply {
 		return
 	}
-	l.short = append(l.short[:0], l.out...) // a flush has need of out
+	l.short = append(l.short[:0], l.out...) // a flush uses out
 	l.flushDue()
 	l.out = append(l.out[:0], l.short...)
 }
 
-// flushDue flushes the links that the turn has written for.
+// flushDue flushes the links that notifyLinks has chosen for this turn.
 func (l *eventLoop) flushDue() {
 	for i, c := range l.due {
 		l.due[i] = nil
@@ -314,8 +314,8 @@ func (l *eventLoop) flushDue() {
 	l.due = l.due[:0]
 }
 
-// holds reports whether the records for a link are to wait for more: it was written to within peer.Pace, and clients have had
-// turns since the last look.
+// holds reports whether the records for a link should wait for more: the link was written to within peer.Pace, and clients have had
+// turns since the last call.
 func (l *eventLoop) holds(c *conn, now int64) bool {
 	busy := l.turns != c.turns
 	c.turns = l.turns

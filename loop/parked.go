@@ -2,7 +2,8 @@ package loop
 
 import "github.com/panjf2000/gnet/v2"
 
-// Connections that are parked: what they wait for is told by a bell, or only a clock can tell it. For a WAIT see waits.go.
+// A parked connection is looked at whenever the loop's bell rings, and at every tick: it waits for something that no event of its own
+// socket tells. A WAIT waits in another way (waits.go).
 
 // wait parks the connection: its command stays in c.in and is tried again when a bell rings.
 func (l *eventLoop) wait(c *conn) {
@@ -42,9 +43,9 @@ func (l *eventLoop) unpark(c *conn) {
 	l.setWaiters()
 }
 
-// gauge tells, of a connection that is looked at because it is parked, whether its reader is slow: what the engine has queued for it
-// lasts until the next tickInterval, and to look every tickBusy would find the same each time. A reader that does not read at
-// all would otherwise keep the ticker busy for ever, and the loops from lingering.
+// gauge decides whether the reader of a parked connection is slow: so slow that what the engine has queued for it lasts beyond the next
+// tickInterval. Then there is no use in looking at it every tickBusy. A client that does not read at all would otherwise keep the ticker
+// busy for ever, and the loops from lingering.
 func (l *eventLoop) gauge(c *conn, now int64) {
 	if _, parked := l.parked[c]; !parked {
 		return
@@ -81,7 +82,7 @@ func (l *eventLoop) hurry(c *conn) {
 	}
 }
 
-// setWaiters publishes how many connections of this loop wait, and how many of them are in a hurry.
+// setWaiters publishes how many connections of this loop are parked, and how many of them are not slow.
 func (l *eventLoop) setWaiters() {
 	n := int32(len(l.parked))
 	l.n.waiting.Add(int64(n - l.waiters.Swap(n)))

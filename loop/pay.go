@@ -2,18 +2,18 @@ package loop
 
 import "covey/store"
 
-// What a connection is owed: a large reply, or frame, of which the engine does not have all yet. It is paid a slice in each turn,
-// so that others get theirs between, and no more than the engine is to queue; where nobody else waits a slice is larger. Pages of the
-// store are written from where they lie.
+// A connection is owed what is left of a large reply, or of a large frame: conn.reply, or a pinned value. A slice of it is paid
+// (written) in each turn, so that other connections have their turns in between, and no more than the engine may queue. The slice is
+// larger when nothing else is ready. A pinned value is written from where it lies in the store.
 
 // owes reports whether a connection is owed something.
 func (c *conn) owes() bool { return len(c.reply) > 0 || c.pin != nil }
 
-// pay writes a slice of what is owed, if this turn has not written its share. While the socket takes more the connection's turn
-// comes again. false: the connection is gone.
+// pay writes a slice of what is owed, unless this turn has written its share already. While the socket takes more, the connection is
+// a debtor: a later turn goes on. false: the connection is gone.
 func (c *conn) pay() bool { return c.payBehind(nil) }
 
-// payBehind is pay, of a connection with nothing in a slab; first is written before the slice, and may be empty.
+// payBehind is pay for a connection that is owed a pinned value only. It writes first, which may be empty, before the slice.
 func (c *conn) payBehind(first []byte) bool {
 	l := c.l
 	for c.owes() && c.takes() && (len(first) > 0 || l.share() > 0) {
@@ -39,7 +39,7 @@ func (c *conn) payBehind(first []byte) bool {
 	return true
 }
 
-// share is how many bytes of what is owed this turn may still write. It is settled when it is first asked for: more where nobody waits.
+// share returns how many bytes of what is owed this turn may still write. The first call in a turn sets it: more if nothing else is ready.
 func (l *eventLoop) share() int {
 	if !l.settled {
 		if l.settled, l.budget = true, turnPay; !l.poller.waits() {
@@ -49,7 +49,7 @@ func (l *eventLoop) share() int {
 	return l.budget
 }
 
-// takes reports whether the engine is to have more of what is owed.
+// takes reports whether the engine may queue more of what is owed.
 func (c *conn) takes() bool {
 	if len(c.reply) > 0 {
 		return c.g.OutboundBuffered() < maxOwed
@@ -57,7 +57,7 @@ func (c *conn) takes() bool {
 	return c.g.OutboundBuffered() < maxOwedPin
 }
 
-// paySlab writes at most so many bytes of what lies in the slab.
+// paySlab writes at most most bytes of c.reply.
 func (c *conn) paySlab(most int) (paid int, alive bool) {
 	paid = min(most, len(c.reply)-c.paid)
 	if !c.write(c.reply[c.paid : c.paid+paid]) {
@@ -69,7 +69,7 @@ func (c *conn) paySlab(most int) (paid int, alive bool) {
 	return paid, true
 }
 
-// payPin writes at most so many bytes of what is pinned, behind first.
+// payPin writes first, and behind it at most most bytes of the pinned value.
 func (c *conn) payPin(first []byte, most int) (paid int, alive bool) {
 	l := c.l
 	l.room = l.room[:0]
@@ -121,10 +121,10 @@ func (l *eventLoop) send(c *conn, places [][]byte) bool {
 	return true
 }
 
-// handOver makes what is in the loop's slab, from a byte on, the reply that a connection is owed; the loop takes another slab.
-// false: the connection is gone.
+// handOver makes out[from:], which lies in the loop's slab, the reply that a connection is owed. The slab is the connection's then,
+// and the loop takes another. false: the connection is gone.
 func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
-	if cap(out) > cap(l.slab) { // it outgrew the slab, and is not in it
+	if cap(out) > cap(l.slab) { // append has moved it out of the slab
 		freeSlab(l.slab)
 	}
 	c.reply, c.paid = out, from
@@ -135,7 +135,8 @@ func (l *eventLoop) handOver(c *conn, out []byte, from int) bool {
 	return c.pay()
 }
 
-// madeInVain has the loop take another slab when more than keepSlab of its own was written for a frame that is made again later.
+// madeInVain notes that a frame of so many bytes was made in the loop's slab and not sent, for it does not fit the window. Beyond keepSlab
+// the loop takes a new slab, which has no memory yet.
 func (l *eventLoop) madeInVain(written int) {
 	if written > keepSlab {
 		freeSlab(l.slab)
@@ -144,8 +145,8 @@ func (l *eventLoop) madeInVain(written int) {
 	}
 }
 
-// forgive drops what is owed out of a slab, if anything. One slab is kept for the loop's next, with the memory that it has, which
-// need not be got anew then, unless that is more than keepSlab.
+// forgive drops c.reply, if there is one. The loop keeps one such slab for its next, with the memory that it has, if that is no
+// more than keepSlab.
 func (c *conn) forgive() {
 	if l := c.l; l.spare == nil && cap(c.reply) == largeReply && len(c.reply) <= keepSlab {
 		l.spare = c.reply[:0]
@@ -155,7 +156,7 @@ func (c *conn) forgive() {
 	c.reply, c.paid = nil, 0
 }
 
-// unpin ends what is owed out of the store's pages.
+// unpin drops the pinned value that is owed, if there is one, and gives its pages back to the store.
 func (c *conn) unpin() {
 	if c.pin == nil {
 		return
@@ -167,8 +168,8 @@ func (c *conn) unpin() {
 	c.pin = nil
 }
 
-// takePin makes the value that the last command has pinned, if it has, what its client is owed. more: what comes behind it has a turn
-// of its own.
+// takePin makes the value that the last command pinned, if it pinned one, what its client is owed. more says that commands follow it:
+// they get a turn of their own.
 func (l *eventLoop) takePin(c *conn, more bool) (taken bool) {
 	if !l.turn.Pin.Begun() {
 		return false
@@ -185,7 +186,7 @@ func (l *eventLoop) takePin(c *conn, more bool) (taken bool) {
 	return true
 }
 
-// owe puts a connection at the end of those that are owed something, and whose sockets take it.
+// owe puts a connection that is owed something, and whose socket takes it, at the end of the debtors.
 func (l *eventLoop) owe(c *conn) {
 	if !c.debtor {
 		c.debtor = true
@@ -194,7 +195,7 @@ func (l *eventLoop) owe(c *conn) {
 	}
 }
 
-// payDebtors pays those at the front as long as the turn's share lasts. The others are next.
+// payDebtors pays the first of the debtors as long as the turn's share lasts. The others are first the next time.
 func (l *eventLoop) payDebtors(now int64) {
 	n := 0
 	for all := len(l.debtors); n < all && l.share() > 0; n++ {

@@ -7,19 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rounds follows a turn that the engine began: in each round the loop looks by itself what else is ready, and gives every connection
-// of that its turn. What it saves is what the engine does for each event and around all of them, and Go's scheduler, which is
-// told of none of these system calls: of a loop that it knows to be in one its monitor takes the processor (P), has another
-// thread look for work, and goes to sleep; the next event has to wake all of them.
+// rounds follows a turn that the engine began. In each round the loop itself asks the engine's epoll instance which connections are
+// ready, and gives each of them its turn. That saves what the engine does for each event, and what Go's scheduler does around a system
+// call: these calls are raw, so the scheduler does not know of them. If it did, its monitor would take the processor (P) away from a
+// loop that is in one, start another thread to look for work, and sleep; the next event would have to wake them all.
 //
-// So a loop lingers here too: it waits for the next event, lingerFor at most. What that costs is bounded: another goroutine that
-// becomes ready meanwhile, as the ticker, may wait for so long; those that were ready before run first. It is for a process that is
-// a node and nothing else: clients in the same one would wait as the ticker does.
+// For the same reason a loop lingers here: it waits for the next event for up to lingerFor. Meanwhile another goroutine that becomes
+// ready, such as the ticker, may have to wait as long; those that were ready before run first. So a loop lingers only in a process that
+// is nothing but a node (Config.Linger): clients in the same process would wait like the ticker.
 //
-// The engine's part is what is no connection of the loop, and what is wrong with one: listeners, datagrams, its own wake-up, sockets
-// that have ended or have room again. They are left as they are, ready, and the engine finds them next; it is in charge again after
-// roundsFor in any case, and for all that it has found (begins). Of connections it believes what is true: nothing has come of them that a turn has not taken, and what a socket
-// did not take was given to it.
+// Some events are left to the engine: those of listeners, datagrams and its own wake-up, and of sockets that have ended or have room
+// again. They stay ready, so the engine finds them when rounds ends, which is after roundsFor at the latest. What the engine believes of
+// a connection stays true: its input was taken, and output that the socket did not take was given to the engine.
 func (h *handler) rounds(l *eventLoop) {
 	for until := l.now + int64(roundsFor); l.poller != nil && !l.n.leaving.Load(); {
 		l.goHome()
@@ -34,9 +33,9 @@ func (h *handler) rounds(l *eventLoop) {
 	}
 }
 
-// begins reports whether rounds may begin after an event of the engine. When they were ended because of the engine, they begin again
-// with its next batch of events: each takes a while, and what else the engine is asked to do, such as to take a new link, it does after
-// all that it has found. A new batch it is when a connection is given the second time.
+// begins reports whether rounds may begin after an event of the engine. When they ended with much left for the engine, they do not
+// begin again before it has handled that whole batch: only then does the engine do what else it is asked to, such as take in a new
+// link, and rounds after each event of the batch would delay that. The batch is over when a connection gets its second event.
 func (l *eventLoop) begins(c *conn) bool {
 	if l.inBatch && c.given != l.batch {
 		c.given = l.batch
@@ -46,8 +45,8 @@ func (l *eventLoop) begins(c *conn) bool {
 	return true
 }
 
-// lingers is for how long a round may wait for its first event. Others that are ready run before that. A loop in reserve without a
-// processor of its own does not wait: it would with that of a loop at home, whose clients had to wait as long.
+// lingers returns for how many ms a round may wait for its first event, and lets other goroutines that are ready run before. A loop in
+// reserve without a processor of its own does not wait: it would hold the processor of a home loop, whose clients had to wait as long.
 func (l *eventLoop) lingers() (ms int) {
 	if !l.n.cfg.Linger || l.side == inReserve && !l.n.reserve.awake.Load() {
 		return 0
@@ -59,9 +58,10 @@ func (l *eventLoop) lingers() (ms int) {
 	return int(lingerFor.Milliseconds())
 }
 
-// round gives all that is ready its turn, those behind the others of which there was more than one read the last time. Of those that
-// send large values, or got one the last time, only one has its turn, the last: who has waited longest, for small commands may have come
-// by then. Before it comes the bell, where it is to remind of large replies. false: some of it is the engine's.
+// round gives the ready connections their turns, in this order: those with little input; those whose last read filled the buffer; the
+// bell, if connections are owed large replies; and last one of those that send a large value or got one the last time, the one that has
+// waited longest. The others of these wait for the next round, for small commands may have come by then. all is false if an event was
+// left to the engine.
 func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 	all = true
 	l.kept.on = len(came) > 1
@@ -103,8 +103,8 @@ func (h *handler) round(l *eventLoop, came []unix.EpollEvent) (all bool) {
 	return all
 }
 
-// fetch reads what has come of a connection, as much as the engine does at a time, for a turn; a turn that is to fill a draft reads by
-// itself. false: the engine is to see to it.
+// fetch reads up to readBuffer bytes of a connection and gives it its turn; a turn that fills a draft reads by itself. It reports
+// false if nothing could be read: then the engine finds out why.
 func (h *handler) fetch(c *conn) (came bool) {
 	if c.closed || c.goes && c.l.moves(c) {
 		return true

@@ -5,27 +5,27 @@ import (
 	"slices"
 )
 
-// span is what a loop knows of the work of its connections since it last looked. Work is counted, not timed: one for each command,
-// and one for each workBytes that came or went, of those that a turn had in its hands. Large values, which go past it, do not count: a second loop that copies
-// them leaves those who wait for something small less of the processors.
+// span is a stretch of spanTime in which a loop counts the work of its connections. Work is counted, not timed: one for each command,
+// and one for each workBytes of commands and replies that went through a turn's buffers. The bytes of large values do not, and do not
+// count: if a second loop copied them, less of the processors would be left to clients that wait for something small.
 type span struct {
 	number uint32
-	since  int64   // ns
-	spent  int64   // processor time of the loop's thread, and which thread that was: then
-	thread int     // a loop that changed threads is not known to be busy
-	doers  []*conn // that had a turn in it
-	full   int     // how many spans before it were full, one after the other
-	rest   int     // how many looks are to be without a move
-	work   int64   // a second, as it was last published
-	busy   int64   // percent, the same
+	since  int64   // when it began, ns
+	spent  int64   // processor time of the loop's thread when it began, ns
+	thread int     // which thread that was: of a loop that changed threads it is not known how busy it is
+	doers  []*conn // connections that had a turn in it; nil for one that has left
+	full   int     // how many spans in a row before this one were full (fullSpan)
+	rest   int     // for how many more spans no connection is given away
+	work   int64   // work a second, as last published
+	busy   int64   // percent of a processor, as last published
 }
 
-// portion is a connection's part of a span.
+// portion is a connection's share in the work of a span.
 type portion struct {
-	span  uint32 // which
+	span  uint32 // the number of the span
 	work  int
 	turns int
-	calm  int // how many spans of its loop there have been in which it was not heavy, one after the other
+	calm  int // in how many spans of the loop in a row it was not heavy
 }
 
 // none is the portion of a connection that has not had a turn.
@@ -51,11 +51,11 @@ func (l *eventLoop) worked(c *conn, commands, bytes int) {
 	c.part.turns++
 }
 
-// heavy reports whether a connection does so much at a time that a loop of its own pays.
+// heavy reports whether a connection does so much in each turn that a loop in reserve is worth its processor.
 func (p *portion) heavy() bool { return p.work >= heavyTurn*p.turns }
 
-// look ends a span when it is time: what is too much for this loop goes to the other side's, and from the reserve what is no work for
-// it goes home.
+// look ends a span when it is over. If the loop was too busy it marks connections to move to the other side; a loop in reserve also
+// marks those to move home that are not worth it.
 func (l *eventLoop) look(now int64) {
 	s := &l.span
 	if l.n.reserve.engine == nil || now-s.since < int64(spanTime) || l.n.leaving.Load() {
@@ -79,7 +79,8 @@ func (l *eventLoop) look(now int64) {
 	s.number, s.since, s.doers = s.number+1, now, s.doers[:0]
 }
 
-// busy is how much of a processor the loop has had in a span, in percent; -1 when it has changed threads, and that is not known.
+// busy returns how much of a processor the loop has used in the span, in percent; -1 when it is not known, because the loop has changed
+// threads.
 func (l *eventLoop) busy(now int64) int64 {
 	s := &l.span
 	spent, thread := threadSpent()
@@ -94,7 +95,7 @@ func (l *eventLoop) busy(now int64) int64 {
 	return busy
 }
 
-// endSpan adds up the work of a span, and publishes it and how busy the loop was. Who was marked and has not moved is marked no more.
+// endSpan adds up the work of a span, and publishes it and how busy the loop was. It takes the mark off connections that have not moved.
 func (l *eventLoop) endSpan(now, busy int64) (work int64) {
 	s := &l.span
 	for _, c := range s.doers {
@@ -113,8 +114,9 @@ func (l *eventLoop) endSpan(now, busy int64) (work int64) {
 	return work
 }
 
-// spread has the other side's loops take over connections, the heaviest first, as long as this loop has more to do without it than
-// those with it; from home already as long as it has more now: so the one that keeps others waiting goes, but never one that is alone.
+// spread marks connections to move to the other side, the heaviest first, as long as this loop would still have more work than the
+// other side's loops have with it. From home it is enough that this loop has more before the move: so a connection that keeps
+// others waiting moves, but never one that is alone.
 func (l *eventLoop) spread(work int64) {
 	s := &l.span
 	if s.work == 0 {
@@ -140,8 +142,8 @@ func (l *eventLoop) spread(work int64) {
 	}
 }
 
-// sendHome has the connections go that are no work for the reserve: those which were not heavy for some spans, and all of them when the
-// home loops could do with little more.
+// sendHome marks connections to move home that need no loop in reserve: those that were not heavy for calmSpans, and after as many
+// spans all of them if the loop is almost idle and the home loops have room for its work.
 func (l *eventLoop) sendHome(busy int64) {
 	little := busy >= 0 && busy < idleSpan && busy+l.n.mean(&l.n.reserve.busy, atHome) < fullSpan-idleSpan
 	for _, c := range l.span.doers {

@@ -7,26 +7,26 @@ import (
 	"covey/codec"
 )
 
-// strangers are the addresses whose nodes do not belong to this one's: a line each, once one has been heard for strangerAfter, and not
-// again before strangerEvery. It is bounded, for an address is easily made up: where it is full nothing more is said. Safe for
-// concurrent use.
+// strangers remembers addresses of nodes of another cluster or secret, to log a line about each once it was heard for strangerAfter,
+// and again after strangerEvery. It is bounded, for an address is easily made up: when it is full, further ones are not logged. Safe
+// for concurrent use.
 type strangers struct {
 	mu    sync.Mutex
 	heard map[whose]hearsay
 }
 
-// whose is what is said of an address: that its node is of another cluster, or has another secret.
+// whose is what is logged about an address: that its node is of another cluster, or has another secret.
 type whose struct {
 	addr    netip.Addr
 	cluster bool
 }
 
 type hearsay struct {
-	since int64 // when it was heard first, ns
+	since int64 // when it was first heard, ns
 	told  bool
 }
 
-// due reports whether it is to be said now.
+// due reports whether a line about it is to be logged now.
 func (s *strangers) due(now int64, of whose) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +54,8 @@ func (s *strangers) due(now int64, of whose) bool {
 	return false
 }
 
-// warnOfSecret says that a node of this cluster announces itself with another secret. It goes on until somebody does something about it.
-// Of one that is a member it says nothing: while a secret is replaced, who has both signs with the one that others may not have yet.
+// warnOfSecret warns of a node of this cluster that announces itself with another secret, again and again until somebody mends it. It is
+// silent about linked nodes: while a secret is replaced, a node that has both signs with the new one, which others may not have yet.
 func (n *node) warnOfSecret(a *codec.Announce, from netip.Addr) {
 	if !n.within(from) || !n.strangers.due(n.clock.now(), whose{addr: from}) {
 		return
@@ -72,8 +72,8 @@ func (n *node) warnOfSecret(a *codec.Announce, from netip.Addr) {
 	n.log.Warn("a node of this cluster has another secret, or none: they do not link; give all of them one --secret-file", "addr", from.String())
 }
 
-// tellOfCluster says that a node of another cluster is there. Networks with several are nothing special, so it does only while this node
-// has found nobody of its own, and could have.
+// tellOfCluster logs that a node of another cluster is there. Several clusters on one network are nothing special, so it does only while
+// this node has found none of its own, and has had the time to.
 func (n *node) tellOfCluster(a *codec.Announce, from netip.Addr) {
 	if a.Cluster == n.tag || n.mind.State() != codec.StateReady || len(n.mind.Links()) > 0 || !n.strangers.due(n.clock.now(), whose{from, true}) {
 		return
@@ -81,8 +81,8 @@ func (n *node) tellOfCluster(a *codec.Announce, from netip.Addr) {
 	n.log.Info("a node of another cluster is here, and none of this one; those with one --cluster link with each other", "addr", from.String(), "cluster", n.cfg.Cluster)
 }
 
-// within reports whether what comes from an address is for this node: of its own machine where it listens for that alone, and over no
-// card that is skipped.
+// within reports whether announces from an address count here: not over a card that is skipped, not from a host that is not served,
+// and only from this machine if the node listens on loopback.
 func (n *node) within(from netip.Addr) bool {
 	if !from.Is4() || n.cfg.Listen.Addr().IsLoopback() && !from.IsLoopback() {
 		return false

@@ -45,11 +45,11 @@ func (n *node) watchWall(now int64) {
 	}
 }
 
-// wallOffset is how far the cluster's time is ahead of the wall clock, in whole ms. It stays what it is until it is off by more than
-// wallSlack: rounded anew each time it would be another now and then, and a time that a client gives would not be the one that it gets back.
+// wallOffset is how far the cluster's time is ahead of the wall clock, in whole ms. It is not rounded anew before it is off by more than
+// wallSlack: otherwise it would change now and then, and a client would not get back the time of an EXPIREAT that it gave.
 type wallOffset struct{ ms atomic.Int64 }
 
-// rounded returns it when it is so many ns.
+// rounded returns the offset in ms when it is really exact ns.
 func (o *wallOffset) rounded(exact int64) int64 {
 	ms := o.ms.Load()
 	if d := exact - ms*1e6; max(d, -d) > int64(wallSlack) {
