@@ -190,9 +190,9 @@ func (m *member) measure(rtt, offset int64) {
 	}
 }
 
-// excuse forgives others the time that this node itself was asleep or stopped: what they sent may still be unread. A node that is
-// late again and again, for it has too little of its processors, trusts its own suspicions less the later it is: it forgives what is
-// beyond TickSlack, up to LateGrace of a silence in all, so it still finds who is dead.
+// excuse does not count as others' silence the time that this node itself was asleep or stopped: what they sent may still be unread. A
+// node whose Ticks are late again and again, because it gets too little of its processors, excuses what is beyond TickSlack, but no more
+// than LateGrace of one silence, so that it still finds out which members are dead.
 func (n *Node) excuse(now int64) {
 	late := now - n.lastTick
 	if late <= int64(TickSlack) {
@@ -216,7 +216,7 @@ func (n *Node) excuse(now int64) {
 	}
 }
 
-// detect looks who is silent, who does not read, who did not greet in time, who is to be forgotten (R25).
+// detect looks for links that are silent, do not read, or were not greeted on in time, and for members to forget (R25).
 func (n *Node) detect(now int64) {
 	if n.leaving {
 		return
@@ -248,8 +248,8 @@ func (n *Node) detect(now int64) {
 	}
 }
 
-// listen judges the silence of a member with a link. One that another hears is no suspect: when the link is closed it will be alive by
-// that one, so of a cut one way nothing changes at all.
+// listen judges the silence of a member with a link. It is not suspected while another peer hears it: once the link is closed that peer
+// vouches for it, so a cut in one direction changes no state at all.
 func (n *Node) listen(now int64, m *member) {
 	l := m.link
 	m.seen = max(m.seen, l.touched.Load())
@@ -266,7 +266,7 @@ func (n *Node) listen(now int64, m *member) {
 	}
 }
 
-// bye takes another's goodbye. What it has sent before is still taken; it closes the connection itself.
+// bye takes the other's Bye. What the other sent before it is still taken. The other closes the connection.
 func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 	l.heard = max(reason, 1)
 	if l.closing {
@@ -284,7 +284,7 @@ func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 	}
 }
 
-// detach takes l from its member, which has no link then, and says what that means: reason 0 is a close without a Bye.
+// detach takes l from its member, which has no link then, and decides what that means for its state. Reason 0 is a close without a Bye.
 func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	n.unpull(now, l)
 	n.unask(l)
@@ -327,7 +327,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 	n.wake(now, m, reason)
 }
 
-// judgeLost decides about all members whose link was lost: a peer has said whom it is linked with.
+// judgeLost decides about all members whose link was lost: called when a peer has told with whom it is linked.
 func (n *Node) judgeLost(now int64) {
 	if !n.lost || n.leaving {
 		return
@@ -341,9 +341,8 @@ func (n *Node) judgeLost(now int64) {
 	}
 }
 
-// judge decides about a member without a link: alive as long as a peer says that it has one, else dead. Peers that did say so
-// before the loss have VouchWait to say it again, or no more; who did not say so is not waited for, and a peer that has said
-// nothing yet is.
+// judge decides about a member without a link: it is alive as long as a peer says that it has a link with it, else dead. A peer that said
+// so before the loss has VouchWait to say so again; one that has said nothing yet is waited for as long; others are not.
 func (n *Node) judge(now int64, m *member) {
 	if m.state == Dead || m.state == Left {
 		m.lostAt = 0

@@ -10,27 +10,27 @@ import (
 // target is an address that may be dialed. All fields are guarded by Node.mu.
 type target struct {
 	addr     netip.AddrPort
-	id       uint64 // of the node there, as far as known; 0: unknown
-	static   bool   // --peer: never forgotten
-	past     bool   // of a member of an earlier start: tried on for the horizon
-	own      bool   // it is this node
+	id       uint64 // of the node there; 0: unknown
+	static   bool   // named by --peer: never forgotten
+	past     bool   // a member was there in an earlier start: tried until the horizon
+	own      bool   // this node itself is there
 	told     bool   // others told of it, and nothing was heard from there
 	number   uint32 // of the dial under way; 0: none
-	strange  bool   // of that dial: nobody was known there
+	strange  bool   // when that dial began nobody was known to be there
 	vouched  bool   // a linked peer has passed it on, or a node there has greeted
-	link     *Link  // the connection that came of it
+	link     *Link  // the connection that the last dial made; nil: none
 	failures int    // dials in a row that led to no link
-	next     int64  // when it may be dialed
-	heard    int64  // when the node there came to be known: R22 waits a second for it
-	hinted   int64  // when it was last heard of
-	seen     int64  // when an announce of the node there came from it, or a link with it began
+	next     int64  // when it may be dialed, boot-time ns
+	heard    int64  // when the node there came to be known, for R22 waits a second for it, boot-time ns
+	hinted   int64  // when it was last heard of, boot-time ns
+	seen     int64  // when an announce last came from there, or a link with it began, boot-time ns
 }
 
-// dialing is what is dialed and may be.
+// dialing is all addresses that may be dialed, and the dials under way.
 type dialing struct {
 	byAddr map[netip.AddrPort]*target
-	order  []*target // the same, oldest first
-	count  uint32    // of dials so far: the last number
+	order  []*target // the same targets, oldest first
+	count  uint32    // how many dials there were: the number of the last one
 	busy   int       // dials under way
 	strangers
 }
@@ -66,7 +66,7 @@ func (n *Node) pastTarget(addr netip.AddrPort) {
 	}
 }
 
-// startTargets lets the static targets count from now.
+// startTargets has all targets dialed from now on: the node begins its life.
 func (n *Node) startTargets(now int64) {
 	for _, t := range n.dialing.order {
 		t.heard, t.next = now, now

@@ -8,9 +8,8 @@ import (
 	"covey/store"
 )
 
-// doubt is a client's question whether any peer has something under a key (R17): the store's own value was evicted, or may
-// have been. It is put to all that are linked and ready, as a Fetch; what they have is merged as it comes. Nobody passes
-// it on.
+// doubt is a client's question whether any peer has a key (R17), asked because the store has evicted it, or may have. It goes to all
+// linked and ready peers, as a Fetch; what they have is merged as it comes. Peers do not pass it on.
 type doubt struct {
 	client  uint64
 	key     []byte // its own copy
@@ -21,36 +20,35 @@ type doubt struct {
 	over    bool    // the client does not ask any more
 }
 
-// doubts are those of all clients, by client.
+// doubts holds the questions of all clients, by client id; one each.
 type doubts map[uint64]*doubt
 
-// asking is what is asked on one link for the sake of doubts. It is guarded by Node.mu.
+// asking is the part of doubts that concerns one link. It is guarded by Node.mu.
 type asking struct {
 	queue []*doubt // to be asked
 	sent  []question
 	id    uint32
 }
 
-// question is one Fetch that is not answered yet.
+// question is a Fetch for doubts that is not answered yet.
 type question struct {
 	id     uint32
 	at     int64    // when it was sent
 	doubts []*doubt // that are not over
 }
 
-// Answer is what has become of a question.
+// Answer says how far the peers have answered a question.
 type Answer uint8
 
 // The answers.
 const (
-	AnswerNone    Answer = iota // whoever is linked and ready has answered, or nobody is: what the store has now is all there is
-	AnswerPending               // somebody has not
-	AnswerLate                  // not within AskTimeout; or too many questions are open
+	AnswerNone    Answer = iota // all linked and ready peers have answered, or there are none: the store has all there is
+	AnswerPending               // a peer has not answered yet
+	AnswerLate                  // a peer did not answer within AskTimeout, or too many questions are open
 )
 
-// Ask asks the peers for what they have under a key, on behalf of a client, and tells what has come of it. The client asks
-// for one key at a time, again and again until it is told, each time after the store was not certain of the key. Nothing of
-// key is kept.
+// Ask asks the peers for a key, on behalf of a client, and says how far they have answered. It is called again, each time after the store
+// was not certain of the key, until the answer is not AnswerPending. A client asks for one key at a time. key is not kept.
 func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	if n.weak&WithoutAsking != 0 {
 		return AnswerNone
@@ -94,7 +92,7 @@ func (n *Node) ask(now int64, d *doubt) {
 	}
 }
 
-// add has a doubt wait. Of those that are not over each waits once.
+// add queues a doubt to be asked, once.
 func (a *asking) add(d *doubt) {
 	if len(a.queue) >= 2*MaxDoubts {
 		a.queue = current(a.queue) // MaxDoubts at most
@@ -107,8 +105,8 @@ func (n *Node) forgetDoubt(d *doubt) {
 	delete(n.doubts, d.client)
 }
 
-// forgetDoubts forgets those whose clients are gone, and has no link keep what is over. A peer that answers the others and leaves a
-// question open loses its link: it would make whoever has to ask wait for ever.
+// forgetDoubts forgets doubts whose clients are gone, on all links too. A peer that leaves a question open for AskPatience loses its
+// link: it would make every client that has to ask wait.
 func (n *Node) forgetDoubts(now int64) {
 	for _, d := range n.doubts {
 		if now-d.begun >= 2*int64(AskTimeout) {
@@ -131,7 +129,7 @@ func (n *Node) forgetDoubts(now int64) {
 	}
 }
 
-// current returns those of doubts that are not over, in the same memory; nil for none.
+// current returns the doubts that are not over, in the same memory; nil for none.
 func current(doubts []*doubt) []*doubt {
 	if doubts = slices.DeleteFunc(doubts, func(d *doubt) bool { return d.over }); len(doubts) == 0 {
 		return nil
@@ -139,8 +137,8 @@ func current(doubts []*doubt) []*doubt {
 	return doubts
 }
 
-// appendQuestions asks for the keys that wait, up to AskCredit Fetches at one time. On a link that is held they wait: no answer would be
-// taken.
+// appendQuestions appends Fetches for the queued doubts, as long as no more than AskCredit are unanswered. On a held link they wait,
+// for the answer would not be taken.
 func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 	a := &l.asking
 	if l.held.Load() {
@@ -235,7 +233,7 @@ func (n *Node) takeQuestion(l *Link, id uint32) (q question, ok bool) {
 	return q, false
 }
 
-// unask waits for no answer any more on a link that ends.
+// unask forgets the questions on a link that ends: its answers are not waited for.
 func (n *Node) unask(l *Link) {
 	for _, d := range n.doubts {
 		d.open = slices.DeleteFunc(d.open, func(o *Link) bool { return o == l })

@@ -62,7 +62,7 @@ func (n *Node) greet(now int64, l *Link, body []byte) error {
 	return err
 }
 
-// greeted does so under the node's lock; flush is the register of one whose greeting was accepted.
+// greeted takes a greeting under the node's lock. If it was accepted, flush is the other's flush register.
 func (n *Node) greeted(now int64, l *Link, c cut, body []byte) (flush codec.Version, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,13 +101,13 @@ func (n *Node) greeted(now int64, l *Link, c cut, body []byte) (flush codec.Vers
 	return g.Flush, nil
 }
 
-// know keeps what the other has said of itself.
+// know notes what the other's greeting says about its node.
 func (l *Link) know(g *codec.Greeting) {
 	l.greeting = *g
 	l.greeting.Peers = nil
 }
 
-// stranger says why no link with the sender of a greeting is wanted; 0: it is.
+// stranger returns why no link with the sender of a greeting is wanted; 0: it is wanted.
 func (n *Node) stranger(now int64, l *Link, g *codec.Greeting) codec.Reason {
 	switch {
 	case g.Cluster != n.cluster:
@@ -139,8 +139,8 @@ func (n *Node) sendGreeting(now int64, l *Link, c cut, full bool) {
 	n.send(l, func(b []byte) []byte { return codec.AppendGreeting(b, g) })
 }
 
-// held names another link with a node that has greeted on it, a chosen one first. A link that the other may still hold
-// is named even before the choice: then 0 proves to the other that what it holds is gone here (R23).
+// held returns the dial number and the dialer of another link on which a node has greeted, a chosen one first; 0: there is none. A link
+// that the other may still hold is returned even if it is not chosen here, so 0 proves to the other that its link is gone (R23).
 func (n *Node) held(but *Link, id uint64) (number uint32, dialer uint64) {
 	var found *Link
 	for _, l := range n.links {
@@ -171,9 +171,9 @@ func (n *Node) dialer(l *Link) uint64 {
 	return l.greeting.Node
 }
 
-// passOn lists addresses of members for a greeting to another: hints to dial. Who has more than fit starts at a random one.
-// Those come first who have greeted and are no members yet: of two that dial this node at the same time, each would be told
-// of nobody, and may hear of the other in no other way.
+// passOn lists addresses of members for a greeting to another node: hints to dial. If there are more than fit it begins at a random one.
+// Nodes that have greeted and are no members yet come first: two that dial this node at the same time may hear of each other in no other
+// way.
 func (n *Node) passOn(to uint64) []codec.PeerAddr {
 	n.peers = n.peers[:0]
 	for _, l := range n.links {
@@ -271,7 +271,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	}
 	cur, ok := n.ring.seek(applied)
 	if applied == 0 && ok && n.ring.bytesAfter(cur) > StreamFrom {
-		cur, ok = n.ring.seek(math.MaxUint64) // who has nothing of it copies what is here, or compares: that has each key once
+		cur, ok = n.ring.seek(math.MaxUint64) // a peer that has nothing of a long stream copies or compares: that brings each key once
 	}
 	l.acked.Store(min(applied, n.ring.Head()))
 	l.drain.begin(g.Head, l.in.stream.applied.Load(), l.acked.Load())
@@ -303,8 +303,8 @@ func (n *Node) sameID(now int64, l *Link) {
 	}
 }
 
-// mayRekey counts how often another id was taken. An id is random from the second on: who claims each of them is no clone, and is to have
-// this node end all its links no more than MaxRekeys times in StepRest.
+// mayRekey counts how often this node has taken another id, and reports whether it may once more. Ids are random from the second on, so
+// a node that claims each of them is no clone; it must not make this node end all its links more than MaxRekeys times in StepRest.
 func (n *Node) mayRekey(now int64) bool {
 	if now-n.rekeyed >= int64(StepRest) {
 		n.rekeyed, n.renames = now, 0
@@ -325,7 +325,7 @@ func (l *Link) provesTwo(chosen *Link) bool {
 	return a.Stream != b.Stream && chosen.choice < l.openOrder && younger(a.Incarnation, a.Stream, b.Incarnation, b.Stream)
 }
 
-// rekey takes another id, and a later incarnation: of two names of a stream the later is known by it.
+// rekey takes another id, and a later incarnation, by which other nodes know the later of the two names of this node's stream.
 func (n *Node) rekey(now int64) {
 	n.counters.rekeys.Add(1)
 	old := n.id

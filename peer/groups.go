@@ -2,8 +2,8 @@ package peer
 
 import "covey/codec"
 
-// compareGroups looks whether this node's group meets one whose clocks are apart, and is the one to step (R7): the smaller;
-// of two of one size that whose lowest id is higher. If the other should and does not, this one does after all.
+// compareGroups looks whether this node's group has met one whose clocks are apart, and which of the two is to step (R7): the smaller; of
+// two of one size the one whose lowest id is higher. If the other group should step and does not, this one does.
 func (n *Node) compareGroups(now int64) {
 	s := &n.steps
 	for _, m := range n.members {
@@ -32,8 +32,8 @@ func (n *Node) compareGroups(now int64) {
 	}
 }
 
-// sides returns this node's group and that of m, of which the smaller is to step. A group are the nodes whose clocks agree; with a
-// secret one that has no link with this node goes with the peer that lists it, without one hosts are counted (hosts.go).
+// sides returns this node's group and that of m. A group is the set of nodes whose clocks agree. With a secret a node without a link to
+// this one is counted with the peer that lists it; without a secret hosts are counted instead of nodes (hosts.go).
 func (n *Node) sides(m *member) (ours, theirs side) {
 	if n.countsHosts() {
 		return n.hostSides(m)
@@ -149,9 +149,10 @@ func (n *Node) stepHeard(now int64, l *Link, body []byte) error {
 	return nil
 }
 
-// proposed takes a proposal and passes it on. One of this group is kept, if its id is lower than that of the one at hand,
-// until it is time to take it; in an open mesh only if this node sees for itself that its group is to yield. One of a group that wants to step to this one's time ends a proposal here, unless that one's
-// id is lower: then the others will see it.
+// proposed takes a proposal and passes it on. A proposal of this group is kept until it is time to take it, if its proposer's id is lower
+// than that of the one kept so far; without a secret only if this node sees for itself that its group is to yield. A proposal of another
+// group, to step to this group's time, ends a proposal of this group, unless the latter's proposer has the lower id: then the other
+// group will drop its own.
 func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 	s := &n.steps
 	if k == s.best || k == s.foreign {
@@ -182,8 +183,8 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 	n.passStep(now, l, k)
 }
 
-// mayYield counts how often this node has left a step to another group. Who proposes one for another group again and again, and has nobody take
-// it, is to hold up no group for ever: of a minute less than a half.
+// mayYield counts how often this node has left a step to another group, and reports whether it may once more. A peer that keeps proposing
+// steps for another group, which nobody takes, can so hold up this group for less than half of each minute.
 func (n *Node) mayYield(now int64) bool {
 	s := &n.steps
 	if now-s.yielded >= int64(StepRest) {

@@ -8,9 +8,9 @@ import (
 	"covey/codec"
 )
 
-// Without a secret anybody may be a member, under as many ids as he likes, list whom he likes and propose what he likes. So in an
-// open mesh a step of the time (R7) and a place among the members go by hosts: a host is an address that links come from,
-// however many nodes are behind it, and only what this node has links with itself counts.
+// Without a secret anybody may be a member, under as many ids as he likes, and may list and propose what he likes. So in an open mesh
+// hosts are counted, not nodes, to decide about a step of the time (R7) and about places among the members. A host is an address that
+// links come from, however many nodes are behind it. Only hosts with a link to this node count.
 
 // thisHost stands for the machine that the node is on, whatever address its other nodes are linked at.
 var thisHost = netip.IPv4Unspecified()
@@ -33,11 +33,11 @@ type side struct {
 	low  uint64 // its lowest id
 }
 
-// hosts remembers at which hosts nodes of this node's time are, and when that was last seen: who has a link broken does not
-// have its host count for nothing.
+// hosts remembers which hosts have nodes of this node's time, and when that was last seen: breaking a link does not at once take its host
+// out of the count.
 type hosts map[netip.Addr]int64
 
-// note takes in who is linked, and forgets who has not been for HostMemory.
+// note takes in the hosts of linked members, and forgets those that had none for HostMemory.
 func (h hosts) note(now int64, members []*member) {
 	for _, m := range members {
 		if _, known := h[m.host]; m.ours() && (known || len(h) < MaxMembers) {
@@ -78,7 +78,7 @@ func (n *Node) hostSides(m *member) (ours, theirs side) {
 	return ours, theirs
 }
 
-// countsHosts reports whether nobody's word about the time is taken, for anybody may be a member.
+// countsHosts reports whether hosts are counted and no peer's word is taken about others: where anybody may be a member.
 func (n *Node) countsHosts() bool { return !n.keyed && n.weak&WithoutHosts == 0 }
 
 // yields reports whether this node may step to the time of m.
@@ -123,9 +123,9 @@ func (n *Node) outvoted(m *member) bool {
 	return ours.size < theirs.size
 }
 
-// makeRoom forgets a member where there are as many as may be, so that one of a host fits. One that is dead or has left goes first,
-// of the host that has most; then, if there is one that has more even without it, one of that, which loses its link: so whoever
-// fills the table under ever new ids takes no place from who has few.
+// makeRoom forgets a member, if there are MaxMembers, so that a new one of a host fits. First goes one that is dead or has left, of the
+// host that has most of those. Else one of the host that has most members goes, if that host has more than the new member's would; it
+// loses its link. So a host that fills the table under ever new ids takes no place from hosts with few.
 func (n *Node) makeRoom(now int64, host netip.Addr) bool {
 	count := make(map[netip.Addr]int)
 	for _, m := range n.members {

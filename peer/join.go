@@ -8,43 +8,44 @@ import (
 	"covey/codec"
 )
 
-// join is how a node becomes ready (R21, R22).
+// join is the state of a node that is becoming ready (R21, R22).
 type join struct {
-	since    int64         // seeking since
-	cardUp   bool          // R22's second was begun again for the first card
-	covered  shards        // pulled from ready donors since loading began
-	asked    [256]uint16   // links that a shard is being pulled on
-	finished int64         // since when one donor at least has given all that it has
-	whole    bool          // it has compared what was held, not an epoch
-	floor    codec.Version // to be raised when the node is unlocked
-	// Leaves that were partial with all donors, and those that are so with a peer of which all was compared; the same.
+	since    int64         // when seeking began, boot-time ns
+	cardUp   bool          // R22's second was begun again for the first usable card
+	covered  shards        // shards that were pulled from ready donors since loading began
+	asked    [256]uint16   // for each shard, on how many links it is being pulled
+	finished int64         // when the first donor had given all that it has, boot-time ns; 0: none has
+	whole    bool          // what was held was compared, not an epoch
+	floor    codec.Version // the store's floor is to be raised to it once the node is unlocked
+	// To be applied once the node is unlocked; nil: nothing. inherited are leaves that were partial with all donors: they become partial
+	// here. completed are the partial leaves of a peer with which all was compared: all others become complete here.
 	inherited, completed *partials
-	hasty                *partials // not nil: all leaves are partial meanwhile (hasten), and these will stay so
-	hastened             int64     // since when
+	hasty                *partials // not nil: all leaves are partial for the time being (hasten); these stay partial after that
+	hastened             int64     // when that began, boot-time ns
 	rewound              bool      // the clock has stepped back since the last Tick (R6)
 	time                 timeSource
-	timeOf               uint64 // with timeSeeking: the id of the node whose time this is
+	timeOf               uint64 // with timeSeeking: id of the node whose time this is
 	timed                bool   // a peer's clock is known: the next Tick settles the time
-	follows              uint64 // the id of the node to whose time it steps then; 0: none
+	follows              uint64 // id of the node to whose time it steps then; 0: none
 }
 
-// pulls is what a node asks of one donor. A donor owes all shards at the first contact and after a gap; when loading it
-// serves what no other has.
+// pulls is what a node pulls from one donor. From each donor it pulls all shards at the first contact and after a gap; while it loads,
+// only those that no other donor has given yet.
 type pulls struct {
-	owed  bool
-	had   shards // pulled since they were owed
-	begin int    // shard to begin with: donors begin at different ones
+	owed  bool   // all shards are to be pulled from this donor
+	had   shards // shards that were pulled since owed was set
+	begin int    // the shard to begin with; another one for each donor
 	slots [PullCredit]pull
-	id    uint32
+	id    uint32 // of the last Pull
 }
 
 // pull is one Pull that is not answered yet.
 type pull struct {
 	id    uint32 // 0: the slot is free
 	shard uint16
-	stale bool // begun before it was owed (again): merged, but it does not count
-	begun int64
-	moved int64 // when records came last; 0: none did
+	stale bool  // begun before owed was last set: its records are merged, but the shard does not count as pulled
+	begun int64 // when it was first sent, boot-time ns
+	moved int64 // when records last came, boot-time ns; 0: none did
 }
 
 // shards is a set of the 256 shards of the digest.

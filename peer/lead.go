@@ -5,44 +5,44 @@ import (
 	"covey/store"
 )
 
-// debt is a comparison that a node owes itself: something that the other holds may be missing here (R10, R21).
+// debt says that a comparison with a peer is owed, because something that the peer holds may be missing here (R10, R21).
 type debt struct {
 	owed    bool
-	epoch   uint64 // a comparison of this epoch or of a later one settles it
-	patient bool   // one that was finished before did not: it waits for that epoch
+	epoch   uint64 // a comparison of this epoch or a later one settles it
+	patient bool   // a comparison has ended without settling it: it waits for that epoch
 }
 
-// descent is a comparison that this node leads. It goes in rounds, each of the leaves from one to another, so that it ends
-// however much differs and whatever of it cannot be mended.
+// descent is a comparison that this node leads. It goes in rounds, each over a range of leaves, so that it ends however much
+// differs, even if some of it cannot be mended.
 type descent struct {
 	id          uint32 // of the comparison
 	epoch       uint64 // of the round
-	low         uint64 // the lowest of all rounds
-	whole       bool   // of all that is held, as it is
-	debts       uint64 // Link.debts when it began
+	low         uint64 // the lowest epoch of all rounds
+	whole       bool   // compared is all that is held now, not an epoch
+	debts       uint64 // Link.debts when the comparison began
 	from, until int    // leaves of the round, of allLeaves
-	listed      int    // bytes of listings of the round, about
-	split       bool   // the other has answered a listing with listings: what it lacks is asked for after it has answered
+	listed      int    // about how many bytes of listings the round has
+	split       bool   // the other has answered a listing with listings: what it lacks is asked for only after its answer
 	awaits      int    // Digests of leaves that are not answered yet
 	asks        bool   // the round ends with the last of these answers
-	moved       int64  // when something of it came or went last
+	moved       int64  // when a frame of the comparison last came or went, boot-time ns
 }
 
 // The low bits of Link.due, below the epoch that is to be compared.
 const (
-	dueSettles = 1 << iota // it settles what is owed
-	dueWhole               // rather all that is held is to be compared
+	dueSettles = 1 << iota // the comparison settles what is owed
+	dueWhole               // not an epoch but all that is held now is to be compared
 	dueBits    = iota
 )
 
-// allLeaves is how many leaves the tree has; leafBits of a key hash name one.
+// allLeaves is how many leaves the tree has; the first leafBits bits of a key hash name one.
 const (
 	leafBits  = 4 * codec.DigestsLeaves
 	allLeaves = 1 << leafBits
 )
 
-// require has all that the other holds now compared: records may be missing. What was written until the end of an epoch is
-// not on its way any more when that epoch is compared.
+// require notes that all the other holds now has to be compared, because records may be missing here. It waits for the current epoch to
+// end: what was written in an epoch is no longer on its way when that epoch is compared.
 func (n *Node) require(now int64, l *Link, stamp uint64) {
 	m := l.member
 	if m == nil {
@@ -61,7 +61,7 @@ func (n *Node) require(now int64, l *Link, stamp uint64) {
 	l.debt.epoch = max(l.debt.epoch, n.latest(now, m), store.EpochOf(store.StampTime(stamp)))
 }
 
-// stepDebt has a debt be of the time that is now, after a step of either side (R7).
+// stepDebt restates a debt in the new time after a step of either side (R7).
 func (n *Node) stepDebt(now int64, l *Link) {
 	if l.debt.owed {
 		l.debts.Add(1)
@@ -75,7 +75,7 @@ func (n *Node) latest(now int64, m *member) uint64 {
 	return store.EpochOf(uint64(max(own, own+m.offset)))
 }
 
-// remind has the loops lead the comparisons that are owed: with ready peers, and when what could be pulled was.
+// remind tells the loops which owed comparisons to lead now: those with ready peers, once all that can be pulled was pulled.
 func (n *Node) remind(now int64) {
 	if n.State() == codec.StateSeeking || n.State() == codec.StateLoading && !n.join.covered.full() {
 		return
@@ -114,9 +114,8 @@ func (n *Node) closedWith(now int64, m *member) uint64 {
 	return store.ClosedEpoch(uint64(int64(n.clock.Cluster(now)) + min(0, m.offset)))
 }
 
-// beginOwed leads a comparison that is owed: of the epoch that settles it, or sooner if nothing was written since the newest
-// that is closed. A node that loads does not wait for an epoch: it compares all that is held, and sees what is on its way as a
-// difference.
+// beginOwed leads a comparison that is owed: of the epoch that settles it, or of the newest closed one if nothing was written since.
+// A loading node does not wait for an epoch: it compares all that is held now, and what is on its way counts as a difference.
 func (l *Link) beginOwed(now int64) {
 	n := l.node
 	due := l.due.Swap(0)
@@ -133,7 +132,7 @@ func (l *Link) beginOwed(now int64) {
 	}
 }
 
-// repairRoot leads a comparison because the other's root of an epoch differs, unless they are equal by now.
+// repairRoot leads a comparison because the two roots of an epoch differed, unless they are equal by now.
 func (l *Link) repairRoot(now int64, theirs root) {
 	n := l.node
 	if own, ok := n.store.Root(theirs.epoch, n.clock.Cluster(now)); ok && (theirs.left != 0 || own != theirs.sum) && l.begin(now, theirs.epoch, false) {
@@ -231,7 +230,7 @@ func (l *Link) appendCompared(dst []byte, w *work) []byte {
 	return codec.AppendCompared(dst, m)
 }
 
-// compared takes such a frame.
+// compared takes a Compared frame.
 func (l *Link) compared(now int64, body []byte) error {
 	m, err := codec.DecodeCompared(body)
 	if err != nil {
@@ -251,7 +250,7 @@ func (l *Link) compared(now int64, body []byte) error {
 	return nil
 }
 
-// answered goes on when all that this round's listings asked for is here.
+// answered goes on with the next round, or ends the comparison: all that this round's listings asked for is here.
 func (l *Link) answered(now int64, m *codec.Compared) {
 	n, r := l.node, &l.out.repair
 	if !l.leads.Load() || m.ID != r.id {
@@ -274,8 +273,8 @@ func (l *Link) answered(now int64, m *codec.Compared) {
 	}
 }
 
-// settleDebt notes that all was compared as of the end of an epoch, with a peer that held nothing above a stamp; or whole: all
-// that it held since it is owed. On the loop of l.
+// settleDebt notes that all was compared: as of the end of an epoch with a peer that held no stamp above newest, or, if whole, all that the
+// peer has held since the debt came to be. On the loop of l.
 func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64, whole bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -296,7 +295,7 @@ func (n *Node) settleDebt(now int64, l *Link, epoch, newest uint64, whole bool) 
 	}
 }
 
-// paid ends what l owes: all that the other had when it began to be owed is here. On the loop of l, with the node's lock.
+// paid ends the debt of l: all that the other had when the debt came to be is here. On the loop of l, with the node's lock.
 func (n *Node) paid(now int64, l *Link) {
 	l.debt = debt{}
 	if !l.out.lacked && n.join.hasty == nil {

@@ -15,64 +15,64 @@ import (
 //	for { b, _, ok := link.Data(now, room); ... }   write b, then link.Sent(len(b))
 //	if link.More() { flush again after the others }
 type Link struct {
-	// Fixed at birth.
+	// Set by NewLink, Near and SetUser, and not changed once EventOpened was given.
 	node     *Node
-	dialed   bool
-	remote   netip.AddrPort // of the connection: the port of an accepted one is of no use for dialing
-	host     netip.Addr     // of the other end; thisHost for another node of this machine
+	dialed   bool           // this node dialed it
+	remote   netip.AddrPort // of the connection; the port of an accepted one is of no use for dialing
+	host     netip.Addr     // at the other end; thisHost for another node of this machine
 	doorbell func(*Link)
-	user     any
+	user     any // the loop's own (SetUser)
 
-	// Touched by anyone.
-	scheduled atomic.Bool                // the doorbell rang, the flush has not begun
-	stalled   atomic.Bool                // the window is full: only an Ack lets data flow again
-	paced     atomic.Int64               // ns: who has records for it before then leaves them to the next Ack; 0: nothing is on its way
-	muted     atomic.Bool                // said Bye: no more data
+	// Read and written by any goroutine.
+	scheduled atomic.Bool                // the doorbell was rung, and the flush has not begun yet
+	stalled   atomic.Bool                // the window is full: no data is sent before the next Ack
+	paced     atomic.Int64               // until then new records wait for the next Ack (Due), boot-time ns; 0: no record is unacknowledged
+	muted     atomic.Bool                // this node has sent a Bye: no more data
 	waiting   atomic.Bool                // control is not empty
-	owes      atomic.Int64               // bytes of control's room
-	held      atomic.Bool                // the other is of another time: no records, no digests (R7); set with Node.mu
-	touched   atomic.Int64               // boot-time ns of the last byte received
-	acked     atomic.Uint64              // what the other has applied of our stream
-	passes    atomic.Pointer[[]handover] // streams that are passed on (R12), nil without; set with Node.mu
-	leads     atomic.Bool                // this node leads a comparison here, and has not seen its end; set by the loop
-	scrubs    atomic.Pointer[partials]   // the leaves that are to be scrubbed now; nil: none
-	debts     atomic.Uint64              // how often a comparison came to be owed
-	due       atomic.Uint64              // a comparison that is owed: the newest closed epoch << dueBits, and dueSettles or dueWhole; 0: none
+	owes      atomic.Int64               // capacity of control, in bytes
+	held      atomic.Bool                // the clocks of the two are apart: no records and no digests are exchanged (R7); set with Node.mu
+	touched   atomic.Int64               // when bytes last came, boot-time ns
+	acked     atomic.Uint64              // up to where the other has applied this node's stream
+	passes    atomic.Pointer[[]handover] // streams of other nodes that are passed on here (R12); nil: none; set with Node.mu
+	leads     atomic.Bool                // this node leads a comparison here that is not over; set by the loop
+	scrubs    atomic.Pointer[partials]   // leaves whose entries are to be named in Scrubs; nil: none
+	debts     atomic.Uint64              // how often a comparison came to be owed here
+	due       atomic.Uint64              // the comparison that is owed: newest closed epoch << dueBits, with dueSettles or dueWhole; 0: none
 
 	// Guarded by Node.mu.
-	number     uint32 // dial number: of our dial, or as the dialer's greeting says
+	number     uint32 // dial number: of this node's dial, or as the dialer's greeting says
 	phase      phase
-	opened     int64
-	openOrder  uint64 // counts openings and choices in their order here (R23)
-	choice     uint64 // the same, of the choice; 0: not chosen
-	chosenAt   int64  // when that was
-	greeted    int64  // when our last greeting was made, for the round trip
-	greeting   codec.Greeting
-	member     *member // while this is its link
-	target     *target // what was dialed
-	control    []byte  // frames that wait for the next flush
-	queued     bool    // in the outbox' Pending
-	closing    bool    // a Bye was said or heard
-	full       bool    // ControlLimit was passed: frames are lost, and the next Tick closes it
-	metReady   bool    // this node was ready when the link was chosen
-	said       codec.Reason
-	heard      codec.Reason
-	closeBy    int64 // after a Bye was heard
-	excuse     int64 // silence counts from here at the earliest: this node was asleep
-	ourLinks   bool  // the other was told with whom this node is linked
-	passedAt   int64 // when it was looked which streams are passed on here
-	theirLinks bool  // the other has told with whom it is linked
+	opened     int64          // when EventOpened was given, boot-time ns
+	openOrder  uint64         // its place among the openings and choices of this node's links (R23)
+	choice     uint64         // the place of its choice in the same order; 0: it was not chosen
+	chosenAt   int64          // when it was chosen, boot-time ns
+	greeted    int64          // when this node's last greeting was made, for the round trip, boot-time ns
+	greeting   codec.Greeting // the other's last greeting
+	member     *member        // the member whose link it is; nil: none
+	target     *target        // the address that was dialed; nil: unknown, or it was accepted
+	control    []byte         // frames that wait for the next flush
+	queued     bool           // it is in Outbox.Pending
+	closing    bool           // a Bye was sent or received
+	full       bool           // control has passed ControlLimit: frames are lost, and the next Tick closes the link
+	metReady   bool           // this node was ready when the link was chosen
+	said       codec.Reason   // the reason of the Bye that was sent; 0: none
+	heard      codec.Reason   // the reason of the Bye that was received; 0: none
+	closeBy    int64          // when the link is closed at the latest after the other's Bye, boot-time ns
+	excuse     int64          // silence is counted from here at the earliest, because this node was asleep, boot-time ns
+	ourLinks   bool           // the other was told with whom this node is linked
+	passedAt   int64          // when the streams to pass on were last chosen, boot-time ns
+	theirLinks bool           // the other has told with whom it is linked
 	pulls      pulls
 	asking     asking
 	bitmaps    linkPartial
 	debt       debt
 	tooEarly   ahead
 	drain      drain
-	repairAt   int64  // when the next repair may begin
-	heldAt     int64  // since when it is held, or this node has stepped while it was
-	parted     int64  // since when it is held though it was not before
-	told       uint32 // number of the other's last step; its loop writes it
-	repairWait int64  // how long that was after the last one; 0 once the roots were equal
+	repairAt   int64  // when the next repair may begin, boot-time ns
+	heldAt     int64  // when it was last held, or this node last stepped while it was held, boot-time ns
+	parted     int64  // when it last changed from not held to held, boot-time ns
+	told       uint32 // number of the other's last step; written by its loop
+	repairWait int64  // how long repairAt was put off by last; 0 once the roots were equal
 
 	// Owned by the loop of the connection.
 	out sender

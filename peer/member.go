@@ -39,65 +39,65 @@ type Member struct {
 	State       MemberState
 	Readiness   codec.State
 	Incarnation uint64
-	Seen        int64 // boot-time ns when its last byte came; of the node itself: now
+	Seen        int64 // boot-time ns when its last byte came; for the node itself the present
 	RTT         time.Duration
 	Offset      int64         // its clock minus ours, in ms
-	Lag         uint64        // updates of ours that it has not acknowledged
-	LagAge      time.Duration // the age of the oldest of them
-	Synced      bool          // linked, ready, and both have all of the other's that was there
-	Linked      bool          // there is a link with it
-	Via         uint64        // without one: a peer that has one; 0: none says so
+	Lag         uint64        // this node's updates that it has not acknowledged
+	LagAge      time.Duration // age of the oldest of them, at most
+	Synced      bool          // linked and ready, and each of the two has all that the other had written
+	Linked      bool          // this node has a link with it
+	Via         uint64        // without a link: a peer that says it has one; 0: none does
 }
 
-// member is what the node knows of another. All fields are guarded by Node.mu.
+// member is what this node knows of another one. All fields are guarded by Node.mu.
 type member struct {
 	id          uint64
 	incarnation uint64
 	addr        netip.AddrPort
 	host        netip.Addr // of its last link
 	state       MemberState
-	since       int64 // of state
+	since       int64 // when state last changed, boot-time ns
 	readiness   codec.State
-	stream      *stream
-	link        *Link // the chosen one, nil without
+	stream      *stream // what is applied of its present start; nil: unknown
+	link        *Link   // the chosen one; nil: none
 
-	seen     int64 // when its last byte came, as of the last look
-	lostAt   int64 // since when there is no link, while that is not judged (detect.go)
-	judgeAt  int64 // a deliberate close without leaving is no death before this
-	lostWhy  string
-	silent   bool  // its link has brought nothing for SuspectAfter
-	leaves   bool  // it has announced that it leaves: its Bye may be stuck behind what a slow network did not take
-	rtt      int64 // ns, smoothed
-	offset   int64 // ms
-	measured bool  // both tell something (R6)
-	head     uint64
-	floor    codec.Version
-	linked   listing // whom it is linked with, by its last heartbeat
-	linkedAt int64
-	roots    told
-	knows    uint64 // the epoch of its last heartbeat; 0: it knows of none that is closed, as just after a step
+	seen     int64         // when its last byte came, as of the last look, boot-time ns
+	lostAt   int64         // when its link was lost, until that is judged (detect.go), boot-time ns; 0: nothing is to be judged
+	judgeAt  int64         // its link was closed on purpose though it did not leave: not dead before then, boot-time ns
+	lostWhy  string        // the reason, for the log
+	silent   bool          // its link has brought nothing for SuspectAfter
+	leaves   bool          // it has announced that it leaves; its Bye may be stuck behind what a slow network did not take
+	rtt      int64         // ns, smoothed
+	offset   int64         // its clock minus this node's, ms
+	measured bool          // rtt and offset are known (R6)
+	head     uint64        // the head of its stream, as it last told
+	floor    codec.Version // the highest floor that it has told (R14)
+	linked   listing       // with whom it is linked, by its last heartbeat
+	linkedAt int64         // when it told that, boot-time ns; 0: it has not
+	roots    told          // roots of epochs that it has told (R18)
+	knows    uint64        // the epoch of its last heartbeat; 0: it knows of no closed epoch, as just after a step
 }
 
-// stream is what has been applied of one start of one node (R9). It outlives links.
+// stream is how far the writes of one start of one node are applied here (R9). It outlives links.
 type stream struct {
-	id      uint64
-	applied atomic.Uint64
-	stamp   atomic.Uint64 // the highest of its records that came here
-	relayed atomic.Int32  // links to which it is passed on (R12)
+	id      uint64        // random, one for each start of a node
+	applied atomic.Uint64 // sequence number up to which all records are here
+	stamp   atomic.Uint64 // the highest stamp of its records that came here
+	relayed atomic.Int32  // how many links it is passed on to (R12)
 
 	// Guarded by Node.mu.
-	member      uint64 // its node
-	incarnation uint64 // of that node
+	member      uint64 // id of its node
+	incarnation uint64 // of the node's start
 	over        bool   // that start has ended: there is a younger one
-	synced      bool   // everything that the node held was copied once: from here on its stream is enough
+	synced      bool   // all that the node held was copied once; from then on its stream is enough
 	seen        uint64 // applied at the last look
-	used        int64  // when it was last offered, or had moved
-	handed      int    // scratch of relayTo: its place among those passed on, from 1
-	lingers     int64  // until then it counts as passed on once more; 0: it does not
+	used        int64  // when it was last offered or had moved, boot-time ns
+	handed      int    // scratch of relayTo: its place among the streams passed on, from 1
+	lingers     int64  // until then its batches are kept for a link that has ended and may come again, boot-time ns; 0: they are not
 }
 
-// advance notes that first..last was merged, and whether that moved applied. ok is false when records before first are
-// missing: a gap.
+// advance notes that the records first..last were merged. moved says that applied is last now. ok is false, and nothing noted, when
+// records before first are missing: a gap.
 func (s *stream) advance(first, last uint64) (ok, moved bool) {
 	for {
 		applied := s.applied.Load()
@@ -112,7 +112,7 @@ func (s *stream) advance(first, last uint64) (ok, moved bool) {
 	}
 }
 
-// raise notes a stamp of the stream.
+// raise notes the stamp of a record of the stream, if it is the highest so far.
 func (s *stream) raise(stamp uint64) {
 	for {
 		highest := s.stamp.Load()
@@ -122,7 +122,7 @@ func (s *stream) raise(stamp uint64) {
 	}
 }
 
-// jump notes that everything up to seq is here.
+// jump notes that everything up to seq is here, in whatever way it came.
 func (s *stream) jump(seq uint64) {
 	for {
 		applied := s.applied.Load()

@@ -21,7 +21,7 @@ func (l *Link) compare(now int64, body []byte) error {
 	n, r := l.node, &l.out.repair
 	top := n.borrow()
 	defer n.repay(top)
-	switch leads := l.leads.Load(); { // what is scrubbed meanwhile, at every heartbeat, is of no comparison (R16)
+	switch leads := l.leads.Load(); { // a scrub, which may go on meanwhile, is no part of a comparison (R16)
 	case leads && m.Epoch == r.epoch:
 		r.split, r.moved = true, now
 	case !leads && m.Epoch == r.led:
@@ -61,8 +61,9 @@ func (l *Link) compare(now int64, body []byte) error {
 	return nil
 }
 
-// compareGhosts looks for ghosts that only one side has: a ghost cannot be sent, so the other cannot tell what is absent
-// there, and its leaves are partial (R16). Who has them lists the part in answer, once a comparison, for the other to see it.
+// compareGhosts looks for ghosts that only one side has. A ghost cannot be sent, so the other side cannot be certain what is absent
+// there, and its leaves become partial (R16). If the ghosts are here, this node lists the part in answer, once a comparison, for the
+// other to see them.
 func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	n, s := l.node, &l.out
 	if haunts(top.theirs, top.prints, m.Epoch, now) {
@@ -85,7 +86,7 @@ func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	}
 }
 
-// haunts reports whether a has ghosts, as of an epoch, of whose keys b has nothing, or no value. Both are by hash.
+// haunts reports whether a has ghosts, as of an epoch, for whose keys b has nothing, or no value. Both are sorted by hash.
 func haunts(a, b []store.Print, epoch, now uint64) bool {
 	for i := range a {
 		for len(b) > 0 && b[0].Hash < a[i].Hash {
@@ -98,7 +99,7 @@ func haunts(a, b []store.Print, epoch, now uint64) bool {
 	return false
 }
 
-// bisect answers a listing of a part of which this node has too much with its own listings of 16 parts.
+// bisect answers a listing with listings of the 16 parts of its part, because this node has too many entries there for one.
 func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
 	if bits > maxListBits {
 		return
@@ -112,7 +113,7 @@ func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
 func (l *Link) partial(prefix uint64, bits uint8) bool {
 	n, r := l.node, &l.out.repair
 	if !n.store.Forgets() {
-		return false // what is partial as it was with all donors, and has room: what is lacking is asked for
+		return false // it was partial with all donors, and there is room: what is missing here may be asked for
 	}
 	shard, count := int(prefix>>56), n.store.LeafCount()
 	r.sums, r.inSums = n.store.Partial(r.sums[:0], shard), 0
@@ -125,10 +126,10 @@ func (l *Link) partial(prefix uint64, bits uint8) bool {
 	return false
 }
 
-// differences compares two lists of a part as of an epoch, both by hash: the hashes of which the first, and of which the
-// second has something newer. What either side has only since the epoch may be on its way. A list that leaves out an entry
-// says nothing of it but that it may be lacking there; where ghosts were forgotten on that side (partial) not even that, or
-// what was evicted would come back again and again.
+// differences compares two lists of a part as of an epoch, both sorted by hash. It returns the hashes for which ours has something
+// newer, and those for which theirs has. What either side has only since the epoch may be on its way, and does not count. An entry that
+// is missing in a list may be missing on that side; but not if that side has forgotten ghosts there (partial), or what was evicted
+// would come back again and again.
 func differences(ours, theirs []store.Print, epoch, now uint64, partial, theirPartial bool) (newer, wanted []uint64) {
 	for len(ours) > 0 || len(theirs) > 0 {
 		switch {
@@ -165,8 +166,8 @@ func over(a, b *store.Print) bool {
 	return v > 0 || e > 0
 }
 
-// lacks reports whether a is what b is, alive by its registers, and its value is gone (R3): not that it has expired just now,
-// by one of two clocks.
+// lacks reports whether a and b are the same entry, alive by its registers, of which a has lost the value (R3). An entry that has
+// expired by one of the two clocks only does not count.
 func lacks(a, b *store.Print, now uint64) bool {
 	return a.Gone && !b.Gone && a.V == b.V && a.E == b.E && a.Content == b.Content && a.ExpireAt == b.ExpireAt &&
 		(now < a.ExpireAt || now > a.ExpireAt+StepFrom)
@@ -189,17 +190,17 @@ func (l *Link) wanted(body []byte) error {
 	return nil
 }
 
-// mended takes what became of a record that a repair has brought.
+// mended acts on the outcome of merging a record that a repair has brought.
 func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome) {
 	n, r := l.node, &l.out.repair
 	switch o {
 	case store.Applied:
 		n.counters.repaired.Add(1)
-	case store.Joined: // who sent it lacks some of what it has become (R27)
+	case store.Joined: // the merged record has more than the sender's (R27): send it back
 		n.counters.repaired.Add(1)
 		l.queue(work{hashes: []uint64{hash}})
 	case store.Older:
-		l.queue(work{hashes: []uint64{hash}}) // who sent it should be told (R15)
+		l.queue(work{hashes: []uint64{hash}}) // what is here is newer: tell the sender (R15)
 	case store.Refused:
 		floor := n.store.Floor()
 		top := max(rec.Stamp, rec.ExpireStamp)
@@ -213,7 +214,7 @@ func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome
 	}
 }
 
-// refuse says which of the records that came are absent here, below the floor.
+// refuse queues an Absent: which of the records that came are absent here, below the floor.
 func (l *Link) refuse() {
 	r := &l.out.repair
 	if r.refusals == 0 {
@@ -248,7 +249,7 @@ func (l *Link) absent(now int64, body []byte) error {
 	return nil
 }
 
-// witness reports whether the peer of l is ready: only then its word counts.
+// witness reports whether the peer of l is ready: only then what it says is absent counts.
 func (n *Node) witness(l *Link) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"covey/codec"
 )
 
-// relayTo brings up to date which streams are passed on to the peer of l (R12): MaxPassed at most, and OffersAtOnce more than at the last
-// look. Who lists nobody would be passed on all there are. Streams that go on come first, then the newest of those that do not: a node
-// that starts again and again leaves many behind. What is not passed on, a repair brings.
+// relayTo chooses anew which streams are passed on to the peer of l (R12): MaxPassed at most, for a peer that lists no links would otherwise
+// get all, and at most OffersAtOnce more than the last time. Streams of running starts come first, then the newest of the others: a node
+// that restarts again and again leaves many behind. What is not passed on, repair brings.
 func (n *Node) relayTo(now int64, l *Link) {
 	if l.member == nil || l.closing {
 		return
@@ -58,7 +58,7 @@ func (n *Node) relayTo(now int64, l *Link) {
 	}
 }
 
-// goesOn reports whether more is to be expected of a stream.
+// goesOn reports whether more records of a stream are to be expected.
 func (n *Node) goesOn(s *stream) bool {
 	m := n.known(s.member)
 	return !s.over && (m == nil || !m.gone())
@@ -82,7 +82,7 @@ func (n *Node) publishRelays(l *Link, list []handover) {
 	l.passes.Store(&own)
 }
 
-// linger keeps the batches of a stream for a while that is not passed on to a link any more: the link may come again.
+// linger keeps the batches of a stream for a while after it was passed on to a link that has ended: the link may come again.
 func (n *Node) linger(now int64, s *stream) {
 	if s.lingers != 0 {
 		s.relayed.Add(-1)
@@ -111,9 +111,9 @@ func (n *Node) dropStreams(now int64) {
 	}
 }
 
-// relays reports whether s is passed on to the peer of l: one that does not list the node of s, once all have had the time
-// to link and to tell. The stream of a start that is over, or of a node that nobody here has, goes to all at once: it may
-// have ended with records that only some received, and nobody will send them again.
+// relays reports whether s is passed on to the peer of l. It is if the peer does not list the node of s as linked, once all have had the
+// time to link and to tell. The stream of a start that is over, or of a node that is dead or has left, is passed on to all peers without
+// waiting: it may have ended with records that only some received, and no other node will send them.
 func (n *Node) relays(now int64, l *Link, s *stream) bool {
 	m := l.member
 	if s == m.stream || s.member == 0 || n.weak&WithoutRelay != 0 {
@@ -130,7 +130,7 @@ func (n *Node) relays(now int64, l *Link, s *stream) bool {
 	case origin != nil && origin.link != nil:
 		return m.linkedAt > l.chosenAt && now-max(l.chosenAt, origin.link.chosenAt) >= int64(RelayDelay)
 	case origin == nil:
-		return true // it is behind another peer
+		return true // its node is linked with another peer
 	case origin.state == Dead || origin.state == Left:
 		return s.applied.Load() > 0
 	}
@@ -167,8 +167,8 @@ func (n *Node) offerAgain(now int64, l *Link, only *stream) {
 	}
 }
 
-// jumped goes on when applied of a stream has jumped over records that did not come as batches: those to whom it is
-// passed on lack them.
+// jumped offers a stream anew to the peers to which it is passed on: applied has jumped over records that did not come as batches, and
+// they lack those.
 func (n *Node) jumped(now int64, s *stream) {
 	if s.relayed.Load() == 0 {
 		return
@@ -188,7 +188,8 @@ func (n *Node) unrelay(now int64, l *Link) {
 	l.passes.Store(nil)
 }
 
-// relayGap tells that a stream cannot be passed on from where the peer is, but from the returned number on.
+// relayGap sends a Gap, because the log no longer holds what follows the peer's place in a stream. It returns the sequence number after
+// which the stream goes on.
 func (n *Node) relayGap(now int64, l *Link, s *stream) uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -198,15 +199,15 @@ func (n *Node) relayGap(now int64, l *Link, s *stream) uint64 {
 	return g.Head
 }
 
-// advance notes that a batch was merged, and passes it on to those who need it. It reports false when records before it
-// are missing. Where no stream is passed on it costs one look.
+// advance notes that a batch was merged, and keeps it for the peers to which its stream is passed on. It reports false when records
+// before it are missing. When no stream is passed on it costs one load.
 func (n *Node) advance(now int64, s *stream, m *codec.Batch) bool {
 	if s.relayed.Load() == 0 {
 		ok, moved := s.advance(m.First, m.First+uint64(m.Count)-1)
 		if !moved || s.relayed.Load() == 0 {
 			return ok
 		}
-		n.relay.late(m) // it came to be passed on at this very moment
+		n.relay.late(m) // meanwhile another goroutine began to pass the stream on
 	} else if ok, moved := n.relay.advance(s, m); !moved {
 		return ok
 	}
@@ -219,8 +220,8 @@ func (n *Node) advance(now int64, s *stream, m *codec.Batch) bool {
 	return true
 }
 
-// offerHeard takes an offer: another node's stream will come on l. What it holds more than we have is asked for, unless the
-// node itself sends it to us. On the loop of l.
+// offerHeard takes an offer: another node's stream will come on l. If the peer has more of it than is here, an Ack asks for that, unless
+// the node itself is linked and sends it. On the loop of l.
 func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
 	m, err := codec.DecodeOffer(body)
 	if err != nil {

@@ -7,35 +7,36 @@ import (
 	"covey/store"
 )
 
-// receiver is the part of a link that takes records: the other's stream, and answers to Pulls and Fetches. The loop of
-// the connection owns it; only stream.applied is shared.
+// receiver is the part of a link that takes records: of the other node's stream, of streams that it passes on, and in answer to Pulls and
+// Fetches. The loop of the connection owns it; only stream.applied is shared.
 type receiver struct {
-	stream   *stream // the other's; nil until both have greeted
+	stream   *stream // the other node's stream; nil until both have greeted
 	received uint64  // bytes of Batch and Records frames taken since the link opened
 	ackOwed  bool
 
-	own    subscription   // to the other's stream
-	others []subscription // to those that it passes on (R12)
-	asking bool           // one of them is to be asked for
+	own    subscription   // to the other node's stream
+	others []subscription // to streams of other nodes that it passes on (R12)
+	asking bool           // for one of them an Ack is to ask (subscription.ask)
 
-	stamp   uint64 // the highest of the run merged last
-	wanted  []byte // a run of keys to fetch (R3)
-	keys    uint32 // in wanted
+	stamp   uint64 // the highest stamp of the run merged last
+	wanted  []byte // a run of keys that are to be fetched (R3)
+	keys    uint32 // how many keys wanted has
 	fetchID uint32
-	fetches int // outstanding
+	fetches int // Fetches that are not answered yet
 }
 
-// subscription is what is known of one stream on this link.
+// subscription is the state of one stream on this link.
 type subscription struct {
 	stream *stream
-	gapped bool   // records before gapTo may be missing: applied waits until all that the other has was compared (R10)
-	gapTo  uint64 // where applied goes then
-	ask    bool   // passed on: an Ack is to say where we are
-	asked  bool   // it has, and no batch has followed yet
+	gapped bool   // records before gapTo may be missing: applied waits until all that the other holds was compared (R10)
+	gapTo  uint64 // where applied goes when the gap is closed
+	ask    bool   // the next flush sends an Ack, which says up to where the stream is here
+	asked  bool   // it was sent, and no batch has followed yet
 }
 
-// subscribe returns the subscription to a stream that is passed on, one of those that the node knows, and makes it. When there are
-// too many, those to streams go that were forgotten since; of as many as the node knows one must have been.
+// subscribe returns the subscription to a stream that is passed on, and makes it if it is new. known are all streams that the node
+// knows, s among them. When there are MaxStreams subscriptions, those to streams that the node has forgotten are dropped; there is at
+// least one, for the node knows no more than MaxStreams.
 func (r *receiver) subscribe(s *stream, known []*stream) *subscription {
 	for i := range r.others {
 		if r.others[i].stream == s {
@@ -66,7 +67,7 @@ func (r *receiver) subscribed(id uint64) *subscription {
 	return nil
 }
 
-// ask has the next flush say where we are in a stream that is passed on.
+// ask has the next flush send an Ack of a stream that is passed on, so that the other goes on from there.
 func (r *receiver) ask(s *subscription) {
 	s.ask, s.asked, r.asking = true, true, true
 }
@@ -274,7 +275,7 @@ func (r *receiver) appendAck(dst []byte) []byte {
 	return codec.AppendAck(dst, codec.Ack{Stream: r.stream.id, Applied: r.stream.applied.Load(), Received: r.received})
 }
 
-// early counts records that came too far ahead of time; who sends many in a minute gets Bye(clock) (R8).
+// early counts records that came too far ahead of time. A peer that sends many in a minute gets Bye(clock) (R8).
 func (n *Node) early(now int64, l *Link, count uint64) {
 	n.counters.ahead.Add(count)
 	n.mu.Lock()

@@ -10,45 +10,46 @@ import (
 // Repair (R18, R19): two peers compare fingerprints of a closed epoch down a tree, 16 children a node, by turns, list the
 // leaves that differ, and send each other what is newer.
 //
-//  1. A heartbeat tells a root that differs: the lower id leads. Or a comparison is owed (R10, R21): who owes it leads, or the
-//     other. It begins with Digests of level 0 (lead.go).
+//  1. A heartbeat tells a root that differs: the node with the lower id leads. Or a comparison is owed (R10, R21): the node that owes it
+//     leads. The leader begins with Digests of level 0 (lead.go).
 //  2. Digests of a level are answered with Digests of those children that differ, one level down, or with Listings
 //     (descend, descended). Of a leaf with many entries its parts are compared once more (parts.go). Digests without nodes
 //     end the descent.
 //  3. A Listing is answered with the records that are newer here, then a Want of those that are newer there (compare).
 //  4. A Want is answered with records. If the round left leaves out, the next begins where it ended.
-//  5. Compared asks, answers, and tells that all of it was compared.
+//  5. At the end of a round the leader asks by a Compared whether all was sent that its listings asked for, the other answers by another,
+//     and a third says that both have compared all of it.
 //
-// Nothing is ever concluded from what a listing leaves out but that the other may lack it. All of it waits in one queue
-// a link, in its order, and goes out in slices, within the window. The loop of the connection owns it.
+// From what a listing leaves out nothing is concluded but that the other may lack it. What is to be sent waits in one queue a link, in
+// its order, and goes out in slices, within the window. The loop of the connection owns it.
 type repair struct {
 	work   []work
-	bytes  int      // of work
-	sums   []uint64 // of the leaves of the shard before inSums, as of the epoch of the message at hand
-	inSums int
+	bytes  int      // cost of work, in bytes
+	sums   []uint64 // fingerprints of the leaves of shard inSums-1, as of the epoch of the current message
+	inSums int      // 0: sums holds nothing
 
-	refused  []byte // keys that came and are absent here, below the floor (R14)
+	refused  []byte // keys of records that came, are absent here and lie below the floor (R14)
 	refusals uint32
 
 	walked int // entries that this flush has added up for parts
 
 	descent        // of the one that leads (lead.go)
-	follows int64  // until then the other leads
-	led     uint64 // the epoch of its round
-	lost    bool   // what the other asked for was given up
+	follows int64  // until then the other leads, boot-time ns
+	led     uint64 // the epoch of the round that the other leads
+	lost    bool   // a part of what the other asked for was given up
 }
 
-// work is one piece of what is to be sent.
+// work is one piece of what a repair has to send: a frame, a listing, a leaf's parts, records, or a Compared.
 type work struct {
 	frame  []byte // ready to go
-	epoch  uint64 // of a listing, or of Compared
-	prefix uint64 // a listing of this part
+	epoch  uint64 // of a listing or a Compared
+	prefix uint64 // the part of the key hashes to list, with bits
 	bits   uint8
-	parts  bool               // of a leaf that is to be listed: rather its parts are compared, if it has many entries
-	sums   *sums              // the other's, of the parts of a leaf: those that differ are listed
-	hashes []uint64           // records with these key hashes
-	form   codec.ComparedForm // Compared
-	id     uint32             // of an ask that is to be answered
+	parts  bool               // a leaf is to be listed; if it has many entries its parts are compared instead
+	sums   *sums              // the other's fingerprints of a leaf's parts: the parts that differ are listed
+	hashes []uint64           // the records with these key hashes are sent
+	form   codec.ComparedForm // a Compared of this form is sent
+	id     uint32             // of the ask that it answers
 }
 
 func (w *work) cost() int {
@@ -77,10 +78,10 @@ func (r *repair) clear() {
 	*r = repair{descent: r.descent, follows: r.follows, led: r.led, lost: r.lost}
 }
 
-// mayRepair returns what the peer of l has told of the epoch in which a repair of the two is to begin; epoch 0: none is. Two
-// that stay different although all was exchanged that could be ask each other less and less often. Of who is ahead in time,
-// by two epochs at most, the newest epoch is never closed here: then it is the newest that both have told of. While records
-// come late, here or probably there, nothing is repaired.
+// mayRepair returns the peer's root of the epoch with which a repair of the two is to begin; epoch 0: none is to begin. Two nodes that
+// stay different after all was exchanged repair less and less often. If the peer's clock is ahead, by two epochs at most, its newest
+// epoch is never closed here; then it is the newest one that both have told of. While records come late, here or probably there, nothing
+// is repaired.
 func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
 	m, epoch := l.member, h.Epoch
 	if epoch > store.ClosedEpoch(n.clock.Cluster(now)) {
@@ -169,7 +170,7 @@ func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums 
 	return true
 }
 
-// descend answers Digests: those of the even levels are of who leads.
+// descend answers Digests. Those of even levels come from the node that leads.
 func (l *Link) descend(now int64, body []byte) error {
 	m, err := codec.DecodeDigests(body)
 	if err != nil {
@@ -184,7 +185,7 @@ func (l *Link) descend(now int64, body []byte) error {
 		}
 		return l.descended(now, &m)
 	case leads && m.Level == 0 && n.ID() < l.greeting.Node:
-		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Retry: true})}) // both began
+		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Retry: true})}) // both began at the same time
 		return nil
 	}
 	if m.Level == 0 {
@@ -240,7 +241,7 @@ func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
 		return false
 	}
 	if next.Count >= codec.MaxDigestsNodes {
-		l.out.repair.lost = true // who leads asks for less
+		l.out.repair.lost = true // a leader that keeps to RoundShards never asks for as many
 		return true
 	}
 	next.Nodes = codec.AppendDigestsNode(next.Nodes, node, &sums)

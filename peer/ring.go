@@ -11,8 +11,8 @@ import (
 // wire. It is bounded: the oldest chunks go first, and a link that still needed them is told of a gap (R10). Safe for
 // concurrent use.
 //
-// Below the tail a chunk is immutable, but for a step of the time, at which nobody looks at one (R7). A link pins the chunk it writes from; a pinned chunk that falls off the ring is
-// left to the link and replaced, never reused.
+// Below the tail a chunk is immutable, except in a step of the time, while no link reads (R7). A link pins the chunk it writes from. A
+// pinned chunk that falls off the ring is left to the link, and not reused.
 type Ring struct {
 	stream    uint64
 	limit     int // bytes
@@ -148,8 +148,8 @@ func (r *Ring) evict() {
 	}
 }
 
-// outdate serves nothing any more that may be stamped at or below the floor of the store (R14): the tombstones that ended
-// it are forgotten, so who got it now would not learn that it ended. now is cluster time, in ms.
+// outdate drops the records that may be stamped at or below the floor of the store (R14): the tombstones that ended their entries are
+// forgotten, so a node that got them now would not learn that they ended. now is cluster time, in ms.
 func (r *Ring) outdate(now, floor uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

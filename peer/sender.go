@@ -10,32 +10,32 @@ import (
 // sender is the part of a link that sends records: from the ring within the window, and in answer to Pulls and Fetches.
 // The loop of the connection owns it.
 type sender struct {
-	chosen bool   // data flows
-	cur    cursor // of the next frame to take from the ring
-	sent   uint64 // bytes of Batch and Records frames since the link opened
-	taken  uint64 // of those, what the other has said it took
+	chosen bool   // the link was chosen: data flows
+	cur    cursor // place in the ring of the next frame to send
+	sent   uint64 // bytes of Batch and Records frames sent since the link opened
+	taken  uint64 // how many of those the other has acknowledged
 
-	piece piece  // what Data gave and Sent has not confirmed
-	frame []byte // the frames to write: of the piece's chunk, or gap
-	built int    // bytes of the frame made of the piece, if that did not fit the window; 0: none was made
-	batch bool   // what Data gave is a Batch
-	gave  int64  // when, ns
+	piece piece  // what was taken from the ring and not confirmed by Sent yet
+	frame []byte // the frames that Data returns: of the piece's chunk, of the relay log, or gap
+	built int    // length of the frame made of a piece by reference, if it did not fit the window then; 0: none was made
+	batch bool   // what Data returned last is a Batch
+	gave  int64  // when Data returned it, boot-time ns
 	gap   []byte // room for the frame of a Gap
 
-	seen    *[]handover // what passing was made of
+	seen    *[]handover // the Link.passes that passing was made from
 	passing []passing   // streams of other nodes that are passed on (relay.go)
-	at      uint64      // place in the log of the next batch of theirs
-	turn    bool        // theirs go first this time
+	at      uint64      // place in the relay log of the next batch to pass on
+	turn    bool        // whether streams of other nodes go first; toggled by each next
 
 	repair repair              // repair.go
-	listed map[uint64]struct{} // parts listed in answer to a listing in this comparison, for their ghosts
-	lacked bool                // something was a ghost there and nothing here, in this comparison or since the last
+	listed map[uint64]struct{} // parts listed in this comparison in answer to a listing, because of their ghosts
+	lacked bool                // in this comparison, or since the last, the other had a ghost of which nothing is here
 	scrub  scrub               // scrub.go
-	asked  []ask               // Pulls and Fetches that wait for their answer (donor.go)
+	asked  []ask               // Pulls and Fetches of the other that wait for their answers (donor.go)
 	record codec.Record
 }
 
-// window returns how many bytes may be sent now.
+// window returns how many bytes may be sent before the next acknowledgement.
 func (s *sender) window() int { return int(Window - min(Window, s.sent-s.taken)) }
 
 // mayFlow reports whether Data would give something.
@@ -43,17 +43,20 @@ func (s *sender) mayFlow(l *Link) bool {
 	return s.chosen && !l.stalled.Load() && (s.owes() || s.cur.seq < l.node.ring.Head() || l.mayPass())
 }
 
-// owes reports whether something was taken and not sent.
+// owes reports whether something was taken from the ring, or from the relay log, and not sent yet.
 func (s *sender) owes() bool { return s.frame != nil || s.piece.ref }
 
-// fits reports whether a frame of n bytes may go now: alone one of any length does.
+// fits reports whether a frame of n bytes may be sent now. When nothing is unacknowledged one of any length may.
 func (s *sender) fits(n int) bool { return s.sent == s.taken || n <= s.window() }
 
-// Data returns the next frames of this node's stream: whole ones, within the window. They stay as they are until Sent,
-// which must follow before the next call of anything else on this link. A frame with a large value is made only now, in
-// the place of what dst holds, or where append puts it when that is too small: it is the caller's, and ends where its
-// capacity ends if dst sufficed. built tells such a frame. Without ok frames are what was made in vain, for it does not fit the window:
-// its length is known from then on.
+// Data returns the next whole frames to send, within the window: of this node's stream, or of those passed on. They stay valid until
+// Sent, which must be called before anything else on this link.
+//
+// A frame with a large value is made only now; built tells it. It is made in dst, whose contents are overwritten, or in new memory if
+// dst is too small, and is the caller's.
+//
+// When ok is false there is nothing to send. frames may then be a built frame that does not fit the window, made in vain; its length is
+// remembered, so that it is not made again before it fits.
 func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 	s := &l.out
 	if !s.chosen || l.muted.Load() || l.held.Load() || !s.owes() && !l.next(now) {
@@ -75,7 +78,7 @@ func (l *Link) Data(now int64, dst []byte) (frames []byte, built, ok bool) {
 	return frames, built, true
 }
 
-// next takes the next frames into s.frame, by turns of the own stream and of those passed on; false when there are none.
+// next takes the next frames into s.frame, by turns from this node's stream and from those passed on; false when there are none.
 func (l *Link) next(now int64) bool {
 	s := &l.out
 	s.turn = !s.turn
@@ -148,9 +151,9 @@ func (n *Node) gap(now int64, dst []byte) (cursor, []byte) {
 	return cur, codec.AppendGap(dst, codec.Gap{Stream: n.ring.stream, Head: cur.seq, Stamp: n.ring.stamp.Load()})
 }
 
-// materialise makes in dst the Batch frame of a record that the ring holds by reference, with the value the store has now.
-// If the key was written again since, what it has now goes in its place; if it was forgotten, only its version does: the
-// sequence stays whole, and who lacks that version asks for it in vain.
+// materialise makes in dst the Batch frame of a record that the ring holds by reference, with the value that the store has now.
+// If the key was written again meanwhile, the newer record is sent in its place. If it was forgotten, its version alone is sent, so that
+// the sequence stays whole; a receiver that lacks that version asks for it in vain.
 func (l *Link) materialise(now int64, dst, frame []byte) []byte {
 	s, n := &l.out, l.node
 	m, _ := codec.DecodeBatch(frame[codec.HeaderLen:])

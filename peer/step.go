@@ -93,8 +93,8 @@ func (n *Node) hold(now int64, l *Link) {
 	}
 }
 
-// foreign reports whether a link is held, and not for the moment that a step takes: nobody waits for what its other end has. The
-// sooner one would be taken for who has nothing, though it is of this mesh and will say what it has in a moment. With Node.mu.
+// foreign reports whether a link has been held for longer than a step takes: then nobody waits for what its other end has. One held for
+// a moment only is not foreign: it is of this mesh, and will soon tell what it has. With Node.mu.
 func (l *Link) foreign(now int64) bool {
 	return l.held.Load() && now-max(l.chosenAt, l.parted) >= int64(HeldPatience)
 }
