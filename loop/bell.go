@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -65,7 +66,7 @@ func (n *node) closeBells() {
 		if fd := l.bell.fd.Swap(-1); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
-		for c := range l.conns {
+		for _, c := range slices.Clone(l.conns.conns) {
 			if c.tail != nil { // the engine has closed all others
 				c.close()
 			}

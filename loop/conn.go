@@ -39,6 +39,7 @@ type conn struct {
 	bulky    bool   // its last turn had a large reply
 	got      []byte // bytes that have come for this turn; they alias the engine's buffer or the loop's
 	l        *eventLoop
+	seat     int // in the loop's roster
 	protocol protocol
 	given    uint32     // the number (eventLoop.batch) of the last batch of the engine's events that had one for it
 	closed   bool       // gnet has closed it: the descriptor may belong to another connection by now

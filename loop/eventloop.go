@@ -70,13 +70,13 @@ type eventLoop struct {
 	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
 	answering []*conn            // connections that answer has still to look at
-	conns     map[*conn]struct{} // all connections of the loop, for the sweep
+	conns     roster             // all connections of the loop
 	parked    map[*conn]struct{} // connections that are looked at whenever the bell rings (parked.go)
 	waits     waits              // clients whose next command is a WAIT
 	waiters   atomic.Int32       // how many are parked: the ticker rings for them
 	slow      int32              // how many of the parked have slow readers, for which the ticker need not hurry
 	hurried   int32              // how many of the parked are not slow, as was last added to node.hurried
-	swept     int64              // when the last sweep was, ns
+	swept     int64              // when the last sweep began, ns
 	resting   atomic.Bool        // the loop has no connection and nothing to sweep: the ticker need not wake it
 	homeward  bool               // the sweep has marked connections that are to go home
 }
@@ -88,7 +88,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	}
 	n.birth.Lock() // not while nothing may run
 	defer n.birth.Unlock()
-	l := &eventLoop{n: n, gnet: g, bellRead: -1, conns: make(map[*conn]struct{}), parked: make(map[*conn]struct{})}
+	l := &eventLoop{n: n, gnet: g, bellRead: -1, parked: make(map[*conn]struct{})}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
@@ -226,10 +226,7 @@ func (l *eventLoop) answer() {
 	}
 	l.answerWaits(now)
 	l.payDebtors(now)
-	if now-l.swept >= int64(sweepInterval) {
-		l.swept = now
-		l.sweep(now)
-	}
+	l.sweep(now)
 }
 
 // attend looks at one connection: it goes on with whatever waits there. A panic costs that connection.
@@ -277,32 +274,6 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	if !c.closed {
 		c.left = c.g.OutboundBuffered()
 	}
-}
-
-// sweep closes connections that never spoke or stopped in the middle of something, and links whose secret no longer counts. It gives
-// back buffers that are empty, and counts anew what connections hold.
-func (l *eventLoop) sweep(now int64) {
-	l.releaseFrame()
-	for c := range l.conns {
-		if late := c.overdue(now); late != "" {
-			l.n.counters.idleClosed.Add(1)
-			l.dismiss(c, late)
-			c.close()
-			continue
-		}
-		if l.side == inReserve && now-c.lastByte > int64(sweepInterval) {
-			c.goes, l.homeward = true, true // it moves in goHome: a round under way may still have a turn of it to come
-		}
-		l.expired(c, now)
-		switch {
-		case c.held == 0:
-		case len(c.in) == 0 && now-c.lastByte > int64(sweepInterval):
-			c.release()
-		default:
-			c.weigh()
-		}
-	}
-	l.resting.Store(len(l.conns) == 0 && l.keptFrame == nil && l.span.work == 0)
 }
 
 // spoken reports whether bytes wait in a socket. Then the client is not silent but the loop late, on a machine that was busy or

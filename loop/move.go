@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
@@ -122,7 +123,7 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 	c.full, c.goes, c.given = false, false, l.batch-1
 	c.part = l.span.none()
 	g.SetContext(c)
-	l.conns[c] = struct{}{}
+	l.conns.add(c)
 	l.place(g.Fd(), c)
 	if l.side == inReserve {
 		l.n.reserve.conns.Add(1)
@@ -133,10 +134,9 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 
 // leaves takes a connection that closes or moves out of what is swept.
 func (l *eventLoop) leaves(c *conn) {
-	if _, here := l.conns[c]; here && l.side == inReserve {
+	if l.conns.remove(c) && l.side == inReserve {
 		l.n.reserve.conns.Add(-1)
 	}
-	delete(l.conns, c)
 }
 
 // goHome has those move that the sweep found at rest, without an event of theirs: for as long as one is here the reserve keeps its
@@ -146,7 +146,7 @@ func (l *eventLoop) goHome() {
 		return
 	}
 	l.homeward = false
-	for c := range l.conns {
+	for _, c := range slices.Clone(l.conns.conns) {
 		if c.goes {
 			l.moves(c)
 		}

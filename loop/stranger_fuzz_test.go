@@ -28,7 +28,7 @@ func loopFor(f testing.TB, all seal.Secrets) *eventLoop {
 	if err != nil {
 		f.Fatal(err)
 	}
-	l := &eventLoop{n: n, conns: map[*conn]struct{}{}, parked: map[*conn]struct{}{}, slab: newSlab(largeReply)}
+	l := &eventLoop{n: n, parked: map[*conn]struct{}{}, slab: newSlab(largeReply)}
 	l.bell.fd.Store(-1)
 	l.out = l.slab
 	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
