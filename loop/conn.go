@@ -260,7 +260,10 @@ func (c *conn) push(b []byte) bool {
 			return true
 		}
 	}
-	_, _ = c.g.Write(b) // a failing Write runs OnClose inside
+	// A failing Write runs OnClose inside. It is as within a turn for a reply too that was kept until behind one: what has come may not be read yet.
+	outside := c.l.enter()
+	_, _ = c.g.Write(b)
+	c.l.exit(outside)
 	return !c.closed
 }
 
