@@ -111,7 +111,10 @@ func (l *eventLoop) deliver(c *conn) (alive bool) {
 
 // pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
 func (c *conn) pileUp() gnet.Action {
-	// Mostly there is a command that waits; it may be the reply to the last one that does.
+	// Mostly there is a command that waits; it may be the reply to the last one that does, and then what comes begins another.
+	if len(c.in) == 0 {
+		c.begun = c.l.now
+	}
 	buf, _ := c.source()
 	c.keep(buf, 0)
 	return c.bounded()

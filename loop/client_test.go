@@ -138,3 +138,43 @@ func TestAClientThatGoesLeavesNothingPinned(t *testing.T) {
 	_ = c.Close()
 	eventually(t, "its pages are given back", func() bool { return tn.n.store.Counts().Bytes < codec.MaxValue })
 }
+
+// The time that a command may take begins with its first bytes, also where these come while its client is still owed a reply: a client
+// that takes long to read one may send the next meanwhile.
+func TestTheTimeOfACommandBeginsWithItsFirstBytes(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	value, next := strings.Repeat("v", codec.MaxValue), respCommand("SET", "next", strings.Repeat("n", 60_000))
+	c := dialRaw(t, tn.addr)
+	if got := c.do("SET", "large", value); got != "+OK" {
+		t.Fatal(got)
+	}
+	if _, err := c.Write(respCommand("GET", "large")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() == 1 && tn.n.hurried.Load() == 0 })
+	tn.n.clock.suspended.Add(int64(frameTimeout) + int64(frameTimeout)/2)
+	was := tn.n.holdings.held.Load()
+	if _, err := c.Write(next[:50_000]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next command has begun", func() bool { return tn.n.holdings.held.Load() > was+40_000 })
+	if got := c.reply(); got != value {
+		t.Fatalf("%d bytes", len(got))
+	}
+	silent := dialRaw(t, tn.addr)
+	eventually(t, "it is there", func() bool { return tn.n.served.Load() == 2 })
+	tn.n.clock.suspended.Add(int64(firstByteTimeout) + 1)
+	if !silent.closedByNode() {
+		t.Fatal("nothing is swept")
+	}
+	if _, err := c.Write(next[50_000:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.reply(); got != "+OK" {
+		t.Error(got)
+	}
+}
