@@ -10,7 +10,7 @@
 //  4. The reader, one goroutine, finds the call by the tag of the reply, reads the body into the call's own memory
 //     and wakes the caller. A caller that was alone for a while reads its reply itself, and the reader stands aside (aside.go).
 //  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call
-//     to the reader, who drops it when the reply comes: no memory of the caller is ever written to after it returned.
+//     to the reader, which drops it when the reply comes: no memory of the caller is ever written to after it returned.
 //
 // A connection that breaks fails all calls with an error that says so; dialing again is the caller's decision.
 package client

@@ -21,7 +21,7 @@ type sender struct {
 	table  []entry       // guarded by mu: what is in flight, by slot
 	flying int           // guarded by mu: how many calls the table holds
 
-	reading  reading // guarded by mu: who reads
+	reading  reading // guarded by mu: which goroutine reads
 	requests uint64  // guarded by mu: made so far
 
 	err error // guarded by mu: why the connection is closed

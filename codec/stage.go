@@ -3,8 +3,8 @@ package codec
 import "iter"
 
 // Stage gathers the encoded updates of one turn of one loop, which owns it; it is not for concurrent use. Its zero
-// value is ready. Values up to RefValue bytes are copied; of a longer one it keeps key and version, and who sends it
-// looks the value up (it is in the store already). A Stage refuses nothing, for a write that is in the store can no
+// value is ready. Values up to RefValue bytes are copied; of a longer one it keeps key and version, and the
+// sender looks the value up (it is in the store already). A Stage refuses nothing, for a write that is in the store can no
 // longer be refused: it is bounded by what its loop reads in one turn.
 type Stage struct {
 	buf      []byte

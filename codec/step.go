@@ -17,7 +17,7 @@ const (
 	StepTaken              // the sender has just taken it
 )
 
-// Step is a step of the cluster's time (R7). Its number is To; who takes it goes on from number From.
+// Step is a step of the cluster's time (R7). A node whose last step is From may take it, and its last step is To then.
 type Step struct {
 	From, To uint32 // From < To <= MaxStep
 	Node     uint64 // id of the node that proposed it

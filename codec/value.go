@@ -146,8 +146,8 @@ func AppendValueResponse(dst []byte, tag uint32, m ValueResponse) []byte {
 	return dst
 }
 
-// BeginValueResponse appends header and status; the caller, who remembers len(dst) from before as the start, appends
-// the value itself and ends with FinishFrame(dst, start). So a value goes from the store to the reply in one copy.
+// BeginValueResponse appends header and status. The caller notes len(dst) before as start, appends the value itself, and ends with
+// FinishFrame(dst, start). So a value is copied once on its way from the store to the reply.
 func BeginValueResponse(dst []byte, tag uint32, status Status) []byte {
 	dst, b := beginFrame(dst, KindValueResponse, tag, responseFixed)
 	binary.LittleEndian.PutUint32(b, uint32(status))

@@ -81,7 +81,7 @@ func authProblem(user []byte) string {
 	return errWrongUser
 }
 
-// hello chooses the protocol of the connection and says who answers.
+// hello chooses the protocol of the connection and replies what this server is.
 func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	proto := int64(c.Proto)
 	if len(args) > 1 {

@@ -45,7 +45,7 @@ func (b *bell) strike() {
 	}
 }
 
-// take moves the queue into dst. The flag falls first: who queues after that rings again.
+// take moves the queue into dst. The flag is cleared first: a connection queued after that rings again.
 func (b *bell) take(dst []*conn) []*conn {
 	b.rung.Store(false)
 	b.mu.Lock()

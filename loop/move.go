@@ -29,8 +29,8 @@ type move struct {
 	over atomic.Bool // it has arrived, or is lost: the first to say so has it
 }
 
-// lighten takes a smaller buffer for the little that has come of a command where the buffer had to be large: who holds much does not move,
-// and a slab that loops keep stays with this one.
+// lighten replaces a large buffer by a small one if only a little of a command has come: a connection that holds much does not move, and
+// a slab that loops keep stays with this loop.
 func (c *conn) lighten() {
 	if (c.heavy || cap(c.in) == keptFrame) && len(c.in)-c.from < minGrow && c.draft == nil {
 		in := append([]byte(nil), c.in[c.from:]...)

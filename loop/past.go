@@ -105,7 +105,7 @@ func (p *past) addrs() []netip.AddrPort {
 	return all
 }
 
-// note takes in who is there now. An address at which a node left, or died, stays: it may be back before this node is.
+// note takes in the members that are there now. An address at which a node left, or died, stays: it may be back before this node is.
 func (p *past) note(members []peer.Member, now int64) {
 	for i := range members {
 		m := &members[i]

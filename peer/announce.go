@@ -11,7 +11,7 @@ import (
 // port late, and a radio associates slowly. Those beyond quickFound go only while nobody is linked.
 var quick = [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond}
 
-// quickFound is how many of them are enough when they have found somebody: who is linked with one is told of the others.
+// quickFound is how many of them are enough when they have found a node: that one tells of the others.
 const quickFound = 3
 
 // beacon is the schedule of announces, and the memory of those heard. The sockets are the loop's.

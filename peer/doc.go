@@ -1,5 +1,5 @@
-// Package peer is a node's mind as a pure state machine: which members there are, whether they live, who is dialed, what
-// is copied, and what of the own stream each peer has. It knows no socket, clock or goroutine: package loop hands it
+// Package peer is a node's mind as a pure state machine: which members there are, whether they live, which addresses
+// are dialed, what is copied, and how much of this node's stream each peer has. It knows no socket, clock or goroutine: package loop hands it
 // time, announces, frames and events, and carries out what it wishes; package sim does the same in memory, under a seed.
 //
 // The way of a link:

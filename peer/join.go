@@ -202,7 +202,8 @@ func (n *Node) beginPull(now int64, l *Link, p *pull, shard uint16) {
 	n.pull(now, l, p, 0)
 }
 
-// donor is who is asked for a shard once: a link with this machine, or all links with one other host, which may have made them up.
+// donor is what is asked for a shard only once: a link with a node of this machine, or all links with one other host, which may be
+// nodes that it has made up.
 type donor struct {
 	host netip.Addr
 	link *Link

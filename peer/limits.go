@@ -107,7 +107,7 @@ const (
 	StepLook          = 250 * time.Millisecond  // between two comparisons of groups
 	RepairMin         = 500 * time.Millisecond  // before two whose roots differ compare again
 	RepairMax         = time.Minute             // the same, when comparing again and again has not made them equal
-	RepairPause       = time.Second             // that the one who follows leaves to the one who leads
+	RepairPause       = time.Second             // that the node which follows leaves to the one that leads
 	LatePause         = time.Second             // after records came that were late, before roots that differ make anybody compare
 	RepairPatience    = 5 * time.Second         // without a frame of a comparison, after which it is given up
 	SuspectAfter      = 1500 * time.Millisecond // of silence (R25)

@@ -326,8 +326,9 @@ func (n *Node) copied() *partials {
 	return all
 }
 
-// completes has the leaves become complete that are so with a peer of which all is here now: if its floor is this node's at least.
-// Else who is asked for a key there would say that it was deleted though both have merely missed it; that peer is asked again (askAgain).
+// completes makes those leaves complete that are complete with a peer of which all is here now, if its floor is not below this node's.
+// Otherwise this node might say of a key there that it was deleted, though both have merely missed it; all is compared with that peer once
+// more (askAgain).
 func (n *Node) completes(now int64, l *Link) {
 	if l.member.floor.Compare(n.floor()) >= 0 || n.weak&AnyFloor != 0 {
 		n.join.completed = l.bitmaps.theirs

@@ -74,7 +74,7 @@ func (n *Node) sought(now int64) (found, all bool) {
 	return true, all
 }
 
-// expects reports whether somebody who was heard of may still greet.
+// expects reports whether a node that was heard of may still greet.
 func (n *Node) expects(now int64) bool {
 	for _, l := range n.links {
 		if l.phase != phaseGreeted && !l.closing && now-l.opened < int64(SeekTime) {

@@ -155,8 +155,8 @@ func (n *Node) leftOut() int {
 
 // differed reports whether a member's root of an epoch is not this node's, or is not known.
 //
-// One epoch alone is no alarm: of two writes to one key, on two nodes and on two sides of an epoch's end, who hears of
-// the later one first never counts the earlier, so the roots of that one epoch differ although all hold the same.
+// One epoch alone is no alarm: of two writes to one key, on two nodes and on two sides of an epoch's end, a node that
+// hears of the later one first never counts the earlier, so the roots of that one epoch differ although all hold the same.
 func (n *Node) differed(m *member, epoch uint64) bool {
 	known, equal := m.roots.know(epoch)
 	return !known || !equal

@@ -20,7 +20,7 @@ const (
 	WithoutYouth                         // R13: the same from the start, if nobody is known to be away
 	WithoutAsking                        // R17: what was evicted here is taken for absent
 	AnyWitness                           // R14: a node that loads says what is absent, and is believed
-	WithoutBye                           // R24: who closes a link says nothing
+	WithoutBye                           // R24: a node that closes a link says nothing
 	WithoutVouching                      // R25: nobody speaks up for one without a link
 	WithoutHosts                         // R7: everybody's word about the time counts, without a secret too
 	AnyFloor                             // R16: a leaf becomes complete on the word of any complete peer

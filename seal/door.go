@@ -37,7 +37,7 @@ func NewDoor(all Secrets) *Door {
 	return d
 }
 
-// Renew has other secrets count from now on; who is in stays in.
+// Renew replaces the secrets that count. Connections that have authenticated stay so.
 func (d *Door) Renew(all Secrets) {
 	var keys [][sha256.Size]byte
 	for i := range all {
@@ -48,9 +48,10 @@ func (d *Door) Renew(all Secrets) {
 	d.mu.Unlock()
 }
 
-// Try judges a password that a client at an address has sent: a secret that counts, or the Password of one. It takes the same
-// time for every password of one length. wrong is how many its connection has tried before: who knows two secrets, as while one
-// replaces the other, sends both, so a right one takes back what the others counted; of who guesses there is nothing to take back. now is in ns.
+// Try judges a password that a client at address from has sent: it is right if it is a secret that counts, or the Password of one. It
+// takes the same time for every password of one length. wrong is how many wrong ones the connection has sent before. A right one takes
+// those back, for a client that knows two secrets, while one replaces the other, may send both; a client that guesses has none to take
+// back. now is in ns.
 func (d *Door) Try(now int64, from netip.Addr, password []byte, wrong int) Answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,7 +96,8 @@ func (d *Door) note(now int64, from netip.Addr) {
 	d.tries[from] = t
 }
 
-// sweep forgets whose period is over, and everybody where that is nobody: who has so many addresses is not held up by tries.
+// sweep forgets the addresses whose period is over; if that frees no place it forgets all, for an attacker with so many addresses is not
+// held up by counting tries.
 func (d *Door) sweep(now int64) {
 	for from, t := range d.tries {
 		if now-t.since >= tryPeriod {

@@ -100,7 +100,7 @@ func (all Secrets) Has(s Secret) bool {
 	return found == 1
 }
 
-// derive makes a key for one purpose: who learns it learns neither the secret nor the keys of other purposes.
+// derive makes a key for one purpose, which reveals neither the secret nor the keys of other purposes.
 func (s *Secret) derive(purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, s.bytes[:], nil, purpose, secretLen)
 	if err != nil {
@@ -109,8 +109,8 @@ func (s *Secret) derive(purpose string) []byte {
 	return key
 }
 
-// Password is what a client may say instead of the secret itself: it opens the commands of a node, and tells who hears it
-// neither the secret nor anything that links or announces are made of.
+// Password is what a client may send instead of the secret itself. It opens the commands of a node, and reveals neither the secret nor
+// the keys of links and announces.
 func (s Secret) Password() string {
 	return clientPrefix + base64.RawURLEncoding.EncodeToString(s.derive("covey client"))
 }

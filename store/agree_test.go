@@ -87,7 +87,7 @@ func (p *pair) merge(r *Record, h, now uint64) Outcome {
 	return b
 }
 
-// bare tells whether a key would be there if its value were not gone: not a state that lasts.
+// bare reports whether a key would be there if its value were not gone: not a state that lasts.
 func (p *pair) bare(key string) bool {
 	r, ok := lookup(p.large, 0, key)
 	e := entryOf(p.large, r)

@@ -1,6 +1,6 @@
 package store
 
-// TooFarAhead tells whether a stamp is more than MaxAhead ahead of now (cluster ms): no honest node sends one (R8).
+// TooFarAhead reports whether a stamp is more than MaxAhead ahead of now (cluster ms): no honest node sends one (R8).
 func TooFarAhead(stamp, now uint64) bool { return stamp>>stampBits > now+MaxAhead }
 
 // StampTime returns the cluster time of a stamp in ms.
@@ -18,7 +18,7 @@ func (c *clock) next(now uint64) uint64 {
 
 func (c *clock) raise(stamp uint64) { *c = max(*c, clock(stamp)) }
 
-// Stamped tells whether a local write was ever stamped. Until then the node's time may still step (R6).
+// Stamped reports whether a local write was ever stamped. Until then the node's time may still step (R6).
 func (s *Store) Stamped() bool { return s.stamped.Load() }
 
 // RaiseClock makes every stamp given from now on higher than stamp.

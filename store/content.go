@@ -32,7 +32,7 @@ func (sh *shard) read(dst []byte, e *entry, from, to int) []byte {
 	return dst
 }
 
-// hasKey tells whether the key of an entry is key.
+// hasKey reports whether the key of an entry is key.
 func (sh *shard) hasKey(e *entry, key []byte) bool {
 	if len(key) != e.keyLen {
 		return false
@@ -94,7 +94,7 @@ func (sh *shard) writeBody(e *entry, body, key, value []byte) {
 	pages.next[last] = 0
 }
 
-// freePages gives the pages of a large entry back, or leaves them to who reads them.
+// freePages gives the pages of a large entry back. If they are pinned the last reader does.
 func (sh *shard) freePages(e *entry) {
 	n := sh.pageCount(e)
 	if !sh.env.pins.leave(e.page) {

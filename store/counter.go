@@ -49,10 +49,10 @@ func contribAt(value []byte, i int) contrib {
 	return value[counterHead+i*contribBytes:][:contribBytes:contribBytes]
 }
 
-// Increment adds delta to the decimal number under key, 0 when it is absent, and returns the new number. It keeps the time
-// to live (R2). The Record's value lies in out, which is dst or what append made of it, or behind it in its array: it is good
-// until the caller writes to out. Of a key that is not certain to be absent nothing is written, ErrUnsure, unless sure is set:
-// that it is absent was asked for (R17).
+// Increment adds delta to the decimal number under key, 0 when it is absent, and returns the new number. It keeps the time to live
+// (R2). The value of r lies in the array of out, which is dst as append has grown it, and is valid until the caller writes to out. If
+// the store is not certain that an absent key is absent it writes nothing and returns ErrUnsure, unless sure says that the peers were
+// asked (R17).
 func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64, sure bool) (out []byte, n int64, r Record, err error) {
 	out, r, err = s.contribute(dst, key, KindCounter, hash, now, sure, func(dst, value []byte, v Version, own bool) ([]byte, error) {
 		var err error
@@ -138,7 +138,7 @@ func (t total) plus(delta int64) (int64, error) {
 
 func counterText(dst, value []byte) []byte { return strconv.AppendInt(dst, sumOf(value).nearest(), 10) }
 
-// fullCounter tells that a contribution was opened that is one too many.
+// fullCounter reports whether a contribution was opened beyond maxContributions.
 func fullCounter(old, value []byte) bool {
 	return len(value) > len(old) && contributions(value) > maxContributions
 }

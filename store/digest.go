@@ -10,8 +10,8 @@ import (
 // EpochOf returns the epoch that a time in cluster ms lies in.
 func EpochOf(now uint64) uint64 { return now >> epochBits }
 
-// Everything stands for the epoch of what is held at this moment, however young it is. Leaves and Parts know of it, and no root
-// does: two that are written to are never equal at one moment.
+// Everything, in the place of an epoch, stands for all that is held now, however young. Leaves and Parts take it. No root is made of
+// it: stores that are being written to are never equal at one moment.
 const Everything = 1 << 40
 
 // sums keeps the additive fingerprint of a shard as of the end of each of the last epochsKept epochs (R18), and of
@@ -168,7 +168,7 @@ func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
 	return root, ok
 }
 
-// Withhold has epochs up to one have no root: what was overwritten before it came here is in none of them.
+// Withhold makes all epochs up to one have no root, because entries that were overwritten before they came here are missing in them.
 func (s *Store) Withhold(epoch uint64) {
 	if v := &s.env.stepped; epoch > v.Load() {
 		v.Store(epoch)
@@ -207,7 +207,7 @@ func (s *Store) Leaves(dst []uint64, shard int, epoch, now uint64) (_ []uint64, 
 	return dst, true
 }
 
-// closed tells whether an epoch ended two seconds ago, since a step back, and is kept.
+// closed reports whether an epoch ended two seconds ago, since a step back, and is kept.
 func (s *Store) closed(epoch, now uint64) bool {
 	return epoch > s.env.stepped.Load() && now >= settleTime && (epoch < EpochOf(now-settleTime) || s.env.misses(OpenEpochs)) && epoch+epochsKept >= EpochOf(now)
 }

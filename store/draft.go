@@ -6,8 +6,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Draft is a value on its way into the store whose length is known: its bytes go, as they come, right to the pages that
-// the entry will have, and nobody sees them before SetDraft. It takes pages as far as bytes have come, or are about to.
+// Draft is a large value of known length on its way into the store. Its bytes are put, as they come, right into the pages that the
+// entry will have; no reader sees them before SetDraft. It takes pages only as far as bytes have come, or are about to.
 //
 // The zero value is ready for Begin; after SetDraft or Drop it may begin again. It is not for concurrent use, but the
 // store it belongs to is.
@@ -22,8 +22,8 @@ type Draft struct {
 	filled      int    // bytes in it
 	first, last uint32 // pages taken
 	pages       int
-	page        uint32 // the one that the next byte goes to,
-	at          int    // and where in it
+	page        uint32 // the page that the next byte goes to
+	at          int    // offset of that byte in the page
 
 	content *xxh3.Hasher
 }
@@ -35,7 +35,7 @@ type drafts struct {
 	claimed int64 // bytes of their values, of which not all have come
 }
 
-// admit takes a draft in if the bytes of all are no more than most.
+// admit takes a draft of size bytes in, if all drafts together then have no more than most bytes.
 func (s *drafts) admit(d *Draft, size int, most int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,14 +57,14 @@ func (s *drafts) dismiss(d *Draft, size int) {
 	s.claimed -= int64(size)
 }
 
-// draftable is how many bytes of values of a budget may be on their way in at one time: room for the largest at least, if
-// that leaves most of a small budget to what is there.
+// draftable is how many bytes all drafts together may have in a store of that budget: one value of the largest size at least,
+// unless that would be more than 1/draftMost of the budget.
 func draftable(budget int64) int64 {
 	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes), budget/draftMost)
 }
 
-// Begin makes d the value of so many bytes of a key, which is copied. false: it does not go into pages, or is larger than
-// the store takes, or too many bytes are on their way in already; it is to be put together elsewhere then, and given to Set.
+// Begin begins a value of size bytes for key, which is copied. It returns false if the value is too small for pages, larger than the
+// store takes, or if drafts have too many bytes already. Then the caller has to put the value together itself, and call Set.
 func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 	whole := s.env.memory.pages.unit
 	if !s.fitting(len(key), size) || len(key)+size < whole {
@@ -101,8 +101,8 @@ func (d *Draft) Left() int { return d.size - d.have }
 // Have returns how many bytes of the value have come.
 func (d *Draft) Have() int { return d.have }
 
-// Room appends to dst where the next bytes of the value go: up to most bytes, in as few pieces as there are, until there are
-// MaxPieces. Came is to be told how many of them were put there.
+// Room appends to dst the places for the next bytes of the value: up to most bytes, in as few pieces as possible and MaxPieces at most.
+// The caller fills them in order and calls Came with how many bytes it has put there.
 func (d *Draft) Room(dst [][]byte, most int) [][]byte {
 	page, at, filled := d.page, d.at, d.filled
 	before := uint32(0)
@@ -123,7 +123,7 @@ func (d *Draft) Room(dst [][]byte, most int) [][]byte {
 	return dst
 }
 
-// Came notes that the next n bytes of the value are where Room said.
+// Came notes that the next n bytes of the value were put where Room said.
 func (d *Draft) Came(n int) {
 	d.have += n
 	for n > 0 {
@@ -135,7 +135,7 @@ func (d *Draft) Came(n int) {
 	}
 }
 
-// Write takes the next bytes of the value, as many of b as are left of it, and returns how many that were.
+// Write copies the next bytes of the value from the start of b, and returns how many: fewer than len(b) at the value's end.
 func (d *Draft) Write(b []byte) (n int) {
 	b = b[:min(len(b), d.Left())]
 	_, _ = d.content.Write(b)
@@ -148,14 +148,14 @@ func (d *Draft) Write(b []byte) (n int) {
 	return n
 }
 
-// Settle evicts for the pages that d has taken: a slice of what a large write evicts, each time that some of it has come.
+// Settle evicts to make up for the pages that d has taken, a bounded number at a time. The caller calls it each time that bytes have come.
 func (d *Draft) Settle(now uint64) {
 	if d.s.over() {
 		d.s.reclaim(d.key, d.hash, now)
 	}
 }
 
-// Drop gives back what d has taken: the value is not to be.
+// Drop gives back what d has taken: the value will not be set.
 func (d *Draft) Drop() {
 	if d.s == nil {
 		return
@@ -214,8 +214,8 @@ func (d *Draft) pass(n int) {
 	d.at += n
 }
 
-// SetDraft is Set with the value that d has become, whole, under the key that it began with: it gets its version now. What
-// is not written is still d's. The Record has no value.
+// SetDraft is Set with the whole value of d, under the key of Begin. The write gets its version now. If it is written d has ended;
+// otherwise the value is still d's. The Record in res has no value.
 func (s *Store) SetDraft(dst []byte, d *Draft, now uint64, o SetOptions) (out []byte, res SetResult) {
 	if d.s != s || d.Left() > 0 {
 		return dst, SetResult{Err: ErrTooLarge}

@@ -39,7 +39,7 @@ func (e *entry) expiry() uint64 {
 	return 0
 }
 
-// readable tells whether a read at now returns the entry: never once its expiry is reached (R3).
+// readable reports whether a read at now returns the entry: never once its expiry is reached (R3).
 func (e *entry) readable(now uint64) bool {
 	if e.flags&gone != 0 || e.ghost {
 		return false
@@ -48,7 +48,7 @@ func (e *entry) readable(now uint64) bool {
 	return at == 0 || at > now
 }
 
-// stands tells whether the entry is the ghost of one that could be read at now: others have it.
+// stands reports whether the entry is the ghost of one that could be read at now: others have it.
 func (e *entry) stands(now uint64) bool {
 	at := e.expiry()
 	return e.ghost && e.flags&gone == 0 && (at == 0 || at > now)

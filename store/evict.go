@@ -21,7 +21,7 @@ type trial struct {
 	lost    [2]uint32 // entries evicted of late, by log
 }
 
-// over tells whether the store holds more than it may.
+// over reports whether the store holds more than it may.
 func (s *Store) over() bool      { return s.env.over() }
 func (v *env) over() bool        { return v.memory.used.Load() > v.maxBytes }
 func (sh *shard) borrowed() bool { return sh.bytes() > sh.env.share }
@@ -98,7 +98,7 @@ func (sh *shard) fillMain() {
 // segments, and that must not carry what nobody wanted into main.
 func (sh *shard) slack() int64 { return sh.segmentBytes(3) / 2 }
 
-// mainTakes tells whether an entry that was wanted again goes to the main log. If that is full, it costs credit.
+// mainTakes reports whether an entry that was wanted again goes to the main log. If that is full, it costs credit.
 func (sh *shard) mainTakes(size int) bool {
 	if sh.logBytes(logTrial) > sh.trialBytes()+sh.slack() {
 		return true

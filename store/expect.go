@@ -1,8 +1,8 @@
 package store
 
-// Expect says that n records, of so many bytes of keys and values, lie between two hashes from and to of one shard of the
-// digest, and that the rest of it will come too: the index makes room at once for as many entries as that makes in the whole
-// shard. It is no more than a hint: room is made for no more entries of that size than the budget of a shard holds.
+// Expect says that a whole shard of the digest will come, of which n records with that many bytes of keys and values lie between the
+// hashes from and to. The index makes room at once for as many entries as that makes in the whole shard. It is a hint: room is made for
+// no more entries of that size than the budget of a shard holds.
 func (s *Store) Expect(from, to uint64, n, bytes int) {
 	sh := s.shardOf(from)
 	if n < expectFrom || to <= from || to>>s.shift != from>>s.shift || bytes < 0 {

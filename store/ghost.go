@@ -58,7 +58,7 @@ func (sh *shard) certain(e *entry) bool {
 	return !e.ghost && (e.at != 0 || !sh.leaves.isPartial(e.hash<<sh.bits))
 }
 
-// Certain tells whether what Get and Delete say of a key can be relied on: not when it was evicted here, or may have been
+// Certain reports whether what Get and Delete say of a key can be relied on: not when it was evicted here, or may have been
 // (R16, R17). Of a key that is there it is always certain.
 func (s *Store) Certain(key []byte, hash, now uint64) bool {
 	sh := s.shardOf(hash)
@@ -91,7 +91,7 @@ func (s *Store) Partial(dst []uint64, shard int) []uint64 {
 // PartialChanges counts how often a leaf has become partial or complete.
 func (s *Store) PartialChanges() uint64 { return s.env.partials.Load() }
 
-// Forgets tells whether ghosts were ever forgotten here: not all that others have has room.
+// Forgets reports whether ghosts were ever forgotten here: not all that others have has room.
 func (s *Store) Forgets() bool { return s.env.forgets.Load() }
 
 // setPartial notes whether the leaf of a hash is partial.

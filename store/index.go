@@ -85,7 +85,7 @@ func (t *table) seek(tag uint64) int {
 
 // first returns the first cell from p on, which is no later than the home of least, that is empty or has a tag of least or more. Past
 // the cells of a usual run it doubles its steps, then halves them: tags ascend as far as the next empty cell, and behind that all are
-// above least. So who chooses keys that crowd in one place makes no search long.
+// above least. So keys that were chosen to crowd in one place make no search long.
 func (t *table) first(p int, least uint64) int {
 	for near := p + nearCells; p < near; p++ {
 		if c := t.cells[p]; c == 0 || c>>tagShift >= least {

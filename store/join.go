@@ -49,8 +49,9 @@ func (o origin) append(dst []byte) []byte {
 // at 0 (R14).
 func (o origin) none(floor Version) bool { return o.form == originNone && o.reset.Compare(floor) <= 0 }
 
-// compare returns +1 when what has the origin o and the version v replaces what has p and w, -1 when it is the other way round, 0
-// when the two are put together. Who has forgotten a deletion has counted since, above it: what is all below the higher R was deleted.
+// compare returns +1 when a value of origin o and version v replaces one of origin p and version w, -1 when it is the other way round, 0
+// when the two are put together. A node that has forgotten a deletion has counted on above it, so a value that lies wholly below the
+// higher R was deleted.
 func (o origin) compare(v Version, p origin, w, floor Version) int {
 	c := o.reset.Compare(p.reset)
 	later := c < 0 && v.Compare(p.reset) > 0 || c > 0 && w.Compare(o.reset) > 0
@@ -82,7 +83,7 @@ func (e *entry) reset() Version {
 	return e.v
 }
 
-// bytesless tells an entry that has versions and no value.
+// bytesless reports whether the entry has versions and no value.
 func (e *entry) bytesless() bool { return e.ghost || e.flags&bare != 0 }
 
 // origin returns the origin of an entry with this value. Of one that does not join it is its SET or DEL.
@@ -277,10 +278,10 @@ func (sh *shard) begin(e *entry, now uint64) origin {
 	return o
 }
 
-// contribute is a local write to a key of a kind that joins. f appends to dst what value is to become by a write of version v;
-// own says that value has all that this node has contributed. The record's value aliases out, or lies behind it in its
-// array: it is good until the caller writes to out. An entry of another kind is ErrKind, unless this one can go on from it.
-// Of a key that is not certain to be absent nothing is written, ErrUnsure, unless sure is set (R17).
+// contribute is a local write to a key of a kind that joins. f appends to dst what value becomes by a write of version v; own says that
+// value has all that this node has contributed. The value of r lies in the array of out and is valid until the caller writes to out. An
+// entry of another kind is ErrKind, unless this kind can go on from it. If the store is not certain that an absent key is absent it
+// writes nothing and returns ErrUnsure, unless sure is set (R17).
 func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error)) (out []byte, r Record, err error) {
 	if !s.fits(key, nil) {
 		return dst, r, ErrTooLarge

@@ -45,7 +45,7 @@ func TypeName(kind uint8) string { return kinds[kind%kindEnd].typ }
 // joins tells the kinds of which two values are put together.
 func joins(kind uint8) bool { return kinds[kind%kindEnd].join != nil }
 
-// fine tells whether a record is what its kind says. What has no value needs no kind but in a composite key.
+// fine reports whether a record is what its kind says. What has no value needs no kind but in a composite key.
 func (r *Record) fine() bool {
 	if r.Kind >= kindEnd {
 		return false

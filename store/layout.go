@@ -23,7 +23,7 @@ import "encoding/binary"
 //	       padding; its length in the last byte, or in the two before a last byte of 0
 //
 // A large entry keeps the first bytes of key and value here and the rest in full pages: which page comes next is kept beside
-// them (pool.next), so that who frees a value, or makes one, does not touch them.
+// them (pool.next), so that a value is made and freed without touching them.
 const (
 	headBytes = 20
 

@@ -36,7 +36,7 @@ const (
 	tombstoneShare  = 16     // a tombstone may take 1/16 of the budget
 	ghostShare      = 16     // so may the ghosts
 	tombstoneMost   = 4      // and 1/4 while members that are away, or may be, hold them back: past it the oldest go all the same
-	sightSlack      = 10_000 // ms that the turn of who writes may be late; below tombstoneMinAge by MaxAhead and more
+	sightSlack      = 10_000 // ms by which the time of a writing turn may lag; below tombstoneMinAge by MaxAhead or more
 	tombstoneMinAge = 30_000 // ms that a full tombstone budget leaves a tombstone alone; must be over MaxAhead
 
 	// Segments. A shard's share of the budget is about segmentShare of them, so that those half full cost little.
@@ -99,7 +99,7 @@ const (
 
 	scratchKept = 64 << 10 // bytes of a scratch that is kept
 
-	maxContributions  = 64  // of a counter: who would open one more writes it anew as a SET (R27)
+	maxContributions  = 64  // of a counter: instead of one more the counter is written anew as a SET (R27)
 	mostContributions = 128 // that a counter has after merges: two sides of a split; beyond it the oldest are forgotten
 
 	DefaultScanCount = 10        // keys of a Scan that names no count

@@ -10,7 +10,7 @@ type Print struct {
 	Content  uint32
 	Ghost    bool // evicted: the value is not here
 	Gone     bool // a tombstone, dead or without value: in no fingerprint (R3, R13)
-	Bare     bool // the value is here no more, be it dead or alive again by a later expiry (R3)
+	Bare     bool // the value is gone; the entry is dead, or alive again by a later expiry (R3)
 }
 
 // Epoch is the first epoch in which the entry was what it is (R18).
@@ -86,10 +86,10 @@ func (s *Store) Prints(dst []Print, from uint64, limit int, now uint64) (_ []Pri
 // PartsWidth is into how many parts Parts splits.
 const PartsWidth = 16
 
-// Parts adds up, for each 16th of a part, the prints of what counted at the end of an epoch of the entries whose key hash
-// begins with the first bits (8 to 56) of prefix: as they are now. What was written over since, or is gone, is not known
-// any more, so parts that differ need not, and parts that are equal are so only if they had this difference alone. It returns
-// how many entries there are. The lock is held for a chunk at a time.
+// Parts sums up fingerprints of the entries whose key hash begins with the first bits (8 to 56) of prefix, for each 16th of that part. An
+// entry counts if it is now what it was at the end of epoch; one that was overwritten or has gone since is not known any more. So the
+// sums say where to look for a difference and prove nothing. It returns how many entries there are. The lock is held for a chunk at a
+// time.
 func (s *Store) Parts(sums *[PartsWidth]uint64, prefix uint64, bits uint, epoch, now uint64) (entries int) {
 	*sums = [PartsWidth]uint64{}
 	from, last := prefix, prefix|math.MaxUint64>>bits

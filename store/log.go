@@ -113,7 +113,7 @@ func (sh *shard) claim(s uint32, n int) loc {
 	return at
 }
 
-// room tells whether a segment has n bytes left.
+// room reports whether a segment has n bytes left.
 func (sh *shard) room(s uint32, n int) bool {
 	return s != 0 && int(sh.about(s).fill)+n <= 1<<sh.env.segmentBits
 }

@@ -20,8 +20,8 @@ type memory struct {
 	heap     bool         // everything from the Go heap: for the race detector, which sees nothing else
 	maps     *maps
 
-	// peek is held for reading by who looks at the cells of an index without the lock of its shard (Warm), and for as long as it takes to
-	// prefetch a turn's keys. Whoever gives a table back has the aim of the shard point elsewhere before, for which it is held too.
+	// peek is held for reading while cells of an index are read without the lock of their shard (Warm), over the keys of one gathering.
+	// Before a table is given back the shard's aim is pointed elsewhere with peek held for writing, so that nobody reads its cells.
 	peek sync.RWMutex
 }
 
@@ -168,8 +168,8 @@ func (p *pool) init(m *memory, size int64, unit, about int, spare int64) (err er
 // at returns the bytes of a unit.
 func (p *pool) at(n uint32) []byte { return p.mem[int(n)*p.unit:][:p.unit:p.unit] }
 
-// join appends the first size bytes from byte at of a unit on to places; as more of the last of them, if that ends where they begin
-// and is of the unit before. before is 0 where that is not known.
+// join appends the size bytes of a unit from at on to places. If the last of places ends where they begin, and lies in the unit before
+// (0: unknown), it is made longer instead.
 func (p *pool) join(places [][]byte, before, n uint32, at, size int) [][]byte {
 	if last := len(places) - 1; before != 0 && before == n-1 && at == 0 && last >= 0 {
 		all := len(places[last]) + size
@@ -220,8 +220,8 @@ func (p *pool) give(first uint32, n int) {
 	p.mu.Unlock()
 }
 
-// giveChain takes units back that follow each other by next; they are taken in that order again, so that what lay in a row does
-// so then. Of those that stay warm it does not touch the memory.
+// giveChain takes back units that follow each other by next. They are handed out in that order again, so that units in a row stay in a
+// row. It does not touch the memory of those that stay warm.
 func (p *pool) giveChain(unit uint32) {
 	n, first, last := 0, unit, uint32(0)
 	p.mu.Lock()

@@ -316,7 +316,7 @@ func (m *model) compareOther() {
 	}
 }
 
-// quiet tells whether nothing was written after an epoch.
+// quiet reports whether nothing was written after an epoch.
 func (m *model) quiet(epoch uint64) bool {
 	for _, stamp := range m.stamp {
 		if stamp>>16>>epochBits > epoch {

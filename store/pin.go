@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// Pin is a large value that is read where it lies, after the lock is gone: its pages are never written again, and while they are
-// pinned they are nobody else's, though the entry is written anew, deleted or evicted meanwhile. Begun by GetOrPin, it lasts until
-// Unpin. The zero value is none. It is not for concurrent use, but any number may be of one value.
+// Pin lets a caller read a large value where it lies in the store, without a lock. The pages of a value are never written again, and
+// pinned pages are not used for anything else, even if the entry is written anew, deleted or evicted meanwhile. GetOrPin begins a Pin,
+// Unpin ends it. The zero value has not begun. A Pin is not for concurrent use, but one value may have any number of them.
 type Pin struct {
 	s     *Store
 	chain uint32 // the first page of the entry
 	size  int    // bytes of the value, or of the part of it that is read
 
-	page uint32 // where the next byte is,
-	at   int    // and where in it
+	page uint32 // the page of the next byte
+	at   int    // offset of that byte in the page
 	left int    // bytes that Next has not returned
 }
 
@@ -28,10 +28,10 @@ type pins struct {
 
 type pinned struct {
 	readers, pages int
-	orphan         bool // its entry has it no more: the last reader gives it back
+	orphan         bool // no entry has it any more: the last reader gives it back
 }
 
-// take pins a chain, unless all that are pinned would have more than most pages then.
+// take pins a chain, unless all pinned chains would then have more than most pages.
 func (p *pins) take(chain uint32, pages, most int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,7 +52,7 @@ func (p *pins) take(chain uint32, pages, most int) bool {
 	return true
 }
 
-// drop takes one reader off a chain and reports whether it was the last of one that no entry has.
+// drop takes one reader off a chain and reports whether the caller has to give the chain back: no reader and no entry has it any more.
 func (p *pins) drop(chain uint32) (orphan bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,9 +67,9 @@ func (p *pins) drop(chain uint32) (orphan bool) {
 	return c.orphan
 }
 
-// leave reports whether a chain, which its entry gives up, is being read: the last reader gives it back then.
+// leave notes that the entry of a chain gives it up, and reports whether it is being read: then the last reader gives it back.
 func (p *pins) leave(chain uint32) bool {
-	if p.count.Load() == 0 { // who takes a pin holds a lock of the shard, and so does who asks
+	if p.count.Load() == 0 { // take and leave of a chain are both called under its shard's lock
 		return false
 	}
 	p.mu.Lock()
@@ -82,8 +82,8 @@ func (p *pins) leave(chain uint32) bool {
 	return ok
 }
 
-// GetOrPin is Get, but for a string of more than PinFrom bytes in pages: of that it appends to dst as much as the entry has
-// itself, and p has the rest. It does not where too much is pinned already, nor with p nil. The key is to be warm.
+// GetOrPin is Get, except that of a string with more than PinFrom bytes in pages it appends only what the entry itself has, and p pins
+// the rest. If too much is pinned already, or p is nil, it is Get. The key should have been prefetched (WarmKey).
 func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte, ok bool) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)
@@ -102,7 +102,7 @@ func (s *Store) GetOrPin(dst, key []byte, hash, now uint64, p *Pin) (out []byte,
 	return dst, ok
 }
 
-// GetVersionOrPin is GetOrPin of a value of version v: when the key holds another, there is true and ok is not.
+// GetVersionOrPin is GetOrPin for a value of version v. ok is false, and there true, if the key has another version.
 func (s *Store) GetVersionOrPin(dst, key []byte, hash, now uint64, v Version, p *Pin) (out []byte, there, ok bool) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)
@@ -158,8 +158,8 @@ func (p *Pin) Size() int { return p.size }
 // Left returns how many bytes Next has still to return.
 func (p *Pin) Left() int { return p.left }
 
-// Next appends to dst where the next bytes of the value are, most of them at most, in as few pieces as they lie in, until there are
-// MaxPieces. They stay so until Unpin.
+// Next appends to dst the next bytes of the value: up to most bytes, in as few pieces as they lie in and MaxPieces at most. The pieces
+// alias the store and stay valid until Unpin.
 func (p *Pin) Next(dst [][]byte, most int) [][]byte {
 	pages := &p.s.env.memory.pages
 	before := uint32(0)
@@ -178,7 +178,7 @@ func (p *Pin) Next(dst [][]byte, most int) [][]byte {
 	return dst
 }
 
-// Unpin ends the reading.
+// Unpin ends the reading: what Next has returned is not valid any more.
 func (p *Pin) Unpin() {
 	if p.s == nil {
 		return

@@ -2,5 +2,5 @@
 
 package store
 
-// raceEnabled: the race detector is on. It sees who looks, without a lock, at cells that lie on the Go heap.
+// raceEnabled: the race detector is on. It reports reads without a lock of cells that lie on the Go heap.
 const raceEnabled = true

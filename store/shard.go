@@ -291,12 +291,12 @@ func (sh *shard) log(e *entry) uint8 {
 // logAt returns the log in which a place lies.
 func (sh *shard) logAt(at loc) uint8 { return sh.about(sh.segmentOf(at)).log }
 
-// tombstone tells a deletion, or a record without value, for which nothing is left to wait but the horizon.
+// tombstone reports whether the entry is a deletion, or a record without value: it only waits for the horizon.
 func (e *entry) tombstone() bool { return e.flags&(Deleted|bare) != 0 }
 
-// lacks tells a record that was alive by its registers when they came, and whose value was gone: a higher expiry came too
-// late for it, or from who had it not (R3). It is in no fingerprint, so that repair finds who has the value; its own expiry
-// changes nothing any more.
+// lacks reports whether the entry is alive by its registers but has lost its value: a higher expiry came too late for it, or from a
+// node that did not have the value (R3). Such an entry is in no fingerprint, so that repair finds a node that has the value; its own
+// expiry changes nothing any more.
 func (e *entry) lacks() bool { return e.flags&gone == bare }
 
 // detach takes an entry off its list and out of the sizes, for a change of its registers. attach puts it back where it

@@ -19,7 +19,7 @@ type Step struct {
 // What a step leaves of the second to stamps below Least: they are of what the announcer did not hold.
 const stepRest = stepWidth / 64
 
-// Back tells whether stamps are mapped.
+// Back reports whether stamps are mapped.
 func (st *Step) Back() bool { return st.New < st.Old }
 
 // Stamp maps a stamp. It keeps order; two stamps may become one.
@@ -202,8 +202,8 @@ const (
 )
 
 // restampVersions maps the versions of an entry. What was above the flush stays above it: a FLUSHALL and a SET of the same
-// moment may get one stamp, and the SET would be flushed wherever it came later. Whoever holds it puts it at the same
-// stamp; who was sent it mapped refuses it, and has it from a comparison.
+// moment may get one stamp, and the SET would be flushed wherever it came later. Every node that holds it puts it at
+// the same stamp. A node that is sent the mapped record refuses it, and gets it by a comparison.
 func (sh *shard) restampVersions(e *entry, st *Step) {
 	was, flush := sh.flushWas, st.Version(sh.flushWas)
 	order, counts, keeps := e.e.Compare(e.v), e.e.Compare(e.base) >= 0, e.flags&Keeps != 0 && !e.joins()

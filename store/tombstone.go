@@ -50,7 +50,7 @@ func (sh *shard) purgeDue(now uint64, budget int) (worked int) {
 	return worked
 }
 
-// crowded tells whether a tombstone is to go because there are too many.
+// crowded reports whether a tombstone is to go because there are too many.
 func (sh *shard) crowded(e *entry, now uint64) bool {
 	if sh.tombstoneBytes <= sh.env.tombstones || sh.age(e, now) < tombstoneMinAge {
 		return false

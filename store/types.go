@@ -87,14 +87,14 @@ type SetOptions struct {
 	NX, XX   bool   // only when the key is absent, only when it is there
 	KeepTTL  bool   // leave the time to live of an existing key as it is
 	Get      bool   // append the value that was there
-	Sure     bool   // that the key is absent, if it is, was asked for: never ErrUnsure
-	Kind     uint8  // of value; 0: KindString. One that joins with others is not set. If it is composite, so is the key
+	Sure     bool   // the peers were asked whether they have the key (R17): never ErrUnsure
+	Kind     uint8  // of the value; 0: KindString. Not a kind that joins. A composite kind needs a composite key
 	ExpireAt uint64 // cluster ms; 0 never
 }
 
 func (o *SetOptions) kind() uint8 { return max(o.Kind, KindString) }
 
-// reads tells whether what is written, or replied, depends on whether the key is there (R17).
+// reads reports whether what is written, or replied, depends on whether the key is there (R17).
 func (o *SetOptions) reads() bool { return o.NX || o.XX || o.KeepTTL || o.Get }
 
 // SetResult is the outcome of a Set.
@@ -115,7 +115,7 @@ const (
 	ExpireLT                        // only when the new one is earlier
 )
 
-// Outcome is what became of a merged record.
+// Outcome says what became of a merged record.
 type Outcome uint8
 
 const (
@@ -126,7 +126,7 @@ const (
 	Ahead                     // stamped more than MaxAhead ahead of now (R8)
 	Flushed                   // V is at or below the flush register; at most the expiry was taken (R4)
 	Refused                   // absent here and at or below the floor (R14), larger than the limits, or not what its kind says
-	Joined                    // it was put together with what was here, which the sender lacks: it should be told (R27)
+	Joined                    // it was put together with what was here, of which the sender lacks a part: send it back (R27)
 )
 
 var outcomeNames = [...]string{"applied", "older", "same", "need record", "ahead", "flushed", "refused", "joined"}

@@ -279,7 +279,7 @@ func (sh *shard) verifyLists(want int) error {
 	return nil
 }
 
-// finds tells whether an expiry that waits on a list is found when its tick comes: it is on the level of the highest digit that
+// finds reports whether an expiry that waits on a list is found when its tick comes: it is on the level of the highest digit that
 // is yet to come, in a bucket that the tick has not passed.
 func (w *wheel) finds(list uint16, at uint64) bool {
 	tick := max(at>>wheelTickBits, w.tick)

@@ -17,7 +17,7 @@ const (
 // Weaken switches protections off, for tests alone; before the first call of another method.
 func (s *Store) Weaken(w Weakness) { s.env.weak = w }
 
-// misses tells whether a protection is off. It is asked where a rule is about to act, and on no operation's usual way.
+// misses reports whether a protection is off. It is asked where a rule is about to act, and on no operation's usual way.
 func (v *env) misses(w Weakness) bool { return v.weak&w != 0 }
 
 // again makes the record of an EXPIRE a SET of the value that it saw.

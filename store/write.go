@@ -161,7 +161,7 @@ func (s *Store) Expire(key []byte, hash, now, at uint64, cond ExpireCond) (r Rec
 	return s.expiry(key, hash, now, at, func(old uint64) bool { return cond.met(old, at) })
 }
 
-// met tells whether an expiry may go from old to at; 0 is never.
+// met reports whether an expiry may go from old to at; 0 is never.
 func (c ExpireCond) met(old, at uint64) bool {
 	switch {
 	case c&ExpireNX != 0 && old != 0:

@@ -155,7 +155,7 @@ func addrs(c *ifaces.Interface) string {
 	return strings.Join(texts, ", ")
 }
 
-// lookAtTCP tells whether the node's port is free, and else who has it.
+// lookAtTCP reports whether the node's port is free, and if not which program has it.
 func lookAtTCP(ctx context.Context, listen netip.AddrPort) finding {
 	f := finding{Subject: fmt.Sprintf("TCP port %d", listen.Port())}
 	addr := listen
@@ -201,7 +201,7 @@ func ask(ctx context.Context, addr string) (string, error) {
 	return report.ID, err
 }
 
-// lookAtUDP tells whether announces can be heard on their port, which nodes of one machine share.
+// lookAtUDP reports whether announces can be heard on their port, which nodes of one machine share.
 func lookAtUDP(ctx context.Context, port uint16) finding {
 	f := finding{Subject: fmt.Sprintf("UDP port %d", port)}
 	switch err := machine.TrySharedUDP(ctx, port); {
@@ -215,7 +215,7 @@ func lookAtUDP(ctx context.Context, port uint16) finding {
 	return f
 }
 
-// lookAtBeacon tells whether announces can also be sent as Ethernet frames.
+// lookAtBeacon reports whether announces can also be sent as Ethernet frames.
 func lookAtBeacon(permitted bool, err error) finding {
 	f := finding{Subject: "layer-2 beacon", Verdict: good, Finding: "permitted: nodes also find each other by Ethernet frames"}
 	switch {
@@ -227,7 +227,7 @@ func lookAtBeacon(permitted bool, err error) finding {
 	return f
 }
 
-// lookAtDescriptors tells whether the process may have as many connections as a node can serve.
+// lookAtDescriptors reports whether the process may have as many connections as a node can serve.
 func lookAtDescriptors(limit uint64, err error) finding {
 	f := finding{Subject: "open files", Verdict: good}
 	switch {

@@ -34,7 +34,7 @@ type view struct {
 	clocks  []skew
 }
 
-// lookAtNetwork announces a node that does not exist, hears who is there, tries to connect, and gives its verdicts.
+// lookAtNetwork announces a node that does not exist, hears which nodes are there, tries to connect to them, and gives its verdicts.
 func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, cards []ifaces.Interface, secrets seal.Secrets) []finding {
 	w := view{port: v.DiscoveryPort, cluster: peer.ClusterTag(v.Cluster), secrets: secrets, members: localMembers(ctx, listen, secrets)}
 	usable := false
@@ -126,7 +126,7 @@ func (w *view) findings(waited time.Duration) []finding {
 	return all
 }
 
-// broadcasts tells whether announces leave this machine and come in.
+// broadcasts reports whether announces leave this machine and come in.
 func (w *view) broadcasts() finding {
 	f := finding{Subject: "broadcasts", Verdict: problem}
 	switch {

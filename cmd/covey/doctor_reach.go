@@ -58,7 +58,7 @@ func local(listen netip.AddrPort) netip.AddrPort {
 	return listen
 }
 
-// reached tells whether others get through to this machine; nothing where that cannot be known: nobody is there, or announces do not
+// reached reports whether others get through to this machine; nothing where that cannot be known: nobody is there, or announces do not
 // get out.
 func (w *view) reached() []finding {
 	f := finding{Subject: fmt.Sprintf("TCP port %d from outside", w.reach.port), Verdict: good}

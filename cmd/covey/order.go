@@ -44,7 +44,7 @@ func flagsFirst(app *kong.Application, args []string) []string {
 // isFlag tells a flag from an argument; a hyphen alone is an argument.
 func isFlag(arg string) bool { return len(arg) > 1 && arg[0] == '-' }
 
-// takesNext tells whether the argument after a flag is its value: not of a switch, nor where the value is joined on.
+// takesNext reports whether the argument after a flag is its value: not of a switch, nor where the value is joined on.
 func takesNext(verb *kong.Node, arg string) bool {
 	if long, ok := strings.CutPrefix(arg, "--"); ok {
 		return hasValue(verb, func(f *kong.Flag) bool { return f.Name == long })
@@ -57,7 +57,7 @@ func takesNext(verb *kong.Node, arg string) bool {
 	return false
 }
 
-// hasValue tells whether the verb has such a flag, and it is no switch.
+// hasValue reports whether the verb has such a flag, and it is no switch.
 func hasValue(verb *kong.Node, is func(*kong.Flag) bool) bool {
 	at := slices.IndexFunc(verb.Flags, is)
 	return at >= 0 && !verb.Flags[at].IsBool()

@@ -41,7 +41,7 @@ func (t *table) print(w io.Writer) error {
 	return out.Flush()
 }
 
-// isTerminal tells whether a person sees what is written.
+// isTerminal reports whether a person sees what is written.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

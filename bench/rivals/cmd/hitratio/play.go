@@ -165,7 +165,7 @@ func (g *game) play() {
 	f.ended(held)
 }
 
-// ok tells whether the cache could be set up to hold about what it should.
+// ok reports whether the cache could be set up to hold about what it should.
 func (g *game) ok() bool { return g.err == nil && g.fitted.off(g.entries) <= usable }
 
 func (g *game) percent() string {

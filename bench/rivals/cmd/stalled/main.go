@@ -121,7 +121,7 @@ func weigh(line []string, s *server.Server) ([]string, error) {
 	return append(line, fmt.Sprintf("%.1f", float64(rss)/(1<<20))), err
 }
 
-// others is the longest that a small command of somebody else takes, who sees none of the values.
+// others is the longest time that a small command of another client takes, which has none of the values.
 func others(s *server.Server) (longest time.Duration, err error) {
 	for range 50 {
 		for _, c := range []struct{ command, reply string }{{"SET small x\r\n", "+OK\r\n"}, {"GET small\r\n", "$1\r\nx\r\n"}, {"DBSIZE\r\n", ":1\r\n"}} {

@@ -51,7 +51,7 @@ func kernel() string {
 	return "kernel " + strings.TrimSpace(string(release))
 }
 
-// hugePages tells whether the kernel puts large pages together by itself, which resident memory depends on.
+// hugePages reports whether the kernel puts large pages together by itself, which resident memory depends on.
 func hugePages() string {
 	modes, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
 	if err != nil {

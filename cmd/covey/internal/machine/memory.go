@@ -100,7 +100,7 @@ func limitFiles(cgroup string) []string {
 	return files
 }
 
-// hasWord tells whether word is one of the comma-separated words of list.
+// hasWord reports whether word is one of the comma-separated words of list.
 func hasWord(list, word string) bool {
 	for w := range strings.SplitSeq(list, ",") {
 		if w == word {

@@ -79,7 +79,7 @@ func linuxHolder(root fs.FS, readlink func(string) (string, error), prefix strin
 	return Process{}, false
 }
 
-// holds tells whether a process has one of the wanted sockets among its descriptors.
+// holds reports whether a process has one of the wanted sockets among its descriptors.
 func holds(root fs.FS, readlink func(string) (string, error), prefix string, id int, wanted map[string]bool) bool {
 	folder := path.Join("proc", strconv.Itoa(id), "fd")
 	descriptors, err := fs.ReadDir(root, folder)

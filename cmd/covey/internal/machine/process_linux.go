@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Raw tells whether this process may open raw sockets (CAP_NET_RAW).
+// Raw reports whether this process may open raw sockets (CAP_NET_RAW).
 func Raw() (bool, error) {
 	text, err := readSmall(os.DirFS("/"), "proc/self/status")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Door is a TCP port that is listened on while a survey is under way: nodes dial whoever announces himself, so who comes to it shows
-// that the port can be reached. Nothing is read from a connection, and nothing written: it is closed at once. A node dials a
+// Door is a TCP port that is listened on while a survey is under way: nodes dial whoever announces himself, so a connection to it
+// shows that the port can be reached. Nothing is read from a connection, and nothing written: it is closed at once. A node dials a
 // stranger that does not greet a few times and forgets it.
 type Door struct {
 	ln   net.Listener

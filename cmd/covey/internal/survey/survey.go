@@ -1,4 +1,4 @@
-// Package survey looks at the local network as a node does: it announces itself, hears who answers, and tries to connect.
+// Package survey looks at the local network as a node does: it announces itself, hears which nodes answer, and tries to connect to them.
 //
 //  1. Look sends announces of a node that does not exist on every usable card, and gathers what is heard for a while: nodes answer a
 //     stranger at once, and announce themselves every few seconds anyway.
