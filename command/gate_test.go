@@ -9,7 +9,7 @@ import (
 
 const loadingReply = "-LOADING covey is loading the data of its peers; try again in a moment\r\n"
 
-// R17, and the brief of the design: a node that has not all the data answers no reads.
+// R17: a node that does not hold all the data answers no reads.
 func TestR17ReadsAndWritesThatReadNeedAReadyNode(t *testing.T) {
 	for _, state := range []codec.State{codec.StateSeeking, codec.StateLoading} {
 		f := newFixture(t)

@@ -155,7 +155,7 @@ func (h *handler) turn(c *conn) (act gnet.Action) {
 	return c.l.traffic(c)
 }
 
-// traffic dispatches by protocol; the first byte decides (DESIGN: one TCP port).
+// traffic dispatches by protocol; the first byte decides (docs/PROTOCOL.md).
 func (l *eventLoop) traffic(c *conn) gnet.Action {
 	now := l.begin()
 	c.lastByte = now

@@ -117,7 +117,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 	return n, nil
 }
 
-// nodeID is the MAC address of the first usable card and the TCP port (DESIGN, Identity). A
+// nodeID is the MAC address of the first usable card and the TCP port (docs/PROTOCOL.md). A
 // machine without one takes a random locally administered address.
 func nodeID(mac ifaces.MAC, port uint16, random *rand.Rand) uint64 {
 	if mac.IsZero() {
