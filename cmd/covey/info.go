@@ -16,7 +16,9 @@ type infoVerb struct {
 
 // Help is the second part of `covey info --help`.
 func (*infoVerb) Help() string {
-	return `Examples:
+	return `Prints one figure a line: its keys, memory, members and lag, and besides what ought to be 0 and is not. On a terminal sizes and times are for people; into a pipe or a file they are plain numbers, as those of -o json.
+
+Examples:
 
     covey info
     covey info --addr 10.0.0.5:9000

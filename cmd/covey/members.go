@@ -18,7 +18,7 @@ type membersVerb struct {
 
 // Help is the second part of `covey members --help`.
 func (*membersVerb) Help() string {
-	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all. One that the node asked has no link with names a peer that has one (via), by which records come.
+	return `States are self (the node that was asked), alive, suspect, dead and left. The lag is how many updates a member has not acknowledged yet, and the age of the oldest; the clock is its cluster time minus that of the node asked; a member is synced when it is ready and has acknowledged them all. For a member that the node asked has no link with, via is a peer that passes its writes on.
 
 On a terminal the columns are for people. Into a pipe or a file they are the fields of -o json, with tabs between them: id mac addr state last_seen rtt_us lag synced readiness lag_ms clock_offset_ms via.
 
