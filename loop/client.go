@@ -135,7 +135,7 @@ func (l *eventLoop) overload(c *conn) gnet.Action {
 	if c.link != nil {
 		now := l.n.clock.now()
 		l.n.mind.Step(now, peer.Event{Kind: peer.EventOverload, Link: c.link})
-		l.part(c, now)
+		l.sayBye(c, now)
 		return gnet.Close
 	}
 	l.dismiss(c, "this node cannot keep more for connections, and this one had it keep most: send less before you read the replies, or give the node more --max-memory")

@@ -165,13 +165,13 @@ func (l *eventLoop) breach(c *conn, now int64, err error) gnet.Action {
 		l.n.log.Warn("peer broke the protocol, link closed", "peer", remote(c.g).String(), "reason", err.Error(),
 			"bad_input", l.n.counters.badInput.Load())
 	}
-	l.part(c, now)
+	l.sayBye(c, now)
 	return gnet.Close
 }
 
-// part sends the Bye of a link that is about to be closed, if it can be sent at once: not in the middle of a frame, nor while the socket
+// sayBye sends the Bye of a link that is about to be closed, if it can be sent at once: not in the middle of a frame, nor while the socket
 // has not taken what came before.
-func (l *eventLoop) part(c *conn, now int64) {
+func (l *eventLoop) sayBye(c *conn, now int64) {
 	l.n.drain(now)
 	if !c.closed && len(c.reply) == 0 && c.g.OutboundBuffered() == 0 {
 		c.write(c.link.Control(now, l.out[:0]))

@@ -204,7 +204,7 @@ func engineError(err error) error {
 // leave stops serving clients, lets the peers have what was written here, and says goodbye.
 func (n *node) leave() {
 	n.leaving.Store(true)
-	within(drainTimeout, func() bool {
+	waitFor(drainTimeout, func() bool {
 		for _, link := range n.mind.Links() {
 			if link.Backlog() > 0 {
 				return false
@@ -215,11 +215,11 @@ func (n *node) leave() {
 	now := n.clock.now()
 	n.mind.Leave(now)
 	n.drain(now)
-	within(leaveTimeout, func() bool { return n.mind.Linked() == 0 })
+	waitFor(leaveTimeout, func() bool { return n.mind.Linked() == 0 })
 }
 
-// within waits for a condition, but not longer than limit.
-func within(limit time.Duration, cond func() bool) {
+// waitFor waits for a condition, but not longer than limit.
+func waitFor(limit time.Duration, cond func() bool) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	beat := time.NewTicker(tickBusy)
