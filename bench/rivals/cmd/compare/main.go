@@ -54,16 +54,9 @@ func main() {
 }
 
 func run(s settings, out string) error {
-	var modules []string
-	for _, name := range s.caches {
-		if name == nothing {
-			continue
-		}
-		m, ok := cache.Named(name)
-		if !ok {
-			return fmt.Errorf("-caches: there is no cache %q here", name)
-		}
-		modules = append(modules, m.Module)
+	modules, err := cache.Modules(slices.DeleteFunc(slices.Clone(s.caches), func(name string) bool { return name == nothing }))
+	if err != nil {
+		return err
 	}
 	r := report.Begin(out, "The store beside other caches: time", modules)
 	r.Text("Zipf 0.99 over %d keys of 16 bytes, values of 64 bytes, all present; ns an operation, all processors of the column at", s.keys)

@@ -37,13 +37,9 @@ func run(out string, entries int, names []string) error {
 	if entries < 1 || entries > 1<<31 {
 		return fmt.Errorf("-entries %d: give a number from 1 to 2^31", entries)
 	}
-	var modules []string
-	for _, name := range names {
-		m, ok := cache.Named(name)
-		if !ok {
-			return fmt.Errorf("-caches: there is no cache %q here", name)
-		}
-		modules = append(modules, m.Module)
+	modules, err := cache.Modules(names)
+	if err != nil {
+		return err
 	}
 	r := report.BeginAnyLoad(out, "The longest Set while a cache grows", modules)
 	r.Text("%d entries of 16 + 64 bytes set one after the other by one goroutine, each key once, into a cache that was told nothing of", entries)

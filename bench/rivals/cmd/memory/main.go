@@ -43,13 +43,9 @@ func run(out, list string, names []string, redis string) error {
 	if counts[0] != 0 || len(counts) < 2 {
 		return fmt.Errorf("-entries %s: begin with 0, what is taken off, and name another", list)
 	}
-	var modules []string
-	for _, name := range names {
-		m, ok := cache.Named(name)
-		if !ok {
-			return fmt.Errorf("-caches: there is no cache %q here", name)
-		}
-		modules = append(modules, m.Module)
+	modules, err := cache.Modules(names)
+	if err != nil {
+		return err
 	}
 	r := report.BeginAnyLoad(out, "The store beside other caches: memory and garbage collection", modules)
 	r.Text("Entries of 16 + 64 bytes, each cache in a process of its own and large enough to evict none. Memory is resident memory")

@@ -10,7 +10,10 @@
 // Keys and values of all caches are byte strings of any length: none gets to use the fixed length of a benchmark's keys.
 package cache
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Cache is what all of them can do. Get, Set and Walk may be called by any number of goroutines.
 type Cache struct {
@@ -62,6 +65,19 @@ func Named(name string) (Maker, bool) {
 		}
 	}
 	return Maker{}, false
+}
+
+// Modules returns the modules that the named caches come from. The error is for the user: it names the flag -caches.
+func Modules(names []string) ([]string, error) {
+	var modules []string
+	for _, name := range names {
+		m, ok := Named(name)
+		if !ok {
+			return nil, fmt.Errorf("-caches: there is no cache %q here", name)
+		}
+		modules = append(modules, m.Module)
+	}
+	return modules, nil
 }
 
 // Bounded tells a cache that evicts from a map that grows without end.
