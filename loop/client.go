@@ -73,7 +73,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	return act
 }
 
-// topUp reads what else a client has sent, behind what is left of what came; all of it lies in the loop's buffer then.
+// topUp reads what else a client has sent and returns it behind rest; all of it lies in the loop's buffer then (input).
 func (l *eventLoop) topUp(c *conn, rest []byte) []byte {
 	n := copy(l.input[:], rest)
 	c.in, c.from = c.in[:0], 0
@@ -86,8 +86,8 @@ func (c *conn) unproved() bool {
 	return c.l.n.guard != nil && !c.client.Known && (c.protocol == protocolRESP || c.protocol == protocolBinary)
 }
 
-// deliver writes the replies of the turn, and of a large one behind them, or among them, a slice: the rest is owed, and the
-// connection waits. So it does when too much is queued for it. false: the connection is gone.
+// deliver writes the replies of the turn. Of a large one it writes a slice: the rest is owed, and the connection waits. It also waits if too
+// much is queued for it. false: the connection is gone.
 func (l *eventLoop) deliver(c *conn) (alive bool) {
 	c.bulky = c.pin != nil || len(l.out) >= turnReply
 	switch {
@@ -109,7 +109,7 @@ func (l *eventLoop) deliver(c *conn) (alive bool) {
 	return alive
 }
 
-// pileUp takes input while a command waits, up to a limit: gnet cannot stop reading.
+// pileUp keeps what comes while a command waits, up to a limit: gnet cannot stop reading.
 func (c *conn) pileUp() gnet.Action {
 	// Mostly there is a command that waits; it may be the reply to the last one that does, and then what comes begins another.
 	if len(c.in) == 0 {
@@ -120,7 +120,7 @@ func (c *conn) pileUp() gnet.Action {
 	return c.bounded()
 }
 
-// bounded closes a client that has piled up too much.
+// bounded closes a client's connection on which too much has piled up.
 func (c *conn) bounded() gnet.Action {
 	live := len(c.in) - c.from
 	if live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && live > readBuffer {
@@ -142,7 +142,7 @@ func (l *eventLoop) overload(c *conn) gnet.Action {
 	return gnet.Close
 }
 
-// dismiss tells a client why its connection is closed. In the middle of a reply nothing can be said.
+// dismiss tells a client why its connection is about to be closed, unless it is in the middle of a reply.
 func (l *eventLoop) dismiss(c *conn, sentence string) {
 	if c.closed || c.owes() || c.g.OutboundBuffered() > 0 {
 		return
@@ -155,8 +155,8 @@ func (l *eventLoop) dismiss(c *conn, sentence string) {
 	}
 }
 
-// runAll carries out the whole commands at the start of buf and says how many bytes they were: all, if they are what one read
-// brought, and none is known to take long; else for a slice of time.
+// runAll carries out the whole commands at the start of buf and returns how many bytes they took. If they are what one read brought, and none
+// may take long, it carries out all of them; else it stops after a slice of time (conn.rest).
 func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.Action) {
 	c.need, c.rest = 0, false
 	looked := readBuffer
@@ -217,8 +217,8 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 	return used, gnet.None
 }
 
-// spill ends a turn that has made many replies, or large ones: false. The next commands wait until others had their turn, and
-// what is queued for the client has drained.
+// spill reports whether the turn may go on; false once it has made many replies, or large ones. Then the next commands wait until others
+// had their turns, and what is queued for the client has drained.
 func (l *eventLoop) spill(c *conn) bool {
 	if len(l.out) < turnReply {
 		return true
@@ -227,7 +227,7 @@ func (l *eventLoop) spill(c *conn) bool {
 	return false
 }
 
-// pause has a command wait, or go on once others had their turn.
+// pause parks a connection whose command waits (Wait), or goes on once others had their turns (Again).
 func (l *eventLoop) pause(c *conn, v command.Verdict) {
 	if v == command.Wait && c.client.Peers > 0 {
 		l.await(c)
@@ -240,14 +240,14 @@ func (l *eventLoop) pause(c *conn, v command.Verdict) {
 	}
 }
 
-// comeAgain has a client's next commands carried out in a turn of their own.
+// comeAgain has the client's next commands carried out in another turn.
 func (l *eventLoop) comeAgain(c *conn) {
 	l.wait(c)
 	l.bell.ring(c)
 }
 
-// gather has the next commands in buf parsed, n of them, for next. all: no whole one is behind them; needs says how long buf is to be for
-// that once they are carried out, or err what is wrong, which is to be said after the replies to the n.
+// gather parses the next n commands in buf, for next to carry out. all says that no whole command follows them; then needs says how many
+// bytes that one must have, or err what is wrong with it, to be replied after the replies to the n.
 func (l *eventLoop) gather(c *conn, buf []byte) (n int, all bool, err error) {
 	if c.protocol == protocolRESP {
 		return l.turn.GatherRESP(&c.parser, buf)
@@ -256,8 +256,8 @@ func (l *eventLoop) gather(c *conn, buf []byte) (n int, all bool, err error) {
 	return n, all, err
 }
 
-// needs returns how many bytes the command that gather found behind all whole ones has to have before it can be tried again. It is of no
-// meaning as long as one of those is still to be carried out: that needs nothing more.
+// needs returns how many bytes the command behind the gathered ones must have before parsing it is tried again. It is valid once all the
+// gathered ones were carried out.
 func (l *eventLoop) needs(c *conn) int {
 	if c.protocol == protocolRESP {
 		return c.parser.Need()
@@ -290,7 +290,7 @@ func (l *eventLoop) refuse(c *conn, err error) {
 	l.out = codec.AppendValueResponse(l.out, l.behind.Tag, codec.ValueResponse{Status: codec.StatusError, Value: []byte(err.Error())})
 }
 
-// frame cuts the first frame off buf; n = 0: it is not whole yet.
+// frame returns the first frame in buf and its length n; 0: it is not whole yet.
 func frame(buf []byte) (h codec.Header, body []byte, n int, err error) {
 	h, ok, err := codec.DecodeHeader(buf)
 	if err != nil || !ok {

@@ -118,14 +118,14 @@ func (c *conn) source() (buf []byte, more bool) {
 	return c.in[c.from:], more
 }
 
-// readOn reads what else has come of a long command or frame right into in, within the bound of a turn.
+// readOn reads what else has come of a long command or frame right into in, as much as a turn may.
 func (c *conn) readOn() {
 	c.grow(readMost - readBuffer)
 	end := len(c.in) + readMost - readBuffer
 	c.in = c.in[:len(c.in)+readNow(c.g.Fd(), c.in[len(c.in):end])]
 }
 
-// peerSource is source on a peer's connection, where a turn is bounded by time: of what has come it returns readMost bytes.
+// peerSource is source for a peer's connection, opened if it is sealed. It reads up to readMost bytes, for such a turn is bounded by time.
 func (c *conn) peerSource() ([]byte, error) {
 	if c.session != nil {
 		return c.open()
@@ -160,8 +160,8 @@ func (c *conn) grow(n int) {
 	c.in, c.from = in, 0
 }
 
-// frameSlab returns an empty slab of so many bytes at least for a frame or command that comes: the one that the loop keeps, if that is
-// enough and there, for its memory need not be got anew then.
+// frameSlab returns an empty slab of at least size bytes for a large frame or command: the one that the loop keeps, if it is there and
+// large enough, for it has memory already.
 func (l *eventLoop) frameSlab(size int) []byte {
 	if size > keptFrame {
 		return newSlab(size)
@@ -173,7 +173,7 @@ func (l *eventLoop) frameSlab(size int) []byte {
 	return slab
 }
 
-// dropFrame gives a slab back that frameSlab has returned, or a smaller buffer: one is kept.
+// dropFrame gives back a slab of frameSlab, or a smaller buffer. The loop keeps one slab.
 func (l *eventLoop) dropFrame(b []byte) {
 	if cap(b) == keptFrame && l.keptFrame == nil {
 		l.keptFrame = b[:0]
@@ -182,7 +182,7 @@ func (l *eventLoop) dropFrame(b []byte) {
 	freeSlab(b)
 }
 
-// releaseFrame gives back the slab that is kept, when there was no use for it since it was last looked.
+// releaseFrame frees the kept slab if it was not used since the last call.
 func (l *eventLoop) releaseFrame() {
 	if !l.framed {
 		freeSlab(l.keptFrame)
@@ -191,7 +191,7 @@ func (l *eventLoop) releaseFrame() {
 	l.framed = false
 }
 
-// release gives the assembly buffer back, and what has come of a large value.
+// release gives back the buffer in, and drops the draft.
 func (c *conn) release() {
 	c.dropDraft()
 	c.l.dropFrame(c.in)
@@ -199,7 +199,7 @@ func (c *conn) release() {
 	c.weigh()
 }
 
-// cut leaves the first n of the bytes that source returned, and forgets what is behind them.
+// cut returns the first n of the bytes that source returned, and forgets those behind them.
 func (c *conn) cut(buf []byte, n int) []byte {
 	if len(c.in) > 0 {
 		c.in = c.in[:c.from+n]
@@ -207,7 +207,7 @@ func (c *conn) cut(buf []byte, n int) []byte {
 	return buf[:n]
 }
 
-// keep stores the unconsumed rest of what source returned.
+// keep stores buf[used:], where buf is what source returned, for the next turn.
 func (c *conn) keep(buf []byte, used int) {
 	rest := buf[used:]
 	switch {
@@ -227,7 +227,7 @@ func (c *conn) keep(buf []byte, used int) {
 		}
 		c.l.dropFrame(slab)
 	case c.from+used < len(rest):
-		c.from += used // to move what is much for the little that was taken would cost its square
+		c.from += used // moving much for each little that is taken would cost time in the square of it
 	default:
 		c.in, c.from = c.in[:copy(c.in, rest)], 0
 	}
@@ -248,7 +248,7 @@ func (c *conn) write(b []byte) bool {
 	return c.push(b)
 }
 
-// push hands bytes to the socket; what it does not take, or why, is the engine's to see. false: the connection is gone.
+// push writes to the socket; the engine queues what it does not take, and sees errors. false: the connection is gone.
 func (c *conn) push(b []byte) bool {
 	if c.kept {
 		if c.l.sendKept(); c.closed {
@@ -267,7 +267,7 @@ func (c *conn) push(b []byte) bool {
 	return !c.closed
 }
 
-// breaks ends a connection of which a write has failed. alive: the loop keeps it.
+// breaks ends a connection after a failed write. alive says that the loop keeps it all the same (ended.go).
 func (c *conn) breaks() (alive bool) {
 	if c.tail != nil {
 		c.tail.mute()

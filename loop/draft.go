@@ -7,12 +7,12 @@ import (
 	"covey/store"
 )
 
-// A large value does not wait in the connection's buffer until it has come whole, to be copied then: from its head on its bytes
-// go to the pages that the store will have them in (store.Draft), and what waits in the buffer is a stub of its command.
+// A large value does not wait in the connection's buffer until it has come whole, to be copied then. Once its head has come, its bytes go
+// right to the pages that the store will have them in (store.Draft), and only a stub of its command (codec.Large) waits in the buffer.
 
-// expect begins the draft of the command at the start of buf, if that is the write of a large value, and moves what has come of
-// it there. The stub, which takes the place of the command in buf, is what is left to keep. none: it is to be put together like
-// any other command.
+// expect begins a draft if the command at the start of buf is the write of a large value, and moves the bytes of the value that have come
+// there. The stub takes the place of the command in buf; the caller keeps it. none: there is no draft, and the command is put together like
+// any other.
 func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 	find := codec.LargeSet
 	if c.protocol == protocolBinary {
@@ -27,14 +27,14 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 		l.keepDraft(d)
 		return nil, true
 	}
-	behind := buf[m.From+d.Write(buf[m.From:]):] // of what piled up: a piece of the command's end
+	behind := buf[m.From+d.Write(buf[m.From:]):] // if more had piled up: what follows the value
 	c.draft, c.need = d, 0
 	c.parser.Forget()
 	return append(m.Stub(buf[:m.From]), behind...), false
 }
 
-// fill moves what has come of a large value to its place: what was read, and if that was nothing, or as much as is read at a
-// time, what else has come, right from the socket. whole: nothing of the value is missing.
+// fill moves what has come of a large value to its place: first what was read; then, if nothing was read or the buffer was full, what the
+// socket has, without a copy between. whole: the value is complete.
 func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 	d := c.draft
 	more := len(c.got) == 0 || len(c.got) >= readBuffer
@@ -48,8 +48,8 @@ func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 	return gnet.None, d.Left() == 0
 }
 
-// fetch reads from the socket to where the value is to lie, and to in what is behind it. false: the connection is broken. That
-// it has ended the engine will find.
+// fetch reads from the socket right to the value's place, and what follows the value to conn.in. false: the connection is broken. If it
+// has merely ended the engine will find that out.
 func (l *eventLoop) fetch(c *conn) bool {
 	d := c.draft
 	l.room = d.Room(l.room[:0], fetchBytes)
@@ -73,7 +73,7 @@ func (l *eventLoop) fetch(c *conn) bool {
 	return true
 }
 
-// newDraft is one that has not begun.
+// newDraft returns a draft that has not begun.
 func (l *eventLoop) newDraft() *store.Draft {
 	if n := len(l.drafts); n > 0 {
 		d := l.drafts[n-1]
@@ -83,7 +83,7 @@ func (l *eventLoop) newDraft() *store.Draft {
 	return new(store.Draft)
 }
 
-// dropDraft ends the draft of a connection, set or not.
+// dropDraft ends the draft of a connection, whether its value was set or not.
 func (c *conn) dropDraft() {
 	if c.draft == nil {
 		return

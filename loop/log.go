@@ -58,14 +58,14 @@ func cardAddrs(c *ifaces.Interface) string {
 	return s
 }
 
-// lines bounds those of one kind in the log. Safe for concurrent use.
+// lines bounds how many lines of one kind are logged: maxChangeLines at once, and one more each changeLineEvery. Safe for concurrent use.
 type lines struct {
 	mu     sync.Mutex
-	spent  int64 // the time at which as many as may be at once can be said again, ns
-	missed int   // since the last that was said
+	spent  int64 // when maxChangeLines may be logged at once again, ns
+	missed int   // lines that were not logged since the last one that was
 }
 
-// next reports whether one more is to be said now, and how many before it were not.
+// next reports whether one more line may be logged now, and how many were not logged before it.
 func (l *lines) next(now int64) (said bool, missed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

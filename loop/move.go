@@ -15,18 +15,19 @@ import (
 
 // How a connection moves from one loop to another:
 //
-//  1. look, or the sweep of a loop in reserve, marks it: it goes.
-//  2. Before its next turn in a round, behind its next turn by the engine, or behind the sweep (goHome), if nothing is under way for it
-//     (moves), its loop forgets it: its descriptor is duplicated, and gnet closes the one that it knows. What has come stays in the socket, and the bytes of a command that is not whole in conn.in.
+//  1. look, or the sweep of a loop in reserve, marks it (conn.goes).
+//  2. Before its next turn in a round, after its next turn by the engine, or after the sweep (goHome), its loop lets it go (moves), if
+//     nothing is under way for it: it duplicates the descriptor and has gnet close the one that gnet knows. Input that has come stays in
+//     the socket, and the bytes of an unfinished command in conn.in.
 //  3. A goroutine enrolls the duplicate in the other side's engine.
-//  4. OnOpen there has a move for its context: the connection is that loop's from then on.
+//  4. OnOpen there finds a move as the context: from then on the connection is that loop's.
 //
-// From 2 to 4 the connection is nobody's but the goroutine's. Only clients move, and those of which no other goroutine can know:
-// they hold little, and nobody rings for them.
+// From 2 to 4 only the goroutine owns the connection. Only clients' connections move, and only such as no other goroutine knows of: they
+// hold little, and nobody rings for them.
 type move struct {
 	c    *conn
-	to   int         // the side
-	over atomic.Bool // it has arrived, or is lost: the first to say so has it
+	to   int         // the side that it moves to
+	over atomic.Bool // it has arrived or is lost, whichever was set first
 }
 
 // lighten replaces a large buffer by a small one if only a little of a command has come: a connection that holds much does not move, and
@@ -46,7 +47,7 @@ func (c *conn) idle() bool {
 		c.draft == nil && !c.owes() && !c.heavy && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
 }
 
-// moves has a connection that goes leave its loop, if it can. moved: it has, and is not to be touched any more.
+// moves begins to move a marked connection, if nothing is under way for it. If moved the caller must not touch it any more.
 func (l *eventLoop) moves(c *conn) (moved bool) {
 	n := l.n
 	if c.lighten(); !c.idle() || n.leaving.Load() {

@@ -8,39 +8,39 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// Home loops accept connections, and have the links. Loops in reserve have no listeners: they get connections from a home loop that has more
-// to do than a processor can, of those that send much at a time (span.go says which), and give back those that do so no
-// more. For small requests that come one by one the programs which send them need the other processors more than a second loop
-// does; large batches are worth one.
+// reserve is the loops in reserve. Home loops accept connections and have the links. Loops in reserve have no listeners: from a home loop
+// that has more to do than a processor can, they take over connections that send much at a time (span.go), and give them back when they do
+// so no more. Large batches are worth a second loop. Small requests that come one by one are not: the programs that send them need the
+// other processors more.
 //
-// The reserve is gnet's client engine, which is event loops without listeners. To gnet a connection that moves is closed in the one
-// engine, and enrolled in the other under a duplicate of its descriptor (move.go).
+// The reserve is gnet's client engine, which has event loops without listeners. For gnet a connection that moves is closed in the one
+// engine, and a duplicate of its descriptor is enrolled in the other (move.go).
 type reserve struct {
-	engine *gnet.Client // nil: there are none
+	engine *gnet.Client // nil: there is no reserve
 	loops  int
 
-	work  [2]atomic.Int64  // a second, of all home loops and of all in reserve, as of their last looks
-	busy  [2]atomic.Int64  // percent of a processor, the same
-	moved [2]atomic.Uint64 // connections that came to loops of a side from the other
-	conns atomic.Int64     // that are in reserve
+	work  [2]atomic.Int64  // by side: work a second of all its loops, as of their last looks
+	busy  [2]atomic.Int64  // by side: percent of a processor, likewise
+	moved [2]atomic.Uint64 // by side: connections that came to it from the other
+	conns atomic.Int64     // connections in reserve
 
 	moving sync.WaitGroup // goroutines that hand connections over
-	slots  chan struct{}  // one for each of them: on their way connections have more descriptors than one
+	slots  chan struct{}  // bounds them: a connection on its way has more than one descriptor
 	over   chan struct{}  // closed when the node ends
 
 	awake atomic.Bool // the scheduler has processors for it; written under mu
 
 	mu    sync.Mutex
-	given int64 // when one last got a connection, ns
+	given int64 // when a loop in reserve was last given a connection, ns
 }
 
-// The sides that a loop can be of; the index of what is published of both.
+// The sides that a loop can be on; they index reserve.work, busy and moved.
 const (
 	atHome = iota
 	inReserve
 )
 
-// otherSide is the one that the loop's connections move to.
+// otherSide is the side that the loop's connections move to.
 func (l *eventLoop) otherSide() int {
 	if l.side == atHome {
 		return inReserve
@@ -48,7 +48,7 @@ func (l *eventLoop) otherSide() int {
 	return atHome
 }
 
-// startReserve starts them, if the node is to have any: before there is a loop that asks.
+// startReserve starts the loops in reserve, if the node is to have any, before there are home loops.
 func (n *node) startReserve() error {
 	if n.cfg.Reserve == 0 {
 		return nil
@@ -94,11 +94,10 @@ func (n *node) stopReserve() {
 	_ = h.engine.Stop()
 }
 
-// seeToReserve gives the reserve processors of Go's scheduler, and takes them when it has had no connection for reserveRest. Where the
-// scheduler has more processors than loops are at work, each wait of a loop starts and stops a thread. Where it has fewer, a loop that
-// goes to sleep in a system call keeps the processor of another until the scheduler's monitor looks, some 15 ms later: so a loop in
-// reserve has processors for as long as anybody is connected with it, and is not woken otherwise. given: one is about to get a
-// connection.
+// seeToReserve gives the reserve processors of Go's scheduler when one of its loops is given a connection (given), and takes them away when it
+// has had no connection for reserveRest. If the scheduler had more processors than loops at work, each wait of a loop would start and stop a
+// thread. If it had fewer, a loop that sleeps in a system call would keep another's processor until the scheduler's monitor looks, some
+// 15 ms later. So a loop in reserve has a processor as long as it has a connection, and is not woken otherwise.
 func (n *node) seeToReserve(now int64, given bool) {
 	h := &n.reserve
 	if h.engine == nil {
@@ -124,7 +123,7 @@ func (n *node) seeToReserve(now int64, given bool) {
 	h.awake.Store(awake)
 }
 
-// mean is the mean of what was published of the loops of a side.
+// mean returns what all[side] is per loop of that side.
 func (n *node) mean(all *[2]atomic.Int64, side int) int64 {
 	loops := n.cfg.Loops
 	if side == inReserve {

@@ -8,18 +8,19 @@ import (
 	"covey/peer"
 )
 
-// A WAIT that cannot be answered yet is not tried again at each bell: what it waits for is kept, and it is looked at when so many peers
-// have acknowledged so much, or its time is over. A peer's turn rings for loops of which that is true of one WAIT at least.
+// A WAIT that cannot be answered yet is not tried again at each bell. It is noted how many peers have to acknowledge which sequence number,
+// and until when the WAIT may wait; it is tried again when either has come true. A peer's turn, and the ticker, ring for loops where that is
+// so for one WAIT at least.
 
-// await is what the WAIT of a connection waits for. The loop's goroutine alone has it.
+// await is what the WAIT of a connection waits for. Only the loop's goroutine touches it.
 type await struct {
 	on    bool
-	peers int      // how many; at most one more than there can be
-	key   [2]int64 // what it stands in the heaps by: up to where they are to have the node's stream; and until when it waits at most, ns
-	at    [2]int   // where in them; -1: it does not stand there
+	peers int      // how many peers have to acknowledge, peer.MaxMembers at most
+	key   [2]int64 // bySeq: the sequence number that they have to acknowledge; byTime: until when it waits at most, ns
+	at    [2]int   // its index in the heap of each key; -1: it is not in that heap
 }
 
-// The keys of await.
+// The indexes of await.key and await.at.
 const (
 	bySeq = iota
 	byTime
@@ -56,16 +57,16 @@ func (h *waitHeap) Pop() any {
 	return c
 }
 
-// waits are a loop's. What others read of it is atomic.
+// waits are the waiting WAITs of a loop. Other goroutines read only the atomics.
 type waits struct {
-	seqs   [peer.MaxMembers + 1]waitHeap // by how many peers are waited for
-	times  waitHeap
-	count  atomic.Int32
-	lowest [peer.MaxMembers + 1]atomic.Int64 // the first key of each of seqs, and 1; 0: nobody waits for so many
-	until  atomic.Int64                      // the first of times; 0: none has an end
+	seqs   [peer.MaxMembers + 1]waitHeap     // by await.peers
+	times  waitHeap                          // those that have an end
+	count  atomic.Int32                      // how many WAITs there are
+	lowest [peer.MaxMembers + 1]atomic.Int64 // the lowest key of each of seqs plus 1; 0: none
+	until  atomic.Int64                      // the lowest key of times; 0: none
 }
 
-// publish tells the others what is first now, among those that wait for so many peers and of all.
+// publish brings lowest[peers] and until up to date.
 func (w *waits) publish(peers int) {
 	first, until := int64(0), int64(0)
 	if h := &w.seqs[peers]; h.Len() > 0 {
@@ -85,7 +86,7 @@ func (l *eventLoop) await(c *conn) {
 	c.waiting = true
 	*a = await{on: true, peers: int(min(c.client.Peers, peer.MaxMembers)), at: [2]int{-1, -1}}
 	a.key[bySeq] = int64(c.client.LastSeq)
-	if c.client.Peers <= peer.MaxMembers { // of more than there can be only the time tells
+	if c.client.Peers <= peer.MaxMembers { // more peers than there can be: only its time ends it
 		w.seqs[a.peers].by = bySeq
 		heap.Push(&w.seqs[a.peers], c)
 	}
@@ -95,7 +96,7 @@ func (l *eventLoop) await(c *conn) {
 	}
 	switch t := c.tail; {
 	case t == nil:
-	case t.fd < 0: // there is nobody to be told
+	case t.fd < 0: // nobody reads the reply
 		until = l.now
 	default:
 		until = min(until, t.since+int64(endedWait))
@@ -108,7 +109,7 @@ func (l *eventLoop) await(c *conn) {
 	w.count.Add(1)
 	l.n.awaiting.Add(1)
 	if w.publish(a.peers); l.n.waitsOver(l, l.now) {
-		l.bell.ring(nil) // who acknowledged meanwhile may not have known of it
+		l.bell.ring(nil) // an acknowledgement that came meanwhile may have missed this WAIT
 	}
 }
 
@@ -138,7 +139,7 @@ func (n *node) waitsOver(l *eventLoop, now int64) bool {
 	return n.acked(l) > 0
 }
 
-// acked returns a number of peers for which one of a loop's WAITs waits, and which have acknowledged what it waits for; 0: there is none.
+// acked returns an index of waits.seqs whose first WAIT can be answered, because that many peers have acknowledged; 0: there is none.
 func (n *node) acked(l *eventLoop) (peers int) {
 	for peers := 1; peers <= min(len(n.mind.Links()), peer.MaxMembers); peers++ {
 		if seq := l.waits.lowest[peers].Load(); seq != 0 && n.mind.Acked(uint64(seq-1)) >= peers {
@@ -148,7 +149,7 @@ func (n *node) acked(l *eventLoop) (peers int) {
 	return 0
 }
 
-// ringWaits rings for loops with a WAIT that can be answered, and returns until when the first of the others waits; 0: for no time.
+// ringWaits rings for loops with a WAIT that can be answered, and returns when the first of the others ends by time, ns; 0: none does.
 func (n *node) ringWaits(now int64) (until int64) {
 	if n.awaiting.Load() == 0 {
 		return 0
@@ -167,7 +168,7 @@ func (n *node) ringWaits(now int64) (until int64) {
 	return until
 }
 
-// answerWaits tries those again that can be answered, for a slice of time; the others when the bell has rung again.
+// answerWaits runs WAITs again that can be answered, for a slice of time; then it rings the bell for the rest.
 func (l *eventLoop) answerWaits(now int64) {
 	for w := &l.waits; w.count.Load() > 0; {
 		var c *conn
@@ -180,7 +181,7 @@ func (l *eventLoop) answerWaits(now int64) {
 			return
 		}
 		l.unawait(c)
-		l.park(c) // for what it may be owed
+		l.park(c) // it may be owed replies
 		l.attend(c, now)
 		if l.n.clock.now()-now >= int64(sliceTime) {
 			l.bell.ring(nil)
