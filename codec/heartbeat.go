@@ -21,12 +21,12 @@ type Heartbeat struct {
 	Flush    Version
 	Epoch    uint64 // the newest closed epoch that Root is of (R18)
 	Root     uint64
-	Left     uint32 // print of the leaves that Root leaves out, for they are partial on either side; 0: none (R16)
+	Left     uint32 // print (hash) of the set of leaves that Root leaves out because they are partial on either side (R16); 0: none
 	Head     uint64 // of the sender's own stream
 	Step     uint32 // R7
-	// Links tells with whom the sender has a direct link that had bytes within 1.5 s, which is what R12 relays by, and the
-	// vouch of R25: all of them when Anew is set, else what has changed since the last heartbeat on this link. At most
-	// MaxLinked. Decoded, it aliases the body.
+	// Links lists the nodes with which the sender has a link that had bytes within 1.5 s. The sender vouches for these (R25), and needs no
+	// relay of their writes (R12). It has all of them if Anew is set, else what has changed since the last heartbeat on this link; at
+	// most MaxLinked. Decoded, it aliases the body.
 	Anew  bool
 	Links LinkChanges
 }

@@ -10,7 +10,7 @@ import (
 // EpochOf returns the epoch that a time in cluster ms lies in.
 func EpochOf(now uint64) uint64 { return now >> epochBits }
 
-// Everything, in the place of an epoch, stands for all that is held now, however young. Leaves and Parts take it. No root is made of
+// Everything stands in the place of an epoch for all that is held now, however young. Leaves and Parts take it. No root is made of
 // it: stores that are being written to are never equal at one moment.
 const Everything = 1 << 40
 
@@ -113,7 +113,7 @@ func (sh *shard) withdraw(e *entry, epoch uint64) (print uint64) {
 	return print
 }
 
-// uncount takes the entry out of the digest from an epoch on; not from before it was in.
+// uncount takes the entry out of the digest from an epoch on, or from the epoch in which it came in if that is later.
 func (sh *shard) uncount(e *entry, epoch uint64) {
 	if change := e.counted(); change != 0 {
 		sh.count(e.hash, max(epoch, e.epoch()), -change)

@@ -40,7 +40,7 @@ func (s *Store) Meta(key []byte, hash, now uint64) (m Meta, valueLen int, ok boo
 }
 
 // GetPartOrPin is GetOrPin for a part of a value: the bytes from one to another, both included, as GETRANGE counts them. Of a large
-// value no other byte is read. The key is to be warm.
+// value no other byte is read. The key should have been prefetched (WarmKey).
 func (s *Store) GetPartOrPin(dst, key []byte, hash, now uint64, from, to int64, p *Pin) (out []byte, ok bool) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)

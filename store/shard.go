@@ -12,31 +12,31 @@ import (
 type env struct {
 	memory      *memory
 	nodes       nodes
-	about       []segment // by number
+	about       []segment // what is kept about each segment, by its number
 	segmentBits uint
 	seed        uint64 // of the key hash
-	budget      int64  // bytes
-	maxBytes    int64  // of what is in use; what may stay mapped besides is taken off
+	budget      int64  // Options.MaxBytes, bytes
+	maxBytes    int64  // bytes that may be in use: the budget less what may stay mapped unused
 	tombstones  int64  // bytes that the tombstones of one shard may take
-	graves      int64  // the same, at the very most
+	graves      int64  // the same while members that are away hold tombstones back (tombstoneMost)
 	ghosts      int64  // bytes that the ghosts of one shard may take
-	share       int64  // bytes of one shard when all take the same
+	share       int64  // bytes of one shard if all shards take the same
 	horizon     uint64
 	leafBits    uint                    // bits of the key hash that name a leaf
 	mask        uint64                  // of the key hash: all bits but in tests
-	shards      []shard                 // the first carries the flush in the root
+	shards      []shard                 // the first one carries the flush register in the root
 	floor       atomic.Pointer[Version] // R14; never nil
 	scratch     sync.Pool               // of *scratch
 	charge      charge
-	ahead       atomic.Int64 // bytes that makeRoom evicts for
+	ahead       atomic.Int64 // bytes of a large write that is about to be made, for which makeRoom evicts
 	drafts      drafts
 	pins        pins
-	partials    atomic.Uint64 // changes of what leaves are partial
-	forgets     atomic.Bool   // a ghost was forgotten
-	compared    atomic.Uint64 // stamp up to which every member was compared with (R13)
+	partials    atomic.Uint64 // how often a leaf has become partial or complete
+	forgets     atomic.Bool   // a ghost was ever forgotten
+	compared    atomic.Uint64 // stamp up to which this node has compared with every member (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
-	weak        Weakness      // 0 but in tests
-	stepped     atomic.Uint64 // epochs up to it have no root: the time has stepped back into them, or Withhold
+	weak        Weakness      // rules that are switched off; 0 but in tests
+	stepped     atomic.Uint64 // epochs up to it have no root: time has stepped back into them, or they are withheld
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
@@ -48,23 +48,23 @@ type shard struct {
 
 	// Guarded by mu; readers touch only the hits in cells. What every operation needs comes first.
 
-	stale  bool // a step or a flush came that is not applied to every entry yet
-	flown  bool // the flush waits
-	whole  bool // it covers all entries
-	grown  bool // took a segment or a page since the last trim
+	stale  bool // a step or a flush came that is not applied to all entries yet
+	flown  bool // of these, a flush
+	whole  bool // that flush covers all entries
+	grown  bool // the shard has taken a segment or a page since the last trim
 	index  index
 	clock  clock
 	leaves leaves
 	sums   sums
-	step   *Step  // the step that waits (R7); nil: none
-	draft  *Draft // the value of the write under way, when its bytes lie in pages already
+	step   *Step  // the step that is not applied yet (R7); nil: none
+	draft  *Draft // the value of the write under way, if its bytes lie in pages already; nil: they do not
 
 	flush    Version // the store's flush register (R4)
-	flushWas Version // what it was before the step that waits (R7)
+	flushWas Version // the flush register before that step (R7)
 	logs     [logCount]log
-	draining uint32 // the segment whose entries are moving
-	spare    loc    // the entry that is not to be evicted
-	pages    int    // in use by large entries
+	draining uint32 // the segment whose entries are being moved
+	spare    loc    // the entry that was just written and must not be evicted
+	pages    int    // pages in use by large entries
 	lists    [listCount]loc
 	wheel    wheel
 	trial    trial
@@ -73,7 +73,7 @@ type shard struct {
 	ghosts         int
 	tombstones     int
 	tombstoneBytes int64
-	published      int64 // the part of own that memory.used knows of
+	published      int64 // the part of own that is counted in memory.used
 
 	evictions, expired, purged, purgedEarly, droppedByFloor, ahead, flushed, refused, forgotten uint64
 

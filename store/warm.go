@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// aim is where the next operation of a shard will look first, for warm, which holds no lock of the shard. What it says may be out
-// of date: it is good for nothing but prefetching. The aims of all shards lie together, and so near.
+// aim says where the next operation of a shard will look first, for Warm, which holds no lock of the shard. It may be out of date, so it
+// is good for prefetching only. The aims of all shards lie next to each other, in few cache lines.
 type aim struct {
 	cells  atomic.Pointer[uint64] // the first of the index; nil: it has none
 	homes  atomic.Uint64
@@ -14,7 +14,7 @@ type aim struct {
 	leaves atomic.Uintptr // the first leaf of the newest epoch's table
 }
 
-// atTable notes the table that cells are looked for in. Nobody looks at the one before when it returns.
+// atTable notes the table in which cells are looked for. When it returns nobody reads the table before it any more.
 func (a *aim) atTable(m *memory, t *table) {
 	if a == nil {
 		return
@@ -32,16 +32,15 @@ func (a *aim) atLeaves(leaves []uint64) {
 	}
 }
 
-// Aim is a key that is about to be looked for.
+// Aim describes a key that is about to be looked up.
 type Aim struct {
 	Hash  uint64
-	Bytes uint32 // about how many key and value have, as nobody looks there before it is near; 0: nothing is known
-	Write bool   // it will be written, not only read: its leaf is needed too
+	Bytes uint32 // a guess of how many bytes key and value have; 0: none
+	Write bool   // it will be written: its leaf of the digest is needed too
 }
 
-// Warm begins the waits for the memory in which several keys are looked for, so that they go on side by side: first for the shards, the
-// cells and the leaves of all, then for the entries that the cells name. It takes no lock of a shard, and whatever is written
-// meanwhile makes no difference but to what is near when the keys are asked for. Methods that say so are asked for keys that are warm.
+// Warm prefetches the memory of several keys, so that the waits for it overlap: first the shards, cells and leaves of all, then the entries
+// that the cells name. It takes no lock of a shard and changes nothing: keys that are not warm are merely looked up more slowly.
 func (s *Store) Warm(aims []Aim) {
 	for i := range aims {
 		s.WarmKey(aims[i].Hash, aims[i].Write)
@@ -54,8 +53,8 @@ func (s *Store) Warm(aims []Aim) {
 	peek.RUnlock()
 }
 
-// WarmKey is Warm for a single key, whose entry nothing is gained by asking for: it follows when the cell is there. The waits for the
-// rest are less when a lock comes between.
+// WarmKey is Warm for a single key. It does not prefetch the entry: the look-up needs that as soon as the cell has come, so nothing would be
+// gained.
 func (s *Store) WarmKey(hash uint64, write bool) {
 	n := s.shardNumber(hash)
 	a, rest := &s.aims[n], hash<<(64-s.shift)
@@ -68,8 +67,8 @@ func (s *Store) WarmKey(hash uint64, write bool) {
 	prefetchKey(uintptr(unsafe.Pointer(&s.shards[n])), cell, leaf)
 }
 
-// warmEntry prefetches the entry that a key's cell names, as far as its bytes are likely to go: a line that nobody needs costs as much as
-// one that somebody does. The caller holds memory.peek.
+// warmEntry prefetches the entry that a key's cell names, as many cache lines as it is likely to have: a line that is not needed costs as
+// much as one that is. The caller holds memory.peek.
 func (s *Store) warmEntry(of *Aim) {
 	a := &s.aims[s.shardNumber(of.Hash)]
 	t := table{homes: a.homes.Load()}
