@@ -1,10 +1,6 @@
 package store
 
-import (
-	"sync"
-
-	"github.com/zeebo/xxh3"
-)
+import "sync"
 
 // Draft is a large value of known length on its way into the store. Its bytes are put, as they come, right into the pages that the
 // entry will have; no reader sees them before SetDraft. It takes pages only as far as bytes have come, or are about to.
@@ -25,7 +21,7 @@ type Draft struct {
 	page        uint32 // the page that the next byte goes to
 	at          int    // offset of that byte in the page
 
-	content *xxh3.Hasher
+	content contentHash
 }
 
 // drafts are those that have begun.
@@ -80,10 +76,7 @@ func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 		d.head = make([]byte, 0, whole)
 	}
 	d.head = d.head[:n]
-	if d.content == nil {
-		d.content = xxh3.NewSeed(contentSeed(KindString, false))
-	}
-	d.content.Reset()
+	d.content.begin(KindString)
 	for len(key) > 0 {
 		n := copy(d.next(), key)
 		d.pass(n)
@@ -125,26 +118,30 @@ func (d *Draft) Room(dst [][]byte, most int) [][]byte {
 
 // Came notes that the next n bytes of the value were put where Room said.
 func (d *Draft) Came(n int) {
-	d.have += n
 	for n > 0 {
-		b := d.next()
-		b = b[:min(len(b), n)]
-		_, _ = d.content.Write(b)
-		d.pass(len(b))
-		n -= len(b)
+		n -= d.took(min(len(d.next()), n))
 	}
 }
 
 // Write copies the next bytes of the value from the start of b, and returns how many: fewer than len(b) at the value's end.
 func (d *Draft) Write(b []byte) (n int) {
 	b = b[:min(len(b), d.Left())]
-	_, _ = d.content.Write(b)
-	d.have += len(b)
 	for n < len(b) {
-		k := copy(d.next(), b[n:])
-		d.pass(k)
-		n += k
+		n += d.took(copy(d.next(), b[n:]))
 	}
+	return n
+}
+
+// took notes that n bytes of the value, all of which next has room for, were put there, and returns n.
+func (d *Draft) took(n int) int {
+	d.have += n
+	mem, at := d.head, d.filled
+	if d.filled == len(d.head) {
+		pages := &d.s.env.memory.pages
+		mem, at = pages.mem, int(d.page)*pages.unit+d.at
+	}
+	d.content.add(mem, at, n)
+	d.pass(n)
 	return n
 }
 

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"math/bits"
-
-	"github.com/zeebo/xxh3"
-)
+import "math/bits"
 
 // entry is the state of one key as load reads it from its place and put writes it back. It lives on the stack of an
 // operation, under the shard's lock; key and value stay in the place.
@@ -140,18 +136,4 @@ const (
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
-}
-
-// Content is the content hash that breaks a tie of two equal versions (R1): the low 32 bits of xxh3 over the value,
-// seeded by kind and deletion.
-func Content(kind uint8, deleted bool, value []byte) uint32 {
-	return uint32(xxh3.HashSeed(value, contentSeed(kind, deleted)))
-}
-
-func contentSeed(kind uint8, deleted bool) uint64 {
-	seed := uint64(kind) << 1
-	if deleted {
-		seed |= 1
-	}
-	return seed
 }

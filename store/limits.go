@@ -59,12 +59,13 @@ const (
 	nodeShare   = 1024 // bytes of the budget a node id
 	nodeProbes  = 16   // places a node id may have in the table
 
-	roomFrom    = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
-	MaxPieces   = 1_000    // pieces of a large value that are told at one time: a system call takes 1,024
-	PinFrom     = 64 << 10 // bytes of a value from which on it may be read where it lies
-	draftShare  = 8        // of the budget may be values that have not come whole, and as much pinned, if not of the largest value,
-	draftMost   = 4        // and 1/4 of it at most
-	chargeShare = 4        // what the caller holds beside the store may take 1/4 of the budget
+	roomFrom     = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
+	MaxPieces    = 1_000    // pieces of a large value that are told at one time: a system call takes 1,024
+	PinFrom      = 64 << 10 // bytes of a value from which on it may be read where it lies
+	contentBlock = 16 << 10 // bytes of a value that are hashed at a time (Content); nodes have to agree on it
+	draftShare   = 8        // of the budget may be values that have not come whole, and as much pinned, if not of the largest value,
+	draftMost    = 4        // and 1/4 of it at most
+	chargeShare  = 4        // what the caller holds beside the store may take 1/4 of the budget
 
 	// Eviction (evict.go).
 	shareUnit    = 1 << 32

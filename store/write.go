@@ -31,7 +31,7 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 	if d == nil {
 		content = Content(kind, false, value)
 	} else {
-		content = uint32(d.content.Sum64())
+		content = d.content.end()
 	}
 	r := &res.Record
 	r.Key, r.Value, r.Kind, r.Content = key, value, kind, content
