@@ -141,7 +141,7 @@ func (l *eventLoop) exit(outside bool) {
 	}
 }
 
-// still runs f while no loop is in a turn. The ticker alone calls it.
+// still runs f while no loop is in a turn: for the ticker, and for who is to wait until all turns that began before have ended.
 func (n *node) still(f func()) {
 	n.birth.Lock()
 	defer n.birth.Unlock()

@@ -204,6 +204,7 @@ func engineError(err error) error {
 // leave stops serving clients, lets the peers have what was written here, and says goodbye.
 func (n *node) leave() {
 	n.leaving.Store(true)
+	n.still(func() {}) // turns that began before may be about to write
 	waitFor(drainTimeout, func() bool {
 		for _, link := range n.mind.Links() {
 			if link.Backlog() > 0 {
