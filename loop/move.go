@@ -58,7 +58,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	default:
 		return false // enough are on their way: it is served here
 	}
-	fd, err := unix.FcntlInt(uintptr(c.g.Fd()), unix.F_DUPFD_CLOEXEC, 0)
+	side, err := double(c.g.Fd())
 	if err != nil {
 		<-n.reserve.slots
 		return false
@@ -74,7 +74,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	n.reserve.moving.Add(1)
 	go func() {
 		defer n.reserve.moving.Done()
-		err := n.hand(fd, m)
+		err := n.hand(side, m)
 		<-n.reserve.slots
 		if m.over.CompareAndSwap(false, true) { // gnet does not always say why
 			n.log.Debug("a connection is lost between two loops", "reason", err)
@@ -84,20 +84,28 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	return true
 }
 
-// hand enrolls a descriptor in the engine of the side that it goes to, and takes it over.
-func (n *node) hand(fd int, m *move) error {
+// double duplicates the descriptor of a connection. Not of one that has no other side any more: the engines, which ask for it, take none such,
+// and what has come of it is still to be carried out.
+func double(fd int) (net.Conn, error) {
+	fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
 	f := os.NewFile(uintptr(fd), "connection")
 	side, err := net.FileConn(f)
 	_ = f.Close()
-	switch {
-	case err != nil:
-		return err
-	case side.RemoteAddr() == nil: // gnet asks for it
+	if err == nil && side.RemoteAddr() == nil {
 		_ = side.Close()
-		return errors.New("it has ended")
-	case m.to == inReserve:
+		err = errors.New("it has ended")
+	}
+	return side, err
+}
+
+// hand enrolls a duplicate in the engine of the side that it goes to, which takes it over.
+func (n *node) hand(side net.Conn, m *move) error {
+	if m.to == inReserve {
 		n.seeToReserve(n.clock.now(), true)
-		_, err = n.reserve.engine.EnrollContext(side, m)
+		_, err := n.reserve.engine.EnrollContext(side, m)
 		return err
 	}
 	_ = side.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 5, Count: 5}) // as gnet has it

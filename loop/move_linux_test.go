@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,4 +204,53 @@ func TestConnectionsThatEndWhileTheyMove(t *testing.T) {
 	eventually(t, "nobody is counted any more", func() bool {
 		return tn.n.served.Load() == 0 && tn.n.counters.connections.Load() == 0 && tn.n.holdings.held.Load() == 0
 	})
+}
+
+// Who resets its connection when that is about to move has everything carried out that came whole: to the other side's engine nobody moves
+// who is not there any more.
+func TestWhoIsGoneDoesNotMove(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops, cfg.Reserve, cfg.busy = 1, 1, func(int) int64 { return 0 }
+	var armed atomic.Bool
+	held, release := make(chan bool), make(chan string)
+	moved := make(chan bool, 1)
+	turnHook = func(l *eventLoop, begins bool) {
+		if !begins || !armed.CompareAndSwap(true, false) {
+			return
+		}
+		held <- true
+		gone := <-release
+		for _, c := range l.conns.conns {
+			if c.client.Addr == gone {
+				moved <- l.moves(c)
+				return
+			}
+		}
+		moved <- true
+	}
+	tn := startNode(t, cfg)
+	t.Cleanup(func() { _ = tn.stop(); turnHook = nil })
+	eventually(t, "ready", tn.ready)
+	beside, hasty := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	beside.do("PING")
+	hasty.do("PING")
+	armed.Store(true)
+	if _, err := beside.Write(respCommand("PING")); err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	if _, err := hasty.Write(append(manySets("s", 2000), respCommand("SET", "last", "1")...)); err != nil {
+		t.Fatal(err)
+	}
+	_ = hasty.Conn.(*net.TCPConn).SetLinger(0)
+	_ = hasty.Close()
+	release <- hasty.LocalAddr().String()
+	if <-moved {
+		t.Error("it is on its way")
+	}
+	if got := beside.reply(); got != "+PONG" {
+		t.Fatal(got)
+	}
+	eventually(t, "all is carried out", func() bool { return beside.do("EXISTS", "last") == ":1" })
+	eventually(t, "nothing is left of it", func() bool { return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 })
 }
