@@ -169,6 +169,8 @@ func TestEvictionSparesWhatIsRead(t *testing.T) {
 	check(t, s)
 }
 
+// TestR13_TombstonesGoWhenNothingElseIsLeftToGive, young ones too. What is older than these, and on its way here, is not refused for that: no floor is
+// above them, and where they were nothing is absent for certain.
 func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 	oneGoroutine(t)
 	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 256 << 10})
@@ -178,9 +180,14 @@ func TestR13_TombstonesGoWhenNothingElseIsLeftToGive(t *testing.T) {
 	}
 	check(t, s)
 	deleted := s.Counts()
-	if deleted.Purged == 0 || deleted.Tombstones == 0 || s.Floor() == (Version{}) {
+	late := Record{Key: []byte("late"), Value: []byte("v"), Kind: KindString, Stamp: (epoch0 - 1) << 16, Node: 9, ExpireStamp: (epoch0 - 1) << 16, ExpireNode: 9}
+	if deleted.Purged == 0 || deleted.Forgotten != deleted.Purged || deleted.Tombstones == 0 || s.Floor() != (Version{}) || s.Certain(late.Key, s.Hash(late.Key), epoch0) {
 		t.Errorf("%+v", deleted)
 	}
+	if o := merge(s, epoch0, late); o != Applied {
+		t.Error(o)
+	}
+	s.Delete(late.Key, s.Hash(late.Key), epoch0, true)
 	for i := range 12_000 { // dead as they are written, all with their bytes
 		set(t, s, epoch0+1, fmt.Sprint(i), "a value of some length", SetOptions{ExpireAt: 1})
 	}

@@ -91,7 +91,7 @@ func (s *Store) Partial(dst []uint64, shard int) []uint64 {
 // PartialChanges counts how often a leaf has become partial or complete.
 func (s *Store) PartialChanges() uint64 { return s.env.partials.Load() }
 
-// Forgets reports whether ghosts were ever forgotten here: not all that others have has room.
+// Forgets reports whether ghosts, or young tombstones, were ever forgotten here: not all that others have has room.
 func (s *Store) Forgets() bool { return s.env.forgets.Load() }
 
 // setPartial notes whether the leaf of a hash is partial.

@@ -55,7 +55,7 @@ func (sh *shard) crowded(e *entry, now uint64) bool {
 	if sh.tombstoneBytes <= sh.env.tombstones || sh.age(e, now) < tombstoneMinAge {
 		return false
 	}
-	early := max(e.v.Stamp, e.e.Stamp) > sh.env.compared.Load()
+	early := sh.early(e)
 	if early && sh.tombstoneBytes > sh.env.graves {
 		sh.purgedEarly++
 		return true
@@ -63,11 +63,16 @@ func (sh *shard) crowded(e *entry, now uint64) bool {
 	return !early
 }
 
+// early tells that some member was not compared with since a tombstone came to be.
+func (sh *shard) early(e *entry) bool { return max(e.v.Stamp, e.e.Stamp) > sh.env.compared.Load() }
+
 // SetCompared tells up to which stamp this store was compared with that of every member, at the least: those that are away
 // count until they are forgotten. The caller says so again and again; it may go back.
 func (s *Store) SetCompared(stamp uint64) { s.env.compared.Store(stamp) }
 
-// purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left in any shard to give back memory.
+// purgeOldest forgets up to n tombstones whatever their age: for when nothing else is left in any shard to give back memory. Of one that is
+// young, or that somebody may have missed, the floor knows nothing: it would end what is older, on its way here and nowhere else. Its leaf is partial
+// instead, as where a ghost was forgotten.
 func (sh *shard) purgeOldest(now uint64, n int) (purged int) {
 	var floor Version
 	var e entry
@@ -79,10 +84,14 @@ func (sh *shard) purgeOldest(now uint64, n int) (purged int) {
 			}
 			sh.visit(at, &e)
 		}
-		if max(e.v.Stamp, e.e.Stamp) > sh.env.compared.Load() {
-			sh.purgedEarly++
+		early := sh.early(&e) || sh.age(&e, now) < tombstoneMinAge
+		if top := sh.purge(&e, now); !early {
+			floor = maxVersion(floor, top)
+			continue
 		}
-		floor = maxVersion(floor, sh.purge(&e, now))
+		sh.forgotten++
+		sh.env.forgets.Store(true)
+		sh.setPartial(e.hash<<sh.bits, true)
 	}
 	sh.env.raiseFloor(floor)
 	return purged

@@ -148,7 +148,7 @@ type Counts struct {
 	Ghosts         int   // versions of evicted entries
 
 	Evictions      uint64 // entries that lost their value for memory
-	Forgotten      uint64 // ghosts forgotten: their leaves are partial since (R16)
+	Forgotten      uint64 // ghosts, and young tombstones, forgotten: their leaves are partial since (R16)
 	Expired        uint64 // entries that passed their expiry
 	Purged         uint64 // tombstones forgotten
 	PurgedEarly    uint64 // of those, newer than the last comparison with every member (R13)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"covey/store"
 )
 
 // TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers: to a node whose memory it never fits it is what was evicted there. It is neither
@@ -62,5 +64,54 @@ func TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers(t *testing.T) {
 	t.Logf("%d bytes of repairs", c.RepairBytes)
 	if c.Dropped > 0 || c.RepairBytes > 4*uint64(len(value)) {
 		t.Errorf("%d dropped, %d bytes of repairs", c.Dropped, c.RepairBytes)
+	}
+}
+
+// largest returns the largest value that a store of so many bytes takes under the key "large".
+func largest(t *testing.T, bytes int64) string {
+	s, err := store.New(store.Options{Shards: simShards, MaxBytes: bytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := int(bytes); ; size -= 64 {
+		value := make([]byte, size)
+		if _, res := s.Set(nil, []byte("large"), value, s.Hash([]byte("large")), date, store.SetOptions{}); res.Written {
+			return strings.Repeat("v", size)
+		}
+	}
+}
+
+// TestR13_AValueThatTakesAllTheRoomOfANodeEndsNothingElsewhere: it takes that of deletions too, of which one is younger than a write that is on its way.
+func TestR13_AValueThatTakesAllTheRoomOfANodeEndsNothingElsewhere(t *testing.T) {
+	w := mesh(t, 72, 0)
+	for _, memory := range []int64{4 << 20, 256 << 10} {
+		w.AddHost(0, 1<<20).memory = memory
+	}
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	big, small := w.Hosts[0], w.Hosts[1]
+	all := largest(t, 256<<10)
+	for i := range 20 {
+		key := fmt.Sprint("key", i)
+		w.Run(time.Second)
+		big.set(key, "v")
+		w.Run(time.Millisecond)
+		for k := range 300 {
+			gone := fmt.Sprint("gone", i, "-", k)
+			small.set(gone, "v")
+			small.del(gone)
+		}
+		small.set("large", all)
+	}
+	w.Run(time.Minute)
+	if c := small.Store.Counts(); c.Forgotten == 0 {
+		t.Fatalf("%+v", c)
+	}
+	for i := range 20 {
+		if key := fmt.Sprint("key", i); !big.has(key, "v") {
+			t.Errorf("%s is lost", key)
+		}
 	}
 }
