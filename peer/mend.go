@@ -48,7 +48,7 @@ func (l *Link) compare(now int64, body []byte) error {
 		l.bisect(m.Epoch, m.Prefix, m.Bits)
 		return nil
 	}
-	newer, wanted := differences(top.prints, top.theirs, m.Epoch, cluster, l.partial(m.Prefix, m.Bits), m.Partial)
+	newer, wanted := differences(top.prints, top.theirs, m.Epoch, cluster, l.forgotten(m.Prefix), m.Partial)
 	if len(newer) > 0 {
 		l.queue(work{hashes: newer})
 	}
@@ -109,37 +109,59 @@ func (l *Link) bisect(epoch, prefix uint64, bits uint8) {
 	}
 }
 
-// partial reports whether this node has forgotten ghosts of a part (R16).
-func (l *Link) partial(prefix uint64, bits uint8) bool {
-	n, r := l.node, &l.out.repair
-	if !n.store.Forgets() {
-		return false // it was partial with all donors, and there is room: what is missing here may be asked for
-	}
-	shard, count := int(prefix>>56), n.store.LeafCount()
-	r.sums, r.inSums = n.store.Partial(r.sums[:0], shard), 0
-	first := int(prefix << 8 >> 8 * uint64(count) >> 56)
-	for i := first; i < first+max(1, count>>(bits-8)); i++ {
-		if r.sums[i/64]>>(i%64)&1 != 0 {
-			return true
-		}
-	}
-	return false
+// leavesOf are some leaves of a shard of the digest: a bit for each of count. The zero value is none.
+type leavesOf struct {
+	bits  []uint64
+	count int
 }
 
-// differences compares two lists of a part as of an epoch, both sorted by hash. It returns the hashes for which ours has something
-// newer, and those for which theirs has. What either side has only since the epoch may be on its way, and does not count. An entry that
-// is missing in a list may be missing on that side; but not if that side has forgotten ghosts there (partial), or what was evicted
-// would come back again and again.
-func differences(ours, theirs []store.Print, epoch, now uint64, partial, theirPartial bool) (newer, wanted []uint64) {
+func (o leavesOf) at(i int) bool { return o.bits[i/64]>>(i%64)&1 != 0 }
+
+// has reports whether the leaf of a key hash is one of them.
+func (o leavesOf) has(hash uint64) bool { return o.count > 0 && o.at(o.leaf(hash)) }
+
+func (o leavesOf) leaf(hash uint64) int { return int(hash << 8 >> 8 * uint64(o.count) >> 56) }
+
+// forgotten returns the leaves of the shard of a prefix in which this node has forgotten ghosts (R16); good until the next call.
+func (l *Link) forgotten(prefix uint64) leavesOf {
+	n, r := l.node, &l.out.repair
+	if !n.store.Forgets() {
+		return leavesOf{} // it was partial with all donors, and there is room: what is missing here may be asked for
+	}
+	r.sums, r.inSums = n.store.Partial(r.sums[:0], int(prefix>>56)), 0
+	return leavesOf{r.sums, n.store.LeafCount()}
+}
+
+// partial reports whether this node has forgotten ghosts of all leaves of a part, or of some.
+func (l *Link) partial(prefix uint64, bits uint8) (all, some bool) {
+	o := l.forgotten(prefix)
+	if o.count == 0 {
+		return false, false
+	}
+	first, forgotten := o.leaf(prefix), 0
+	leaves := max(1, o.count>>(bits-8))
+	for i := range leaves {
+		if o.at(first + i) {
+			forgotten++
+		}
+	}
+	return forgotten == leaves, forgotten > 0
+}
+
+// differences compares two lists of a part as of an epoch, both by hash: the hashes of which the first, and of which the
+// second has something newer. What either side has only since the epoch may be on its way. A list that leaves out an entry
+// says nothing of it but that it may be lacking there; in leaves where ghosts were forgotten on that side (here, there) not even that, or
+// what was evicted would come back again and again.
+func differences(ours, theirs []store.Print, epoch, now uint64, here leavesOf, there bool) (newer, wanted []uint64) {
 	for len(ours) > 0 || len(theirs) > 0 {
 		switch {
 		case len(theirs) == 0 || len(ours) > 0 && ours[0].Hash < theirs[0].Hash:
-			if p := &ours[0]; !theirPartial && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
+			if p := &ours[0]; !there && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
 				newer = append(newer, p.Hash)
 			}
 			ours = ours[1:]
 		case len(ours) == 0 || theirs[0].Hash < ours[0].Hash:
-			if p := &theirs[0]; !partial && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
+			if p := &theirs[0]; !here.has(p.Hash) && !p.Ghost && !p.Gone && p.Epoch() <= epoch {
 				wanted = append(wanted, p.Hash)
 			}
 			theirs = theirs[1:]

@@ -302,13 +302,17 @@ func (r *repair) pop() {
 // mayRepair reports whether appendRepair would append something.
 func (s *sender) mayRepair() bool { return len(s.repair.work) > 0 && s.window() > 0 }
 
-// appendListing appends the listing of a part, or queues those of its 16 parts.
+// appendListing appends the listing of a part, or queues those of its 16 parts: where it is long, and where ghosts were forgotten of some of its leaves,
+// for what a listing leaves out counts or not as a whole.
 func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 	n, r := l.node, &l.out.repair
 	top := n.borrow()
 	defer n.repay(top)
-	var ok bool
-	top.prints, ok = n.store.List(top.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
+	partial, some := l.partial(w.prefix, w.bits)
+	ok := partial == some
+	if ok {
+		top.prints, ok = n.store.List(top.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
+	}
 	if !ok && w.bits > maxListBits {
 		return dst // so many keys of one hash were made on purpose
 	}
@@ -320,7 +324,7 @@ func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 		}
 		return dst
 	}
-	m := codec.Listing{Epoch: w.epoch, Prefix: w.prefix, Bits: w.bits, Partial: l.partial(w.prefix, w.bits), Count: uint32(len(top.prints))}
+	m := codec.Listing{Epoch: w.epoch, Prefix: w.prefix, Bits: w.bits, Partial: partial, Count: uint32(len(top.prints))}
 	for i := range top.prints {
 		p := &top.prints[i]
 		e := codec.ListingEntry{KeyHash: p.Hash, V: codec.Version(p.V), E: codec.Version(p.E), ExpireAt: p.ExpireAt, Content: p.Content}

@@ -78,7 +78,7 @@ func (l *Link) scrubbed(now int64, body []byte) error {
 		hash, print := m.Entry(i)
 		prefix, ok := uint64(hash)<<(64-scrubBits), false
 		top.prints, ok = n.store.List(top.prints[:0], prefix, scrubBits, ListedAtOnce, cluster)
-		if ok && stale(top.prints, print, m.Epoch, cluster) && (len(top.prints) > 0 || !l.partial(prefix, scrubBits)) {
+		if ok && stale(top.prints, print, m.Epoch, cluster) && (len(top.prints) > 0 || !l.forgotten(prefix).has(prefix)) {
 			l.queue(work{epoch: m.Epoch, prefix: prefix, bits: scrubBits})
 		}
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,55 @@ func TestR16_WhatIsStaleInPartialLeavesIsFound(t *testing.T) {
 		t.Errorf("%d evictions, of %d keys that were evicted %d are left", more, len(gone), len(small.lost(keys)))
 	}
 	t.Logf("%d entries held in partial leaves, scrubbed in %d frames", len(held), small.Node.Counters().Scrubs)
+}
+
+// TestR16_WhatIsBesideAPartialLeafIsRepaired: the leaves of a small store are coarse, so several are listed together by the one who leads, or by
+// the other. What is lacking in those of them that are complete was not evicted.
+func TestR16_WhatIsBesideAPartialLeafIsRepaired(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		memory [2]int64
+		small  int
+	}{{"the small one leads", [2]int64{1 << 20, 64 << 20}, 0}, {"the small one follows", [2]int64{128 << 20, 16 << 20}, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := mesh(t, 36, 0)
+			for _, memory := range c.memory {
+				w.AddHost(0, 1<<20).memory = memory
+			}
+			for _, h := range w.Hosts {
+				h.Start()
+			}
+			within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+			small, big := w.Hosts[c.small], w.Hosts[1-c.small]
+			for i := 0; small.partialLeaves() < 200; i++ {
+				if big.set(fmt.Sprint("pad", i), strings.Repeat("x", 1000)); i%50 == 0 {
+					w.Run(5 * time.Millisecond)
+				}
+			}
+			w.Run(10 * time.Second)
+			beside := func(key string) bool {
+				hash := small.Store.Hash([]byte(key))
+				forgotten := false
+				for _, word := range small.Store.Partial(nil, int(hash>>56)) {
+					forgotten = forgotten || word != 0
+				}
+				return forgotten && small.Store.Certain([]byte(key), hash, small.now()) && !small.has(key, "v")
+			}
+			var keys []string
+			for i := 0; len(keys) < 200; i++ {
+				if key := fmt.Sprint("beside", i); beside(key) {
+					keys = append(keys, key)
+					big.hide(key, "v", 0)
+				}
+			}
+			w.Run(15 * time.Second)
+			for _, key := range keys {
+				if beside(key) {
+					t.Fatalf("%s never came", key)
+				}
+			}
+		})
+	}
 }
 
 func TestR16_RootsThatCountPartialLeavesNeverAgree(t *testing.T) { // the control
