@@ -172,7 +172,7 @@ func (h *Host) evicted(key []byte) bool { return !h.Store.Certain(key, h.Store.H
 func (h *Host) behind(key []byte) bool {
 	hash := h.Store.Hash(key)
 	if !slices.ContainsFunc(h.world.Hosts, func(o *Host) bool { return o.evicted(key) }) {
-		return false
+		return h.unhurried(hash)
 	}
 	var own store.Print // of a ghost too
 	if prints, _ := h.Store.List(nil, hash, 64, 1, h.now()); len(prints) > 0 {
@@ -182,6 +182,12 @@ func (h *Host) behind(key []byte) bool {
 		r, _, ok := o.Store.Lookup(nil, key, hash, o.now())
 		return ok && h.world.near(h, o) && (r.Version().Compare(own.V) > 0 || r.Expiry().Compare(own.E) > 0)
 	})
+}
+
+// unhurried reports whether a key is of a leaf that is partial here or on a neighbour: what is stale there is found within an hour (R16; seed 9710159 of room).
+func (h *Host) unhurried(hash uint64) bool {
+	b := h.world.book
+	return b != nil && b.tight && slices.ContainsFunc(h.world.Hosts, func(o *Host) bool { return (o == h || h.world.near(h, o)) && o.partial(hash) })
 }
 
 // members says what is wrong with whom this host knows.

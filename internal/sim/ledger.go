@@ -23,6 +23,7 @@ type ledger struct {
 	totals bool // nobody resets a counter
 	long   bool // some are apart for about the horizon
 	beyond bool // the mesh is not full
+	tight  bool // some machines have no room for what others have
 	early  bool // a node was seen to have forgotten tombstones that were held back
 	sums   sums
 
@@ -137,6 +138,9 @@ func (b *ledger) replied(h *Host, args []string, reply string) {
 	}
 	if len(reply) > 9 && reply[:9] == "-TRYAGAIN" {
 		b.seen.TryAgain++
+		return
+	}
+	if b.tight && reply == "-ERR "+store.ErrTooLarge.Error()+"\r\n" {
 		return
 	}
 	b.complain("answers", -1, "%s answers %q to %q", h.name, reply, args)

@@ -79,6 +79,8 @@ func (b *ledger) checkReady(h *Host) {
 		for i, k := range r.held {
 			if p := prints[b.hashes[i]]; p != nil && p.V.Compare(k.v) >= 0 && p.E.Compare(k.e) >= 0 {
 				continue
+			} else if b.tight && r.host.evicted([]byte(b.keys[i])) {
+				continue // a ghost has no value to pass on (R16)
 			} else if ended := b.ended(r.host, i, k); ended && (p == nil || p.Gone || p.Bare) {
 				continue // a deletion that not all have to know of
 			} else if ended && slices.ContainsFunc(fresh, func(o *Host) bool { return o.known[i].v == p.V }) {

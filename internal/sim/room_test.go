@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,21 @@ func TestR13_AValueThatTakesAllTheRoomOfANodeEndsNothingElsewhere(t *testing.T) 
 		if key := fmt.Sprint("key", i); !big.has(key, "v") {
 			t.Errorf("%s is lost", key)
 		}
+	}
+}
+
+// TestManyOfLittleRoom plays plans of the scene room, and those that found something: 9700255, several leaves in one listing; the rest are as they come.
+func TestManyOfLittleRoom(t *testing.T) {
+	var seen Seen
+	for _, seed := range []uint64{9700255, 9710159, 9710364, 1, 2, 3, 4, 5, 6, 7, 8, 9} {
+		p := planOf(seed, rand.New(rand.NewPCG(seed, 8)).IntN(2) == 0)
+		p.scene("room")
+		s, wrong := p.Run(Weak{}, nil)
+		if seen.Add(s); len(wrong) > 0 {
+			t.Errorf("seed %d: %.300q\ntell it with: go test ./internal/sim -run 'TestSim$' -scene=room -seed=%d -v", seed, wrong, seed)
+		}
+	}
+	if seen.Evictions < 1000 || seen.Forgotten < 50 || seen.Purged < 500 || seen.Repaired < 100 {
+		t.Errorf("%+v", seen)
 	}
 }

@@ -68,7 +68,7 @@ func (p *Plan) Run(weak Weak, trace func(format string, args ...any)) (Seen, []W
 	w.Trace = trace
 	p.populate(w, weak)
 	b := newLedger(w, p.Keys)
-	b.mapped, b.totals, b.long, b.beyond = p.Clocks, p.Clocks && !p.Resets, p.Long, len(p.Apart) > 0
+	b.mapped, b.totals, b.long, b.beyond, b.tight = p.Clocks, p.Clocks && !p.Resets, p.Long, len(p.Apart) > 0, p.Small
 	w.book = b
 	for i := range p.Strangers {
 		w.addStranger(i%2 == 0)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, counts, plain")
+var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, counts, room, plain")
 
 // A scene is what is special about some plans, made of the plan of a seed by randomness of its own: those without one stay as they are.
 // "" leaves it to the seed which.
@@ -35,6 +35,8 @@ func (p *Plan) scene(name string) {
 		d.clocks()
 	case name == "secrets":
 		d.secrets()
+	case name == "room":
+		d.room()
 	}
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return int(a.At - b.At) })
 }
@@ -80,6 +82,46 @@ func (p *Plan) age() {
 	p.Length += p.Horizon
 	for i := range p.Steps {
 		p.Steps[i].At += p.Horizon
+	}
+}
+
+// room is a run of machines with much memory and with little, in which tombstones pass the horizon again and again, and nobody is away for as long: what one
+// has evicted, or has no room for, is lost nowhere else, however high its floor has come.
+func (d *draft) room() {
+	r := d.r
+	begun := d.Length
+	d.Small, d.Keys = true, 150+r.IntN(250)
+	d.Horizon = time.Duration(30+r.IntN(20)) * time.Second
+	d.Length = 3 * d.Horizon
+	for i := range d.Machines {
+		d.Machines[i].Memory = []int64{256 << 10, 1 << 20, 16 << 20}[r.IntN(3)]
+	}
+	d.Machines[r.IntN(len(d.Machines))].Memory = 16 << 20
+	for at := begun; at < d.Length; at += d.pause(2 * d.trouble) {
+		d.fault(at)
+	}
+	for i := range d.Steps {
+		d.Steps[i].Lasts = min(d.Steps[i].Lasts, d.Horizon/5)
+	}
+	for at := time.Second; at < d.Length; at += d.pause(100 * time.Millisecond) {
+		args := []string{"SET", fmt.Sprint("key:", r.IntN(d.Keys)), ""}
+		switch p := r.IntN(100); {
+		case p < 3:
+			args[2] = strings.Repeat("z", 150<<10+r.IntN(300<<10))
+		default:
+			args[2] = strings.Repeat("y", r.IntN(3000))
+		}
+		switch p := r.IntN(20); {
+		case p < 4:
+			args = []string{"DEL", args[1]}
+		case p < 6:
+			args = append(args, "NX")
+		case p < 8:
+			args = append(args, "KEEPTTL")
+		case p < 10:
+			args = append(args, "PX", fmt.Sprint(1+r.IntN(20_000)))
+		}
+		d.step(Step{At: at, Host: r.IntN(len(d.Machines)), Args: args})
 	}
 }
 
