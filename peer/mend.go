@@ -3,6 +3,7 @@ package peer
 import (
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"slices"
 
 	"covey/codec"
@@ -66,15 +67,12 @@ func (l *Link) compare(now int64, body []byte) error {
 // other to see them.
 func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	n, s := l.node, &l.out
-	if haunts(top.theirs, top.prints, m.Epoch, now) {
+	own := leavesOf{count: n.store.LeafCount()}
+	for hash := range haunting(top.theirs, top.prints, m.Epoch, now) {
 		s.lacked = true
-		count := n.store.LeafCount()
-		first := int(m.Prefix << 8 >> 8 * uint64(count) >> 56)
-		for i := first; i < first+max(1, count>>(m.Bits-8)); i++ {
-			n.store.SetPartial(int(m.Prefix>>56), i, true)
-		}
+		n.store.SetPartial(int(hash>>56), own.leaf(hash), true)
 	}
-	if m.Partial || !haunts(top.prints, top.theirs, m.Epoch, now) {
+	if m.Partial || !haunted(top.prints, top.theirs, m.Epoch, now) {
 		return
 	}
 	if _, done := s.listed[m.Prefix]; !done && len(s.listed) < allLeaves {
@@ -86,15 +84,26 @@ func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	}
 }
 
-// haunts reports whether a has ghosts, as of an epoch, for whose keys b has nothing, or no value. Both are sorted by hash.
-func haunts(a, b []store.Print, epoch, now uint64) bool {
-	for i := range a {
-		for len(b) > 0 && b[0].Hash < a[i].Hash {
-			b = b[1:]
+// haunting yields the hashes of the ghosts of a, as of an epoch, of whose keys b has nothing, or no value. Both are sorted by hash.
+func haunting(a, b []store.Print, epoch, now uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := range a {
+			for len(b) > 0 && b[0].Hash < a[i].Hash {
+				b = b[1:]
+			}
+			p := &a[i]
+			haunts := p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash || lacks(&b[0], p, now))
+			if haunts && !yield(p.Hash) {
+				return
+			}
 		}
-		if p := &a[i]; p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash || lacks(&b[0], p, now)) {
-			return true
-		}
+	}
+}
+
+// haunted reports whether there are any.
+func haunted(a, b []store.Print, epoch, now uint64) bool {
+	for range haunting(a, b, epoch, now) {
+		return true
 	}
 	return false
 }

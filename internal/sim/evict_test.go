@@ -147,6 +147,25 @@ func TestR16_WhatIsBesideAPartialLeafIsRepaired(t *testing.T) {
 	}
 }
 
+// TestR16_AGhostMakesOneLeafOfACopyPartial, not all that are listed with it: who starts beside a node that has evicted some can say of most keys that
+// they are absent, and whether the two are equal.
+func TestR16_AGhostMakesOneLeafOfACopyPartial(t *testing.T) {
+	w, small := little(t, 37, 2, 1100, 0)
+	big := w.Hosts[0]
+	ghosts := small.Store.Counts().Ghosts
+	if ghosts < 50 || small.partialLeaves() > 0 {
+		t.Fatalf("%d ghosts, %d partial leaves", ghosts, small.partialLeaves())
+	}
+	big.Crash()
+	w.Run(time.Second)
+	big.Start()
+	within(t, w, 10*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w.Run(time.Minute)
+	if n := big.partialLeaves(); n == 0 || n > ghosts {
+		t.Errorf("%d ghosts make %d leaves of the copy partial", ghosts, n)
+	}
+}
+
 func TestR16_RootsThatCountPartialLeavesNeverAgree(t *testing.T) { // the control
 	const keys = 3000
 	w, _ := little(t, 32, 3, keys, peer.WithPartial)
