@@ -210,7 +210,8 @@ const (
 	slowDrain = maxQueuedReply
 
 	// sweepParts: a tick sees to one part in so many of the store's shards, to each twice a second, and sweepBudget is how many records it may
-	// look at for expiry there. All at once would be a pause of 0.2 to 0.3 ms twenty times a second, with nothing to do (measured).
+	// look at for expiry there. All shards at once would keep a processor, and with it perhaps a loop, for 0.2 to 0.3 ms twenty times a second
+	// where nothing is to be done (measured).
 	sweepParts  = 10
 	sweepBudget = 20_000
 
