@@ -11,13 +11,13 @@ const (
 	AnswerNone Answer = iota
 	// AnswerPending: some peers have not answered yet. Ask again when one has, or at the next tick.
 	AnswerPending
-	// AnswerLate: a peer did not answer in time, or too many questions are open.
+	// AnswerLate: a peer did not answer in time or has a value for which there is no room here, or too many questions are open.
 	AnswerLate
 )
 
 // doubt asks the peers for a key that the store may have evicted, and says how the command goes on. admitted: no peer has it, so it is
 // absent. held: they have not all answered; what they have is in the store when the command is run again. refused: one did not answer
-// in time (TRYAGAIN).
+// in time, or has a value for which there is no room here (TRYAGAIN).
 func (t *Turn) doubt(c *Client, key []byte) admission {
 	switch t.Host.Ask(c.ID, key) {
 	case AnswerNone:

@@ -44,7 +44,7 @@ type Answer uint8
 const (
 	AnswerNone    Answer = iota // all linked and ready peers have answered, or there are none: the store has all there is
 	AnswerPending               // a peer has not answered yet
-	AnswerLate                  // a peer did not answer within AskTimeout, or too many questions are open
+	AnswerLate                  // a peer did not answer within AskTimeout or has a value for which there is no room here, or too many questions are open
 )
 
 // Ask asks the peers for a key, on behalf of a client, and says how far they have answered. It is called again, each time after the store
@@ -66,12 +66,12 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
 		n.ask(now, d)
+	case len(d.open) == 0 && d.filled:
+		d.filled, d.cramped = false, false
+		n.ask(now, d) // it was evicted once more
 	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && d.cramped:
 		n.forgetDoubt(d)
 		return AnswerLate
-	case len(d.open) == 0 && d.filled:
-		d.filled = false
-		n.ask(now, d) // it was evicted once more
 	}
 	if len(d.open) > 0 {
 		n.doubts[client] = d
@@ -177,16 +177,19 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 		return ErrFlow
 	}
 	// The store is asked without the node's lock.
-	certain, cramped := make([]bool, len(q.doubts)), make([]bool, len(q.doubts))
+	certain, hashes := make([]bool, len(q.doubts)), make([]uint64, len(q.doubts))
+	cramped := make(map[uint64]bool) // by key hash, of the keys that are not certain
 	for i, d := range q.doubts {
-		if certain[i] = n.store.Certain(d.key, n.store.Hash(d.key), n.clock.Cluster(now)); !certain[i] {
-			cramped[i] = n.cramped(now, d.key, m.Records)
+		hashes[i] = n.store.Hash(d.key)
+		if certain[i] = n.store.Certain(d.key, hashes[i], n.clock.Cluster(now)); !certain[i] {
+			cramped[hashes[i]] = false
 		}
 	}
+	n.cramped(now, cramped, m.Records)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, d := range q.doubts {
-		d.filled, d.cramped = d.filled || certain[i], d.cramped || cramped[i]
+		d.filled, d.cramped = d.filled || certain[i], d.cramped || cramped[hashes[i]]
 		switch {
 		case d.over || l.closing || !slices.Contains(d.open, l):
 		case certain[i] || m.Done:
@@ -201,21 +204,22 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 	return nil
 }
 
-// cramped reports whether among records that have come is the value of a key of which no more than its version is here all the same.
-func (n *Node) cramped(now int64, key, run []byte) bool {
+// cramped sets those of keys, which are key hashes, whose value is among records that have come, while no more than its version is here
+// all the same. It goes through the records once: there may be FetchKeys of both.
+func (n *Node) cramped(now int64, keys map[uint64]bool, run []byte) {
 	var r codec.Record
-	for len(run) > 0 {
+	for len(keys) > 0 && len(run) > 0 {
 		used, err := codec.DecodeRecord(run, &r)
 		if err != nil {
-			return false // cannot be: it was merged
+			return // cannot be: it was merged
 		}
 		run = run[used:]
-		if r.Flags&(codec.RecordDeleted|codec.RecordExpiryOnly) == 0 && bytes.Equal(r.Key, key) {
-			here := n.store.Seen(key, n.store.Hash(key), n.clock.Cluster(now))
-			return !here.There && here.Meta.Version == store.Version{Stamp: r.Stamp, Node: r.Node}
+		hash := n.store.Hash(r.Key)
+		if _, asked := keys[hash]; asked && r.Flags&(codec.RecordDeleted|codec.RecordExpiryOnly) == 0 {
+			here := n.store.Seen(r.Key, hash, n.clock.Cluster(now))
+			keys[hash] = !here.There && here.Meta.Version == store.Version{Stamp: r.Stamp, Node: r.Node}
 		}
 	}
-	return false
 }
 
 // takeQuestion takes a question off those that are not answered.

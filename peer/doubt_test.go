@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,5 +176,85 @@ func TestR17_AQueueOfQuestionsIsBounded(t *testing.T) {
 	a.add(&doubt{})
 	if got := len(a.queue); got > 2*MaxDoubts || len(current(a.queue)) != 1 {
 		t.Errorf("%d wait", got)
+	}
+}
+
+// little is a node with room for all keys, and one that has evicted "k" and knows it to be with the other.
+func little(t *testing.T) (b *bench, small, large *bnode) {
+	b = newBench(t)
+	b.quiet = true
+	large = b.add("large", 1<<16|9000, 0, 0)
+	b.store.MaxBytes = 1 << 20
+	small = b.add("small", 2<<16|9000, 0, 0)
+	b.wire(small, large, 1)
+	b.settle()
+	b.pass(5 * time.Second)
+	b.set(large, "k", "v")
+	b.settle()
+	b.evicts(small, large)
+	return b, small, large
+}
+
+// evicts has a node evict "k", for large values that another writes.
+func (b *bench) evicts(small, by *bnode) {
+	key := []byte("k")
+	for i := 0; small.store.Certain(key, small.store.Hash(key), small.clock.Cluster(b.now)); i++ {
+		b.set(by, fmt.Sprint("large", i), strings.Repeat("x", 200<<10))
+		if b.settle(); i > 100 {
+			b.t.Fatal("it is not evicted")
+		}
+	}
+}
+
+// heldAnswer has a node ask for "k", and get the answer while the link is held, so that nothing of it is taken.
+func (b *bench) heldAnswer(small, large *bnode) *Link {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+		b.t.Fatalf("nobody is asked: %d", got)
+	}
+	b.carryOut(small)
+	l := b.linkWith(small, large)
+	small.mu.Lock()
+	l.told++ // as if it had taken a step that nothing is known of
+	small.hold(b.now, l)
+	small.mu.Unlock()
+	b.settle()
+	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending || b.get(small, "k") != "(none)" {
+		b.t.Fatalf("an answer was taken on a link that is held: %d", got)
+	}
+	return l
+}
+
+// TestR17_AnAnswerThatIsNotTakenSaysNothingOfRoom: it was not merged, so that the value is not here does not show that it has no room.
+func TestR17_AnAnswerThatIsNotTakenSaysNothingOfRoom(t *testing.T) {
+	b, small, large := little(t)
+	l := b.heldAnswer(small, large)
+	b.closed(l.User().(*bside))
+	b.carryOut(small)
+	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerNone {
+		t.Errorf("nobody is linked any more: %d", got)
+	}
+}
+
+// TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore: it had room the last time, be it that it had none the time before.
+func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
+	b, small, large := little(t)
+	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+		t.Fatalf("nobody is asked: %d", got)
+	}
+	d := small.doubts[1]
+	d.cramped = true // as of what another peer has sent
+	b.carryOut(small)
+	b.settle()
+	if got := b.get(small, "k"); got != "v" || !d.filled {
+		t.Fatalf("%s, filled %v", got, d.filled)
+	}
+	b.evicts(small, large)
+	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+		t.Fatalf("it is not asked for: %d", got)
+	}
+	b.carryOut(small)
+	b.settle()
+	if got := b.get(small, "k"); got != "v" {
+		t.Errorf("%s", got)
 	}
 }

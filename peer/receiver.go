@@ -162,7 +162,7 @@ func (l *Link) records(now int64, body []byte) error {
 		return err
 	}
 	if !known {
-		m.Done, m.Floor = false, codec.Version{} // as if it had come with nothing
+		m.Done, m.Floor, m.Records = false, codec.Version{}, nil // as if it had come with nothing
 		n.again(l)
 	}
 	r := &l.in
