@@ -124,7 +124,7 @@ const (
 	behindBytes = 512
 
 	// keepDrafts is how many drafts a loop keeps for the next large values, and keepPins how many pins. A draft that is not in use has
-	// a page of memory.
+	// up to a page of memory, and room for a block of the content hash, 16 KiB.
 	keepDrafts = 8
 	keepPins   = 8
 

@@ -108,7 +108,7 @@ func (sh *shard) oldest(n int, e *entry) bool {
 	return false
 }
 
-// purge forgets a tombstone and returns what the floor must cover: the higher of V and E (R14).
+// purge forgets a tombstone and returns what the floor must cover, unless its leaf becomes partial: the higher of V and E (R14).
 func (sh *shard) purge(e *entry, now uint64) Version {
 	top := maxVersion(e.v, e.e)
 	sh.forget(e, EpochOf(now))
@@ -130,7 +130,8 @@ func (v *env) raiseFloor(to Version) {
 	}
 }
 
-// Floor returns the floor: the highest max(V, E) of a tombstone ever forgotten here, or taken over by RaiseFloor (R14).
+// Floor returns the floor: the highest max(V, E) of a tombstone ever forgotten here, but of those of which the leaf became partial
+// instead (purgeOldest), or taken over by RaiseFloor (R14).
 // A record of an absent key at or below it is refused.
 func (s *Store) Floor() Version { return *s.env.floor.Load() }
 

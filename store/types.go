@@ -151,7 +151,7 @@ type Counts struct {
 	Forgotten      uint64 // ghosts, and young tombstones, forgotten: their leaves are partial since (R16)
 	Expired        uint64 // entries that passed their expiry
 	Purged         uint64 // tombstones forgotten
-	PurgedEarly    uint64 // of those, newer than the last comparison with every member (R13)
+	PurgedEarly    uint64 // of those, newer than the last comparison with every member, and with a floor all the same (R13)
 	DroppedByFloor uint64 // merged records refused by R14
 	Ahead          uint64 // merged records dropped by R8
 	Flushed        uint64 // merged records refused by R4
