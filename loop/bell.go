@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -66,7 +65,7 @@ func (n *node) closeBells() {
 		if fd := l.bell.fd.Swap(-1); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
-		for _, c := range slices.Clone(l.conns.conns) {
+		for c := range l.roster.all() {
 			if c.tail != nil { // the engine has closed all others
 				c.close()
 			}

@@ -70,7 +70,7 @@ type eventLoop struct {
 	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
 	answering []*conn            // connections that answer has still to look at
-	conns     roster             // all connections of the loop
+	roster    roster             // all connections of the loop
 	parked    map[*conn]struct{} // connections that are looked at whenever the bell rings (parked.go)
 	waits     waits              // clients whose next command is a WAIT
 	waiters   atomic.Int32       // how many are parked: the ticker rings for them

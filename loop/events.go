@@ -52,7 +52,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	d, ours := g.Context().(*dialed)
 	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now, part: l.span.none()}
 	g.SetContext(c)
-	l.conns.add(c)
+	l.roster.add(c)
 	l.place(g.Fd(), c)
 	if !ours {
 		if refusal := n.admit(c, remote(g).Addr()); refusal != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
@@ -132,7 +131,7 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 	c.full, c.goes, c.given = false, false, l.batch-1
 	c.part = l.span.none()
 	g.SetContext(c)
-	l.conns.add(c)
+	l.roster.add(c)
 	l.place(g.Fd(), c)
 	if l.side == inReserve {
 		l.n.reserve.conns.Add(1)
@@ -143,7 +142,7 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 
 // leaves takes a connection that closes or moves out of what is swept.
 func (l *eventLoop) leaves(c *conn) {
-	if l.conns.remove(c) && l.side == inReserve {
+	if l.roster.remove(c) && l.side == inReserve {
 		l.n.reserve.conns.Add(-1)
 	}
 }
@@ -155,7 +154,7 @@ func (l *eventLoop) goHome() {
 		return
 	}
 	l.homeward = false
-	for _, c := range slices.Clone(l.conns.conns) {
+	for c := range l.roster.all() {
 		if c.goes {
 			l.moves(c)
 		}

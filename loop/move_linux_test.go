@@ -221,7 +221,7 @@ func TestWhoIsGoneDoesNotMove(t *testing.T) {
 		}
 		held <- true
 		gone := <-release
-		for _, c := range l.conns.conns {
+		for c := range l.roster.all() {
 			if c.client.Addr == gone {
 				moved <- l.moves(c)
 				return

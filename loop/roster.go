@@ -1,5 +1,7 @@
 package loop
 
+import "iter"
+
 // roster holds the connections of a loop, in no order, so that a sweep can look at a few of them at a time: with ten thousand of
 // them, all at once would be a pause of more than a millisecond.
 type roster struct {
@@ -27,6 +29,17 @@ func (r *roster) remove(c *conn) bool {
 	return true
 }
 
+// all yields the connections. Any of them may be removed meanwhile: each of the others is yielded all the same, one perhaps twice.
+func (r *roster) all() iter.Seq[*conn] {
+	return func(yield func(*conn) bool) {
+		for i := len(r.conns) - 1; i >= 0; i = min(i, len(r.conns)) - 1 {
+			if !yield(r.conns[i]) {
+				return
+			}
+		}
+	}
+}
+
 // next returns the next connection that the sweep is to look at.
 func (r *roster) next() *conn {
 	r.unswept--
@@ -37,22 +50,22 @@ func (r *roster) next() *conn {
 // that never spoke or stopped in the middle of something, and links whose secret no longer counts. It gives back buffers that are
 // empty, and counts anew what connections hold.
 func (l *eventLoop) sweep(now int64) {
-	if l.conns.unswept == 0 {
+	if l.roster.unswept == 0 {
 		if now-l.swept < int64(sweepInterval) {
 			return
 		}
 		l.swept = now
 		l.releaseFrame()
-		l.conns.unswept = len(l.conns.conns)
+		l.roster.unswept = len(l.roster.conns)
 	}
-	for n := 0; n < sweepAtOnce && l.conns.unswept > 0; n++ {
-		l.inspect(l.conns.next(), now)
+	for n := 0; n < sweepAtOnce && l.roster.unswept > 0; n++ {
+		l.inspect(l.roster.next(), now)
 	}
-	if l.conns.unswept > 0 {
+	if l.roster.unswept > 0 {
 		l.bell.ring(nil)
 		return
 	}
-	l.resting.Store(len(l.conns.conns) == 0 && l.keptFrame == nil && l.span.work == 0)
+	l.resting.Store(len(l.roster.conns) == 0 && l.keptFrame == nil && l.span.work == 0)
 }
 
 // inspect is the sweep's part with one connection.
