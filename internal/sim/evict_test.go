@@ -107,14 +107,7 @@ func TestR16_WhatIsBesideAPartialLeafIsRepaired(t *testing.T) {
 		small  int
 	}{{"the small one leads", [2]int64{1 << 20, 64 << 20}, 0}, {"the small one follows", [2]int64{128 << 20, 16 << 20}, 1}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := mesh(t, 36, 0)
-			for _, memory := range c.memory {
-				w.AddHost(0, 1<<20).memory = memory
-			}
-			for _, h := range w.Hosts {
-				h.Start()
-			}
-			within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+			w := unequal(t, 36, 0, c.memory[:]...)
 			small, big := w.Hosts[c.small], w.Hosts[1-c.small]
 			for i := 0; small.partialLeaves() < 200; i++ {
 				if big.set(fmt.Sprint("pad", i), strings.Repeat("x", 1000)); i%50 == 0 {
@@ -210,14 +203,7 @@ func TestR16_ACopyIsAsCompleteAsItsDonorAndBecomesComplete(t *testing.T) {
 // TestR16_WhatAllDonorsHaveEvictedIsPartialInACopy: ghosts that nobody has a value for cannot be copied, for they have no key. Who
 // lacks them is not compared there, instead of again and again.
 func TestR16_WhatAllDonorsHaveEvictedIsPartialInACopy(t *testing.T) {
-	w := mesh(t, 35, 0)
-	for range 2 {
-		w.AddHost(0, 1<<20).memory = 4 << 20
-	}
-	for _, h := range w.Hosts {
-		h.Start()
-	}
-	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w := unequal(t, 35, 0, 4<<20, 4<<20)
 	value := fmt.Sprintf("%01000d", 7)
 	for i := range 4500 {
 		if w.Hosts[i%2].set(fmt.Sprint("key", i), value); i%50 == 0 {

@@ -28,6 +28,21 @@ func mesh(t *testing.T, seed uint64, n int) *World {
 	return w
 }
 
+// unequal is a mesh of hosts with so much memory each, linked and ready. A horizon of 0 is the usual one.
+func unequal(t *testing.T, seed uint64, horizon time.Duration, memory ...int64) *World {
+	t.Helper()
+	w := mesh(t, seed, 0)
+	for _, bytes := range memory {
+		h := w.AddHost(0, 1<<20)
+		h.memory, h.horizon = bytes, horizon
+	}
+	for _, h := range w.Hosts {
+		h.Start()
+	}
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	return w
+}
+
 // linked reports whether all hosts that are up have exactly one link with each other and see each other alive.
 func (w *World) linked() bool {
 	up := w.running()

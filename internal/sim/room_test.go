@@ -13,15 +13,7 @@ import (
 // TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers: to a node whose memory it never fits it is what was evicted there. It is neither
 // absent for certain, so the word of that node ends nothing, nor is it what it was before.
 func TestR16_WhatIsTooLargeForOneNodeIsKeptByTheOthers(t *testing.T) {
-	w := mesh(t, 71, 0)
-	for _, memory := range []int64{4 << 20, 256 << 10} {
-		h := w.AddHost(0, 1<<20)
-		h.memory, h.horizon = memory, shortHorizon
-	}
-	for _, h := range w.Hosts {
-		h.Start()
-	}
-	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w := unequal(t, 71, shortHorizon, 4<<20, 256<<10)
 	big, small := w.Hosts[0], w.Hosts[1]
 	value := strings.Repeat("v", 512<<10)
 	big.set("grown", "short")
@@ -84,14 +76,7 @@ func largest(t *testing.T, bytes int64) string {
 
 // TestR13_AValueThatTakesAllTheRoomOfANodeEndsNothingElsewhere: it takes that of deletions too, of which one is younger than a write that is on its way.
 func TestR13_AValueThatTakesAllTheRoomOfANodeEndsNothingElsewhere(t *testing.T) {
-	w := mesh(t, 72, 0)
-	for _, memory := range []int64{4 << 20, 256 << 10} {
-		w.AddHost(0, 1<<20).memory = memory
-	}
-	for _, h := range w.Hosts {
-		h.Start()
-	}
-	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	w := unequal(t, 72, 0, 4<<20, 256<<10)
 	big, small := w.Hosts[0], w.Hosts[1]
 	all := largest(t, 256<<10)
 	for i := range 20 {
