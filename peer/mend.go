@@ -87,6 +87,7 @@ func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 // haunting yields the hashes of the ghosts of a, as of an epoch, of whose keys b has nothing, or no value. Both are sorted by hash.
 func haunting(a, b []store.Print, epoch, now uint64) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
+		b := b // of each pass its own
 		for i := range a {
 			for len(b) > 0 && b[0].Hash < a[i].Hash {
 				b = b[1:]
