@@ -23,7 +23,8 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if c.waiting {
 		return c.pileUp()
 	}
-	if c.draft != nil && c.draft.Left() > 0 {
+	drafted := c.draft != nil
+	if drafted && c.draft.Left() > 0 {
 		if act, whole := l.fill(c); !whole {
 			return act
 		}
@@ -44,11 +45,15 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	}
 	l.turn.Forget()
 	l.worked(c, int(l.ran), did+len(l.out))
+	ran := l.ran
 	l.commit(c)
 	l.count()
 	l.flushFirst()
 	if !l.deliver(c) {
 		return gnet.None // OnClose has run already
+	}
+	if ran > 0 && !drafted && !c.bulky {
+		l.lastSmall = now
 	}
 	if act == gnet.Close {
 		return l.endsWell(c)

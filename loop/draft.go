@@ -52,8 +52,12 @@ func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 // has merely ended the engine will find that out.
 func (l *eventLoop) fetch(c *conn) bool {
 	d := c.draft
-	l.room = d.Room(l.room[:0], fetchBytes)
-	most := 0
+	most := fetchBytes
+	if l.careful() {
+		most = carefulFetch
+	}
+	l.room = d.Room(l.room[:0], most)
+	most = 0
 	for _, b := range l.room {
 		most += len(b)
 	}

@@ -42,6 +42,8 @@ type eventLoop struct {
 	stage codec.Stage
 	ran   uint64 // commands carried out in this turn
 
+	lastSmall int64 // when a client last had a turn with commands, none of which had to do with a large value, ns
+
 	work workload // what the loop has carried out since it began
 	side int      // atHome or inReserve
 	span span

@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -64,12 +65,17 @@ func (s *sink) Write(b []byte) (int, error) { s.taken += len(b); return len(b), 
 // Connections that are owed much are paid in slices, a bounded number in each pass, one after the other: none is ahead of another
 // by more than a slice.
 func TestWhatIsOwedIsPaidInTurns(t *testing.T) {
+	t.Run("others ready", func(t *testing.T) { owedIsPaid(t, -int64(carefulFor), turnPay) })
+	t.Run("small commands about", func(t *testing.T) { owedIsPaid(t, 0, carefulPay) })
+}
+
+func owedIsPaid(t *testing.T, lastSmall int64, slice int) {
 	st, err := store.New(store.Options{Node: 1, MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const connections, owed = 5, 1 << 20
-	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, parked: map[*conn]struct{}{}, settled: true}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, parked: map[*conn]struct{}{}, settled: true, lastSmall: lastSmall}
 	l.bell.fd.Store(-1)
 	var sinks []*sink
 	for range connections {
@@ -89,12 +95,12 @@ func TestWhatIsOwedIsPaidInTurns(t *testing.T) {
 		for _, s := range sinks {
 			all, least, most = all+s.taken, min(least, s.taken), max(most, s.taken)
 		}
-		if all-before > turnPay || most-least > turnPay {
+		if all-before > slice || most-least > slice {
 			t.Fatalf("pass %d wrote %d bytes; one has %d, another %d", passes, all-before, most, least)
 		}
 		before = all
 	}
-	if want := connections * owed / turnPay; passes != want {
+	if want := connections * owed / slice; passes != want {
 		t.Errorf("%d passes, want %d", passes, want)
 	}
 	for i, s := range sinks {
@@ -104,6 +110,43 @@ func TestWhatIsOwedIsPaidInTurns(t *testing.T) {
 	}
 	if len(l.parked) != 0 {
 		t.Errorf("%d connections still wait", len(l.parked))
+	}
+}
+
+// A loop knows when clients with small commands are about: those who write and read large values are not among them, in either protocol.
+func TestALoopKnowsWhetherSmallCommandsAreAbout(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	last := func() int64 {
+		l := tn.onlyLoop()
+		l.turning.Lock()
+		defer l.turning.Unlock()
+		return l.lastSmall
+	}
+	large := strings.Repeat("large", 1<<20/5)
+	before := last()
+	for _, command := range []struct {
+		want  string
+		small bool
+		words []string
+	}{
+		{"+OK", false, []string{"SET", "large", large}},
+		{large, false, []string{"GET", "large"}},
+		{"+OK", true, []string{"SET", "key", "value"}},
+		{"value", true, []string{"GET", "key"}},
+		{large, false, []string{"GET", "large"}},
+	} {
+		if got := c.do(command.words...); got != command.want {
+			t.Fatalf("%s: a reply of %d bytes", command.words[0], len(got))
+		}
+		after := last()
+		if small := after != before; small != command.small {
+			t.Errorf("%s %s: a small command is about: %v", command.words[0], command.words[1], small)
+		}
+		before = after
 	}
 }
 
@@ -118,6 +161,11 @@ func (p *socketPipe) Fd() int { return p.fd }
 // However much of a large value has come, one turn takes a bounded part of it; what is behind the value waits in the
 // connection's buffer.
 func TestATurnTakesABoundedPartOfALargeValue(t *testing.T) {
+	t.Run("large ones alone", func(t *testing.T) { takesAPart(t, -int64(carefulFor), fetchBytes) })
+	t.Run("small commands about", func(t *testing.T) { takesAPart(t, 0, carefulFetch) })
+}
+
+func takesAPart(t *testing.T, lastSmall int64, fetch int) {
 	st, err := store.New(store.Options{Node: 1, MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -132,9 +180,9 @@ func TestATurnTakesABoundedPartOfALargeValue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const most = readBuffer + fetchBytes
+	most := readBuffer + fetch
 	value := pattern(3, 2_000_000)
-	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, lastSmall: lastSmall}
 	c := &conn{g: &socketPipe{fd: fds[0]}, l: l, draft: l.newDraft()}
 	if !c.draft.Begin(st, []byte("key"), st.Hash([]byte("key")), len(value)) {
 		t.Fatal("no draft")

@@ -78,6 +78,12 @@ const (
 	turnPay  = 256 << 10
 	quietPay = 1 << 20
 
+	// While clients with small commands are about, a turn writes no more than carefulPay of what is owed and reads no more than carefulFetch of
+	// a large value, in bytes: 15 to 20 us, for which such a client may have to wait. They are about for carefulFor after their last turn.
+	carefulPay   = 64 << 10
+	carefulFetch = 64 << 10
+	carefulFor   = 10 * time.Millisecond
+
 	// sealStep is how much is sealed at a time, in bytes.
 	sealStep = 256 << 10
 

@@ -39,15 +39,25 @@ func (c *conn) payBehind(first []byte) bool {
 	return true
 }
 
-// share returns how many bytes of what is owed this turn may still write. The first call in a turn sets it: more if nothing else is ready.
+// share returns how many bytes of what is owed this turn may still write. The first call in a turn sets it: little if clients with small
+// commands are about, much if nothing else is ready.
 func (l *eventLoop) share() int {
 	if !l.settled {
-		if l.settled, l.budget = true, turnPay; !l.poller.waits() {
+		l.settled = true
+		switch {
+		case l.careful():
+			l.budget = carefulPay
+		case l.poller.waits():
+			l.budget = turnPay
+		default:
 			l.budget = quietPay
 		}
 	}
 	return l.budget
 }
+
+// careful reports whether clients with small commands are about, which should not have to wait long.
+func (l *eventLoop) careful() bool { return l.now-l.lastSmall < int64(carefulFor) }
 
 // takes reports whether the engine may queue more of what is owed.
 func (c *conn) takes() bool {

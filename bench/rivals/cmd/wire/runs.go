@@ -174,7 +174,8 @@ func (b *bench) measure(t target, groups ...load.Group) (row, error) {
 }
 
 // beside calls measure while a group of a process of its own goes on: what one client waits for must not be the work that the
-// generator has with another. Requests of both are not told apart in the servers' processor time, so there is none of it.
+// generator has with another. Requests of both are not told apart in the servers' processor time, so there is none of it, but it tells how
+// much the group moved meanwhile: nearly all that went over loopback.
 func (b *bench) beside(g load.Group, measure func() (row, error)) (row, error) {
 	ctx, stop := context.WithCancel(b.ctx)
 	defer stop()
@@ -188,7 +189,7 @@ func (b *bench) beside(g load.Group, measure func() (row, error)) (row, error) {
 		return row{}, fmt.Errorf("the load ended before anything was measured: %w", err)
 	case <-time.After(besideWarm):
 	}
-	r, err := measure()
+	r, err := moved(measure)
 	r.CPU, r.Generator = 0, 0
 	select {
 	case early := <-ended:
@@ -197,6 +198,22 @@ func (b *bench) beside(g load.Group, measure func() (row, error)) (row, error) {
 	}
 	stop()
 	<-ended // with the error of a process that was killed
+	return r, err
+}
+
+// moved calls measure and notes what went over loopback meanwhile.
+func moved(measure func() (row, error)) (row, error) {
+	began := time.Now()
+	before, err := report.Loopback()
+	if err != nil {
+		return row{}, err
+	}
+	r, err := measure()
+	if err != nil {
+		return row{}, err
+	}
+	after, err := report.Loopback()
+	r.Beside = float64(after-before) / 1e6 / time.Since(began).Seconds()
 	return r, err
 }
 

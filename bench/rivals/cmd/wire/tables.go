@@ -262,7 +262,7 @@ func elsewhereOf(caseName string) string {
 }
 
 // besideAlone prints by how much others make a client's p99 worse: at most twice is the goal; and how it is to that of one that asks a
-// server at rest meanwhile.
+// server at rest meanwhile; and what the others moved.
 func (b *bench) besideAlone(tableName string, servers, cases []string) error {
 	var lines [][]string
 	for _, c := range cases {
@@ -277,10 +277,10 @@ func (b *bench) besideAlone(tableName string, servers, cases []string) error {
 				}
 			}
 			lines = append(lines, []string{c + ", " + s + busy(beside, alone), beside.RatioText(alone, measured.P99), text,
-				beside.RatioText(elsewhere, measured.P99)})
+				beside.RatioText(elsewhere, measured.P99), fmt.Sprintf("%.0f", beside.Median(measured.Beside))})
 		}
 	}
-	b.r.Table([]string{"p99 to that alone", "ratio", "goal", "to that elsewhere meanwhile"}, lines)
+	b.r.Table([]string{"p99 to that alone", "ratio", "goal", "to that elsewhere meanwhile", "MB/s of the others"}, lines)
 	return nil
 }
 

@@ -38,7 +38,8 @@ type Row struct {
 	Others      float64 `json:"others_percent"`        // of the processors' time, that went to what is not measured
 	Allocations float64 `json:"allocations,omitempty"` // of a client, a request
 	Bytes       float64 `json:"bytes,omitempty"`
-	Node        float64 `json:"node_s_per_million,omitempty"` // processor seconds of the node that a client speaks to
+	Beside      float64 `json:"beside_mb_per_second,omitempty"` // what went over loopback, if there was a load beside that which was measured
+	Node        float64 `json:"node_s_per_million,omitempty"`   // processor seconds of the node that a client speaks to
 }
 
 // The figures of a row, by which rows are compared.
@@ -47,6 +48,7 @@ func CPU(r *Row) float64       { return r.CPU }
 func P50(r *Row) float64       { return r.P50 }
 func P99(r *Row) float64       { return r.P99 }
 func P999(r *Row) float64      { return r.P999 }
+func Beside(r *Row) float64    { return r.Beside }
 func Others(r *Row) float64    { return r.Others }
 
 // BusyPercent is what share of the processors others may have beside measurements, in the median, before they are called busy.

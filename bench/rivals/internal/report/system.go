@@ -171,3 +171,12 @@ func Others() (percent func() float64) {
 		return 100
 	}
 }
+
+// Loopback returns how many bytes have gone over loopback since the system began.
+func Loopback() (int64, error) {
+	text, err := os.ReadFile("/sys/class/net/lo/statistics/rx_bytes")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
