@@ -60,8 +60,7 @@ type bellConn struct{ l *eventLoop }
 
 // closeBells gives back the written ends, and the slabs of the loops, when no goroutine is left that rings or runs.
 func (n *node) closeBells() {
-	n.loops.Range(func(_, v any) bool {
-		l := v.(*eventLoop)
+	for l := range n.eachLoop() {
 		if fd := l.bell.fd.Swap(-1); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
@@ -74,8 +73,7 @@ func (n *node) closeBells() {
 		freeSlab(l.spare)
 		freeSlab(l.keptFrame)
 		l.slab, l.spare, l.keptFrame, l.out = nil, nil, nil, nil
-		return true
-	})
+	}
 }
 
 // hang makes the pair and enrolls the loop's end in it. The end that is written becomes known

@@ -32,13 +32,12 @@ type workload struct {
 
 // carried adds up what all loops have carried out.
 func (n *node) carried() (commands uint64, t command.Tally) {
-	n.loops.Range(func(_, v any) bool {
-		one := &v.(*eventLoop).work
+	for l := range n.eachLoop() {
+		one := &l.work
 		commands += one.commands.Load()
 		t.Hits += one.hits.Load()
 		t.Misses += one.misses.Load()
 		t.Errors += one.errors.Load()
-		return true
-	})
+	}
 	return commands, t
 }

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,6 +109,13 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	return l
 }
 
+// eachLoop yields the loops that there are.
+func (n *node) eachLoop() iter.Seq[*eventLoop] {
+	return func(yield func(*eventLoop) bool) {
+		n.loops.Range(func(_, v any) bool { return yield(v.(*eventLoop)) })
+	}
+}
+
 // place notes which connection has a descriptor; nil: none.
 func (l *eventLoop) place(fd int, c *conn) {
 	for len(l.sockets) <= fd {
@@ -147,14 +155,10 @@ func (l *eventLoop) exit(outside bool) {
 func (n *node) still(f func()) {
 	n.birth.Lock()
 	defer n.birth.Unlock()
-	n.loops.Range(func(_, v any) bool {
-		v.(*eventLoop).turning.Lock()
-		return true
-	})
-	defer n.loops.Range(func(_, v any) bool {
-		v.(*eventLoop).turning.Unlock()
-		return true
-	})
+	for l := range n.eachLoop() {
+		l.turning.Lock()
+		defer l.turning.Unlock()
+	}
 	f()
 }
 

@@ -231,12 +231,11 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 func (n *node) beatLoops(now int64) time.Duration {
 	if now-n.rungAll >= int64(sweepInterval) {
 		n.rungAll = now
-		n.loops.Range(func(_, v any) bool {
-			if l := v.(*eventLoop); !l.resting.Load() {
+		for l := range n.eachLoop() {
+			if !l.resting.Load() {
 				l.bell.ring(nil)
 			}
-			return true
-		})
+		}
 		n.seeToReserve(now, false)
 	}
 	next := tickInterval
@@ -255,10 +254,9 @@ func (n *node) beatLoops(now int64) time.Duration {
 
 // ringParked has the loops with parked clients try them again: a peer may have answered what one waits for.
 func (n *node) ringParked() {
-	n.loops.Range(func(_, v any) bool {
-		if l := v.(*eventLoop); l.waiters.Load() > 0 {
+	for l := range n.eachLoop() {
+		if l.waiters.Load() > 0 {
 			l.bell.ring(nil)
 		}
-		return true
-	})
+	}
 }

@@ -13,7 +13,8 @@ import (
 
 // onlyLoop is the loop of a node that has one, once it has one.
 func (tn *testNode) onlyLoop() (l *eventLoop) {
-	tn.n.loops.Range(func(_, v any) bool { l = v.(*eventLoop); return true })
+	for l = range tn.n.eachLoop() {
+	}
 	return l
 }
 

@@ -123,12 +123,11 @@ func TestWhoIsSilentGoesHomeAndTheReserveRests(t *testing.T) {
 	var loops, resting int
 	eventually(t, "the loop in reserve is not woken any more", func() bool {
 		loops, resting = 0, 0
-		tn.n.loops.Range(func(_, v any) bool {
-			if loops++; v.(*eventLoop).resting.Load() {
+		for l := range tn.n.eachLoop() {
+			if loops++; l.resting.Load() {
 				resting++
 			}
-			return true
-		})
+		}
 		return loops == 2 && resting == 1
 	})
 	if h.awake.Load() {

@@ -275,10 +275,9 @@ func TestAClientThatDoesNotReadHoldsUpNobodyAndIsBounded(t *testing.T) {
 	}
 	var queued int
 	eventually(t, "the slow client waits", func() bool {
-		tn.n.loops.Range(func(_, v any) bool {
-			queued += int(v.(*eventLoop).waiters.Load())
-			return true
-		})
+		for l := range tn.n.eachLoop() {
+			queued += int(l.waiters.Load())
+		}
 		return queued > 0
 	})
 	for i := range asked {

@@ -149,10 +149,9 @@ func TestALoopServesWhatIsReady(t *testing.T) {
 			}
 		}
 	}
-	tn.n.loops.Range(func(_, v any) bool {
-		if l := v.(*eventLoop); l.bell.fd.Load() >= 0 && (l.poller == nil || len(l.poller.edges) != 1) { // published after the poller
+	for l := range tn.n.eachLoop() {
+		if l.bell.fd.Load() >= 0 && (l.poller == nil || len(l.poller.edges) != 1) { // published after the poller
 			t.Errorf("a loop does not know its poller: %+v", l.poller)
 		}
-		return true
-	})
+	}
 }

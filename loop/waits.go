@@ -154,8 +154,7 @@ func (n *node) ringWaits(now int64) (until int64) {
 	if n.awaiting.Load() == 0 {
 		return 0
 	}
-	n.loops.Range(func(_, v any) bool {
-		l := v.(*eventLoop)
+	for l := range n.eachLoop() {
 		switch first := l.waits.until.Load(); {
 		case l.waits.count.Load() == 0:
 		case n.waitsOver(l, now):
@@ -163,8 +162,7 @@ func (n *node) ringWaits(now int64) (until int64) {
 		case first != 0 && (until == 0 || first < until):
 			until = first
 		}
-		return true
-	})
+	}
 	return until
 }
 
