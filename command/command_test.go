@@ -66,7 +66,7 @@ func TestCommands(t *testing.T) {
 			{command: "CLIENT SETINFO LIB-NAME go-redis", want: ok}, {command: "CLIENT SETINFO lib-ver 9", want: ok},
 			{command: "CLIENT SETINFO lib-x 9", want: "-ERR Unrecognized option 'lib-x'\r\n"},
 			{command: "CLIENT SETINFO LIB-NAME a\x01", want: "-ERR lib-name cannot contain spaces, newlines or special characters.\r\n"},
-			{command: "CLIENT INFO", want: bulk("id=7 addr=127.0.0.1:5000 name= age=0 flags=N db=0 cmd=client|info user=default resp=2 lib-name=go-redis lib-ver=9\n")},
+			{command: "CLIENT INFO", want: bulk("id=7 addr=127.0.0.1:5000 name= age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info user=default redir=-1 resp=2 lib-name=go-redis lib-ver=9\n")},
 			{command: "CLIENT NONE", want: "-ERR unknown subcommand 'NONE'. Try CLIENT HELP.\r\n"},
 			{command: "CLIENT ID x", want: "-ERR wrong number of arguments for 'client|id' command\r\n"},
 			{command: "CLIENT", want: "-ERR wrong number of arguments for 'client' command\r\n"}}},

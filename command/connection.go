@@ -1,7 +1,7 @@
 package command
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 
 	"covey/codec"
@@ -206,11 +206,15 @@ func clientSetInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdi
 	return codec.AppendSimple(out, "OK"), Done
 }
 
-// clientInfo describes the connection in the fields of Redis that mean something here.
+// clientInfo describes the connection in the fields of Redis, in its order: there are clients that want every number. What is not counted
+// here is 0. The fields laddr and fd are left out.
 func clientInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	age := max(t.Host.Facts().Now-c.Created, 0) / 1e9
-	text := "id=" + strconv.FormatUint(c.ID, 10) + " addr=" + c.Addr + " name=" + c.Name +
-		" age=" + strconv.FormatInt(age, 10) + " flags=N db=0 cmd=client|info user=default resp=" + strconv.Itoa(c.Proto) +
-		" lib-name=" + c.LibName + " lib-ver=" + c.LibVer + "\n"
-	return codec.AppendVerbatim(out, c.Proto, "txt", []byte(text)), Done
+	age, flags, queued, held := max(t.Host.Facts().Now-c.Created, 0)/1e9, "N", -1, c.Held()
+	if c.tx.begun {
+		flags, queued = "x", c.tx.count
+	}
+	text := fmt.Appendf(nil, "id=%d addr=%s name=%s age=%d idle=0 flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d "+
+		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=client|info user=default redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
+		c.ID, c.Addr, c.Name, age, flags, queued, held, held, c.Proto, c.LibName, c.LibVer)
+	return codec.AppendVerbatim(out, c.Proto, "txt", text), Done
 }

@@ -225,6 +225,54 @@ func (p *pair) sameButTips(args ...string) {
 	}
 }
 
+// CLIENT INFO has the fields of Redis in its order, but for two that it leaves out; what follows them is of Redis 7.2. The numbers are
+// numbers: there are clients that fail without.
+func TestOracleClientInfo(t *testing.T) {
+	forBothProtocols(t, func(t *testing.T, p *pair) {
+		for _, transaction := range []bool{false, true} {
+			if transaction {
+				p.same("MULTI")
+				p.both("CLIENT", "INFO")
+			}
+			theirs, mine := p.both(map[bool][]string{false: {"CLIENT", "INFO"}, true: {"EXEC"}}[transaction]...)
+			want, got := infoFields(t, theirs), infoFields(t, mine)
+			for _, name := range []string{"laddr", "fd"} {
+				want = slices.DeleteFunc(want, func(f [2]string) bool { return f[0] == name })
+			}
+			if len(got) != len(want)+2 || got[len(want)][0] != "lib-name" || got[len(want)+1][0] != "lib-ver" {
+				t.Fatalf("fields:\n redis %q\n covey %q", want, got)
+			}
+			for i, f := range want {
+				_, err := strconv.Atoi(f[1])
+				_, mineErr := strconv.Atoi(got[i][1])
+				if f[0] != got[i][0] || (err == nil) != (mineErr == nil) || f[0] == "multi" && f[1] != got[i][1] {
+					t.Errorf("redis has %q, covey %q", f, got[i])
+				}
+			}
+		}
+	})
+}
+
+// infoFields are the fields of a reply to CLIENT INFO, or of an EXEC that has it alone: names and values.
+func infoFields(t *testing.T, reply string) (fields [][2]string) {
+	t.Helper()
+	r, _, err := codec.ParseReply([]byte(reply))
+	if err != nil {
+		t.Fatalf("%q: %v", reply, err)
+	}
+	if len(r.Elements) == 1 {
+		r = r.Elements[0]
+	}
+	for _, word := range strings.Fields(strings.TrimPrefix(string(r.Str), "txt:")) {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			t.Fatalf("%q in %q", word, reply)
+		}
+		fields = append(fields, [2]string{name, value})
+	}
+	return fields
+}
+
 // TestOracleRaw sends bytes as they are and compares everything that comes back until the
 // server closes: framing, inline commands, and what ends a connection.
 func TestOracleRaw(t *testing.T) {
