@@ -117,6 +117,7 @@ func TestCommands(t *testing.T) {
 		{"flush", []step{{command: "MSET a 1 b 2", want: ok}, {command: "FLUSHALL NOW", want: noSyn}, {command: "FLUSHALL ASYNC", want: ok}, {command: "DBSIZE", want: zero}, {command: "SET a 1", want: ok}, {command: "FLUSHDB", want: ok}, {command: "EXISTS a", want: zero}, {command: "FLUSHALL SYNC 1", want: noSyn}}},
 		{"time", []step{{after: 1, command: "TIME", want: "*2\r\n" + bulk("1700000000") + bulk("1000")}}},
 		{"config", []step{{command: "CONFIG GET save", want: "*2\r\n" + bulk("save") + bulk("")}, {command: "CONFIG GET APPEND* maxmemor?", want: "*4\r\n" + bulk("appendonly") + bulk("no") + bulk("maxmemory") + bulk("67108864")},
+			{command: "CONFIG GET SAVE s?ve save", want: "*2\r\n" + bulk("SAVE") + bulk("")}, {command: "CONFIG GET s[a]ve SAVE", want: "*2\r\n" + bulk("save") + bulk("")},
 			{command: "CONFIG GET none", want: "*0\r\n"}, {command: "CONFIG SET save x", want: "-ERR covey takes its settings when it starts, as flags or from the environment (see covey run --help); nothing was changed\r\n"}}},
 		{"covey", []step{{command: "COVEY MEMBERS", want: bulk("members report")}, {command: "covey info", want: bulk("info report")}, {command: "COVEY VERIFY", want: bulk("verify report")}, {command: "COVEY X", want: "-ERR unknown subcommand 'X'. Try COVEY HELP.\r\n"}}},
 		{"command", []step{{command: "COMMAND COUNT", want: fmt.Sprintf(":%d\r\n", len(commands))}, {command: "COMMAND INFO nope", want: "*1\r\n" + null}, {command: "COMMAND DOCS nope", want: "*0\r\n"},

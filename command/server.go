@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"strconv"
 
 	"covey/codec"
@@ -65,8 +66,11 @@ func configGet(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) 
 	}
 	var found []setting
 	for _, s := range t.settings() {
-		for _, pattern := range patterns {
+		for i, pattern := range patterns {
 			if match(pattern, []byte(s.name)) {
+				if !bytes.ContainsAny(pattern, "*?[") { // it was asked for by its name: the reply has that, as it was written
+					s.name = string(args[2+i])
+				}
 				found = append(found, s)
 				break
 			}
