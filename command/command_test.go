@@ -58,7 +58,7 @@ func TestCommands(t *testing.T) {
 		{"reset", []step{{command: "CLIENT SETNAME a", want: ok}, {command: "RESET", want: "+RESET\r\n"}, {command: "CLIENT GETNAME", want: null}}},
 		{"auth", []step{{command: "AUTH x", want: "-" + errNoPassword + "\r\n"}, {command: "AUTH default x", want: "-" + errNoPassword + "\r\n"},
 			{command: "AUTH bob x", want: "-" + errWrongUser + "\r\n"}, {command: "AUTH a b c", want: noSyn}}},
-		{"select", []step{{command: "SELECT 0", want: ok}, {command: "SELECT 1", want: "-ERR DB index is out of range\r\n"}, {command: "SELECT x", want: noInt}}},
+		{"select", []step{{command: "SELECT 0", want: ok}, {command: "SELECT 1", want: "-" + errDatabase + "\r\n"}, {command: "SELECT x", want: noInt}}},
 		{"client", []step{{command: "CLIENT ID", want: ":7\r\n"}, {command: "CLIENT GETNAME", want: null}, {command: "client setname bob", want: ok},
 			{command: "CLIENT GETNAME", want: bulk("bob")}, {command: "CLIENT SETNAME ''", want: ok}, {command: "CLIENT GETNAME", want: null},
 			{command: "CLIENT SETNAME a\x01b", want: "-" + errNameChars + "\r\n"},

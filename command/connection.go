@@ -46,7 +46,7 @@ func selectDB(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	case n != int64(int32(n)):
 		return codec.AppendError(out, "ERR value is out of range, value must between -2147483648 and 2147483647"), Done
 	case n != 0:
-		return codec.AppendError(out, "ERR DB index is out of range"), Done
+		return codec.AppendError(out, errDatabase), Done
 	}
 	return codec.AppendSimple(out, "OK"), Done
 }

@@ -25,6 +25,7 @@ const (
 	errQueueWords = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
 	errWatch      = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
 	errDescribed  = "ERR more than 128 names; ask for fewer at once"
+	errDatabase   = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
 	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )
@@ -43,7 +44,7 @@ func badExpiry(out []byte, name string) []byte {
 	return codec.AppendError(out, "ERR invalid expire time in '"+name+"' command")
 }
 
-// unknownCommand repeats the start of what was asked, as Redis does, up to a limit.
+// unknownCommand repeats the start of what was asked, as Redis does, up to a limit, and says what to do instead of a command that Redis has.
 func unknownCommand(out []byte, args [][]byte) []byte {
 	text := "ERR unknown command '" + cString(args[0], quotedName) + "', with args beginning with: "
 	quoted := 0
@@ -55,11 +56,16 @@ func unknownCommand(out []byte, args [][]byte) []byte {
 		text += s
 		quoted += len(s)
 	}
-	return codec.AppendError(out, text)
+	return codec.AppendError(out, text+hint(cString(args[0], quotedName)))
 }
 
 func unknownSubcommand(out []byte, args [][]byte) []byte {
-	return codec.AppendError(out, "ERR unknown subcommand '"+cString(args[1], quotedName)+"'. Try "+strings.ToUpper(string(args[0]))+" HELP.")
+	name := cString(args[1], quotedName)
+	text := "ERR unknown subcommand '" + name + "'. Try " + strings.ToUpper(string(args[0])) + " HELP."
+	if instead := hint(string(args[0]) + "|" + name); instead != "" {
+		text += " " + instead
+	}
+	return codec.AppendError(out, text)
 }
 
 // cString cuts b at its first zero byte and at limit.

@@ -1,0 +1,43 @@
+package command
+
+import "strings"
+
+// absent are commands of Redis that are not here, and what to do instead of each of them. An error says that behind the words of Redis,
+// for clients know an unknown command by how the error begins. None speaks of a cluster: there are clients that look for that word.
+var absent = []struct{ names, instead string }{
+	{"eval eval_ro evalsha evalsha_ro fcall fcall_ro function script",
+		"covey runs no scripts: instead of one that sets a key that is not there, SET key value NX EX seconds; " +
+			"to release a lock, WATCH key, GET key, and if it holds your token MULTI, DEL key, EXEC"},
+	{"psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe",
+		"covey passes no messages on: what is set on one node can be read on all; use another server for messages"},
+	{"hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals " +
+		"blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim rpop rpoplpush rpush rpushx " +
+		"sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan sunion sunionstore " +
+		"bzmpop bzpopmax bzpopmin zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember " +
+		"zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore " +
+		"zrevrank zscan zscore zunion zunionstore geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch geosearchstore " +
+		"xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim pfadd pfcount pfmerge sort sort_ro",
+		"covey has strings only: keep the whole in one value, such as JSON, or use another server for lists, hashes, sets and streams"},
+	{"append bitcount bitfield bitfield_ro bitop bitpos copy getbit incrbyfloat lcs msetnx rename renamenx setbit setrange",
+		"instead, GET the value, change it, and SET it; with WATCH key before, and MULTI and EXEC around the SET, " +
+			"that is refused if another client of this node wrote in between"},
+	{"move swapdb", "covey has database 0 only: begin the keys with a prefix instead"},
+	{"asking cluster readonly readwrite sentinel", "every node of covey has all the keys: connect to any, with a client for a single server"},
+	{"bgrewriteaof bgsave lastsave save", "covey keeps everything in memory and writes nothing to disk"},
+	{"latency memory monitor slowlog", "see INFO, covey info, and what the node tells at /metrics"},
+	{"client|caching client|getredir client|tracking client|trackinginfo",
+		"covey tells no client what has changed: switch client-side caching off, and read from the node on the client's own machine"},
+}
+
+var insteadOf = make(map[string]string)
+
+func init() {
+	for _, a := range absent {
+		for _, name := range strings.Fields(a.names) {
+			insteadOf[name] = "(" + a.instead + ")"
+		}
+	}
+}
+
+// hint is what an error says behind an unknown command, or a subcommand written container|name, in letters of any case; "" for most.
+func hint(name string) string { return insteadOf[strings.ToLower(name)] }

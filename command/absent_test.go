@@ -1,0 +1,67 @@
+package command
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"covey/codec"
+)
+
+func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct{ command, begins, says string }{
+		{"EVAL return 0", "-ERR unknown command 'EVAL', with args beginning with: 'return' '0' (", "WATCH key, GET key"},
+		{"evalsha abc 0", "-ERR unknown command 'evalsha', with args beginning with: 'abc' '0' (", "runs no scripts"},
+		{"SUBSCRIBE news", "-ERR unknown command 'SUBSCRIBE', with args beginning with: 'news' (", "another server for messages"},
+		{"HSET h f v", "-ERR unknown command 'HSET', with args beginning with: 'h' 'f' 'v' (", "strings only"},
+		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},
+		{"CLIENT Tracking ON", "-ERR unknown subcommand 'Tracking'. Try CLIENT HELP. (", "switch client-side caching off"},
+		{"SELECT 1", "-ERR DB index is out of range (", "prefix"},
+	} {
+		got := f.do(strings.Fields(c.command)...)
+		if !strings.HasPrefix(got, c.begins) || !strings.Contains(got, c.says) || !strings.HasSuffix(got, ")\r\n") {
+			t.Errorf("%s: %q", c.command, got)
+		}
+	}
+}
+
+// Nothing that is here is called absent, and no word makes a client take the node for one of a Redis Cluster.
+func TestAbsentCommandsAreAbsent(t *testing.T) {
+	for name, instead := range insteadOf {
+		if find([]byte(name)) != nil {
+			t.Errorf("%s is not absent", name)
+		}
+		if strings.Contains(strings.ToLower(instead), "cluster") {
+			t.Errorf("%s: %s", name, instead)
+		}
+	}
+}
+
+// Each command of Redis that is about data, scripts or messages is either here, or its error says what to do instead.
+func TestOracleAbsentCommands(t *testing.T) {
+	p := newPair(t, startOracle(t), codec.RESP2)
+	list, _, err := codec.ParseReply([]byte(p.theirs("COMMAND")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := map[string]bool{}
+	about := []string{"@string", "@hash", "@list", "@set", "@sortedset", "@stream", "@bitmap", "@geo", "@hyperloglog", "@scripting", "@pubsub"}
+	for _, c := range list.Elements {
+		name := string(c.Elements[0].Str)
+		theirs[name] = true
+		var wanted, internal bool
+		for _, category := range c.Elements[6].Elements {
+			wanted = wanted || slices.Contains(about, string(category.Str))
+			internal = internal || string(category.Str) == "@admin"
+		}
+		if wanted && !internal && find([]byte(name)) == nil && hint(name) == "" {
+			t.Errorf("the error for %s does not say what to do instead", name)
+		}
+	}
+	for name := range insteadOf {
+		if !theirs[name] && !strings.HasPrefix(name, "client|") && name != "sentinel" { // which only a Redis Sentinel has
+			t.Errorf("Redis has no %s", name)
+		}
+	}
+}
