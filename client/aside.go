@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"time"
 
 	"covey/codec"
@@ -87,10 +88,11 @@ func (s *sender) unused(seen *uint64) bool {
 	return idle
 }
 
-// readOwn reads until k is finished. It gives up when its reply does not come within ownTime, and the reader goes on: the caller
-// has a context to watch. Only the caller that sent has made the reading one calls it.
-func (c *Client) readOwn(k *call) {
-	for k.state.Load() == pending && c.arrived() {
+// readOwn reads until k is finished. It gives up when its reply does not come within ownTime, or before the context's deadline, and the
+// reader goes on: the caller has a context to watch. Only the caller that sent has made the reading one calls it.
+func (c *Client) readOwn(ctx context.Context, k *call) {
+	end, limited := ctx.Deadline()
+	for k.state.Load() == pending && c.arrived(end, limited) {
 		if err := c.readFrame(); err != nil {
 			c.fail(err)
 			break
@@ -107,11 +109,15 @@ func (c *Client) readOwn(k *call) {
 	s.reading = byNobody
 }
 
-// arrived waits until a whole frame is in the buffer, so that readFrame does not wait; false when ownTime is over before that, or the
-// connection has ended.
-func (c *Client) arrived() bool {
-	if now := time.Now(); c.until.Sub(now) < ownTime/2 { // seldom: one deadline serves many requests
-		c.until = now.Add(ownTime)
+// arrived waits until a whole frame is in the buffer, so that readFrame does not wait; false when ownTime is over before that, or it is
+// end, if that limits it, or the connection has ended.
+func (c *Client) arrived(end time.Time, limited bool) bool {
+	now := time.Now()
+	sooner := limited && end.Before(c.until)
+	if sooner || c.until.Sub(now) < ownTime/2 { // seldom: one deadline serves many requests
+		if c.until = now.Add(ownTime); limited && end.Before(c.until) {
+			c.until = end
+		}
 		if c.conn.SetReadDeadline(c.until) != nil {
 			return false
 		}

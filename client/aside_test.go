@@ -17,15 +17,17 @@ import (
 
 // watched is a connection that counts deadlines. A caller that reads sets one now and then; the reader never does but to end it.
 type watched struct {
-	net.Conn
-	deadlines atomic.Int32
+	*net.TCPConn // a socket, where a caller writes by itself
+	deadlines    atomic.Int32
+	last         atomic.Pointer[time.Time]
 }
 
 func (w *watched) SetReadDeadline(at time.Time) error {
 	if !at.IsZero() {
 		w.deadlines.Add(1)
+		w.last.Store(&at)
 	}
-	return w.Conn.SetReadDeadline(at)
+	return w.TCPConn.SetReadDeadline(at)
 }
 
 func watch(t *testing.T, n *node) (*client.Client, *watched) {
@@ -34,7 +36,7 @@ func watch(t *testing.T, n *node) (*client.Client, *watched) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watched{Conn: conn}
+	w := &watched{TCPConn: conn.(*net.TCPConn)}
 	c, err := client.New(w)
 	if err != nil {
 		t.Fatal(err)

@@ -82,7 +82,7 @@ func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
 		return nil, err
 	}
 	if own {
-		c.readOwn(k)
+		c.readOwn(ctx, k)
 	}
 	select {
 	case <-k.done:

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"covey/codec"
@@ -16,6 +19,7 @@ import (
 // Client is one connection to a node. It is made by Dial or New and safe for concurrent use.
 type Client struct {
 	conn  net.Conn
+	sock  bool        // conn is a socket of the system: it takes a short write at once when it is empty
 	slots chan uint32 // free slots of send.table: as many as requests may be in flight
 	calls sync.Pool   // of *call
 
@@ -96,8 +100,9 @@ func WithPassword(password string, others ...string) Option {
 	}
 }
 
-// Dial connects to the node at addr, a host:port. Without a port it takes 9000, and for "" DefaultAddr. The context ends the dialing,
-// not the Client. The error is ErrOptions, ErrDenied, or ErrUnreachable; the latter wraps its reason, which may be that of the context.
+// Dial connects to the node at addr, a host:port. Without a port it takes 9000, and for "" DefaultAddr. A Client knows this node alone: to
+// go to another when it is gone is up to the caller. The context ends the dialing, not the Client. The error is ErrOptions, ErrDenied, or
+// ErrUnreachable; the latter wraps its reason, which may be that of the context.
 func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
 	s, err := settle(options)
 	if err != nil {
@@ -114,7 +119,8 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	return open(ctx, conn, s)
 }
 
-// New makes a Client of a connection to a node. The Client owns conn from then on; with an error New has closed it, except that after
+// New makes a Client of a connection to a node, of whatever kind; a net.Conn that is a syscall.Conn besides has to be a socket, which takes
+// a short write without waiting for the node. The Client owns conn from then on; with an error New has closed it, except that after
 // ErrOptions it is still the caller's. The errors are those of Dial.
 func New(conn net.Conn, options ...Option) (*Client, error) {
 	s, err := settle(options)
@@ -163,6 +169,9 @@ func complete(addr string) string {
 	if addr == "" {
 		return DefaultAddr
 	}
+	if bare := strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]"); isIP(bare) {
+		return net.JoinHostPort(bare, defaultPort)
+	}
 	var missing *net.AddrError
 	if _, _, err := net.SplitHostPort(addr); errors.As(err, &missing) && missing.Err == "missing port in address" {
 		return net.JoinHostPort(addr, defaultPort)
@@ -170,8 +179,11 @@ func complete(addr string) string {
 	return addr
 }
 
+func isIP(host string) bool { _, err := netip.ParseAddr(host); return err == nil }
+
 func start(conn net.Conn, s settings) *Client {
 	c := &Client{conn: conn, slots: make(chan uint32, s.inFlight), dead: make(chan struct{}), in: bufio.NewReaderSize(conn, readBytes), resume: make(chan struct{}, 1)}
+	_, c.sock = conn.(syscall.Conn)
 	for i := range s.inFlight {
 		c.slots <- uint32(i)
 	}

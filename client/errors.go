@@ -24,7 +24,7 @@ var (
 	// ErrUnreachable: no connection was made.
 	ErrUnreachable = errors.New("client: no node answers")
 	// ErrClosed: either side has closed the connection; dial again. Whether the node carried out a request that was under way
-	// is not known.
+	// is not known; nor is it of one whose context has ended.
 	ErrClosed = errors.New("client: the connection is closed")
 	// ErrProtocol: what answered is not a covey node, or one of another version. The connection is closed.
 	ErrProtocol = errors.New("client: the answer makes no sense; check that a covey node listens there")

@@ -290,7 +290,7 @@ func TestASkippableFrameIsSkipped(t *testing.T) {
 
 // failing is a connection that takes so many writes and no more.
 type failing struct {
-	net.Conn
+	*net.TCPConn
 	left atomic.Int32
 }
 
@@ -298,7 +298,7 @@ func (f *failing) Write(b []byte) (int, error) {
 	if f.left.Add(-1) < 0 {
 		return 0, errors.New("cut off")
 	}
-	return f.Conn.Write(b)
+	return f.TCPConn.Write(b)
 }
 
 // Whoever is alone writes its own frames, from its second on; that its write fails ends the call, and the connection.
@@ -309,7 +309,7 @@ func TestALoneCallerIsToldWhenItsOwnWriteFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &failing{Conn: conn}
+		f := &failing{TCPConn: conn.(*net.TCPConn)}
 		f.left.Store(writes)
 		c, err := client.New(f)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 
 	"covey/codec"
@@ -101,6 +102,11 @@ func (c *Client) turnedAway(in *bufio.Reader, wrong error) error {
 
 // broken is the error of a connection that ended while reading.
 func (c *Client) broken(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+		if why := c.send.reason(); why != nil { // it was closed on this side
+			return why
+		}
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w by the node at %s; dial again", ErrClosed, c.Addr())
 	}

@@ -12,22 +12,28 @@ import (
 // Members returns whom the node knows, itself included.
 func (c *Client) Members(ctx context.Context) ([]codec.MemberReport, error) {
 	var members []codec.MemberReport
-	err := c.report(ctx, codec.TopicMembers, &members)
-	return members, err
+	if err := c.report(ctx, codec.TopicMembers, &members); err != nil {
+		return nil, err
+	}
+	return members, nil
 }
 
 // Info returns figures about the node.
 func (c *Client) Info(ctx context.Context) (codec.InfoReport, error) {
 	var figures codec.InfoReport
-	err := c.report(ctx, codec.TopicInfo, &figures)
-	return figures, err
+	if err := c.report(ctx, codec.TopicInfo, &figures); err != nil {
+		return codec.InfoReport{}, err
+	}
+	return figures, nil
 }
 
 // Verify asks whether all members hold the same.
 func (c *Client) Verify(ctx context.Context) (codec.VerifyReport, error) {
 	var verdict codec.VerifyReport
-	err := c.report(ctx, codec.TopicVerify, &verdict)
-	return verdict, err
+	if err := c.report(ctx, codec.TopicVerify, &verdict); err != nil {
+		return codec.VerifyReport{}, err
+	}
+	return verdict, nil
 }
 
 // report asks for a report and reads it into what into points to.
@@ -38,19 +44,19 @@ func (c *Client) report(ctx context.Context, topic codec.Topic, into any) error 
 	}
 	defer c.release(k)
 	m, err := codec.DecodeReportResponse(k.body) // a refusal by ValueResponse has the same form
-	if err == nil && k.got != k.want && m.Status == codec.StatusOK {
-		err = errors.New("a value in answer to a report")
-	}
-	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrProtocol, err)
-		c.fail(err)
-		return err
-	}
-	if m.Status != codec.StatusOK {
+	switch {
+	case err != nil:
+	case m.Status != codec.StatusOK:
 		return refusal(m.Status, m.JSON, ErrNotFound)
+	case k.got != k.want:
+		err = errors.New("a value in answer to a report")
+	default:
+		if err = json.Unmarshal(m.JSON, into); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("the report %v cannot be read: %w", topic, err)
 	}
-	if err := json.Unmarshal(m.JSON, into); err != nil {
-		return fmt.Errorf("%w: the report %v cannot be read: %w", ErrProtocol, topic, err)
-	}
-	return nil
+	err = fmt.Errorf("%w: %w", ErrProtocol, err)
+	c.fail(err)
+	return err
 }

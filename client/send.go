@@ -14,6 +14,7 @@ type sender struct {
 	mu     sync.Mutex
 	out    []byte        // guarded by mu: frames gathered for the next write
 	frames int           // guarded by mu: how many are in out
+	busy   bool          // guarded by mu: the writer has frames that may not be written yet
 	lone   bool          // guarded by mu: the last write had a single frame
 	streak int           // guarded by mu: how many requests in a row their callers have written
 	spare  []byte        // guarded by mu: the buffer that becomes out while a caller writes the other
@@ -72,8 +73,8 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	s.out = r.append(s.out, makeTag(slot, e.turns))
 	s.frames++
 	// A caller that is alone, as the one before it was, writes by itself: waking the writer costs more than the write. Nothing else
-	// is in flight, so a short frame finds room in the socket.
-	direct := s.lone && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
+	// is in flight or being written, so a short frame finds room in the socket, and the caller's context is not kept waiting.
+	direct := c.sock && s.lone && !s.busy && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
 	own = c.sent(direct)
 	if direct {
 		gathered := s.swap(s.spare)
@@ -90,13 +91,14 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	return own, nil
 }
 
-// take returns what was gathered, which is the caller's then, and goes on gathering in empty.
+// take returns what was gathered, which is the writer's then, and goes on gathering in empty.
 func (s *sender) take(empty []byte) (gathered []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frames > 0 {
 		s.lone = s.frames == 1
 	}
+	s.busy = s.frames > 0
 	return s.swap(empty)
 }
 
