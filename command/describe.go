@@ -166,14 +166,20 @@ func commandDocs(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict
 func (e *entry) document(proto int, out []byte) []byte {
 	out = codec.AppendBulkString(out, e.full)
 	pairs := 4
-	if len(e.subs) > 0 {
-		pairs++
+	list, _ := arguments(syntax[e.full])
+	for _, given := range []bool{list != nil, len(e.subs) > 0} {
+		if given {
+			pairs++
+		}
 	}
 	out = codec.AppendMap(out, proto, pairs)
 	out = appendPair(out, "summary", e.summary)
 	out = appendPair(out, "since", e.since)
 	out = appendPair(out, "group", e.group)
 	out = appendPair(out, "complexity", e.complexity)
+	if list != nil {
+		out = describeArguments(list, proto, codec.AppendBulkString(out, "arguments"))
+	}
 	if len(e.subs) > 0 {
 		out = codec.AppendBulkString(out, "subcommands")
 		out = codec.AppendMap(out, proto, len(e.subs))
