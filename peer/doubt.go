@@ -16,7 +16,9 @@ type doubt struct {
 	begun   int64
 	open    []*Link // those that have not answered
 	filled  bool    // what came has settled it: the store has the key, or knows that it is gone
-	cramped bool    // a peer has the value, and there was no room for it here
+	cramped bool    // a peer has the value, and there is no room for it here
+	evicted bool    // a peer has the value, and what came was evicted before anybody saw it: for other writes, or the rest of the answer
+	again   int     // times that it was asked once more for that
 	over    bool    // the client does not ask any more
 }
 
@@ -44,7 +46,7 @@ type Answer uint8
 const (
 	AnswerNone    Answer = iota // all linked and ready peers have answered, or there are none: the store has all there is
 	AnswerPending               // a peer has not answered yet
-	AnswerLate                  // a peer did not answer within AskTimeout or has a value for which there is no room here, or too many questions are open
+	AnswerLate                  // a peer did not answer within AskTimeout or has a value that is not kept here, or too many questions are open
 )
 
 // Ask asks the peers for a key, on behalf of a client, and says how far they have answered. It is called again, each time after the store
@@ -66,10 +68,12 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
 		n.ask(now, d)
-	case len(d.open) == 0 && d.filled:
-		d.filled, d.cramped = false, false
-		n.ask(now, d) // it was evicted once more
-	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && d.cramped:
+	case len(d.open) == 0 && d.filled: // it was evicted once more
+		n.askOnceMore(now, d)
+	case len(d.open) == 0 && d.evicted && !d.cramped && d.again < AskAgain:
+		d.again++
+		n.askOnceMore(now, d)
+	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && (d.cramped || d.evicted):
 		n.forgetDoubt(d)
 		return AnswerLate
 	}
@@ -90,6 +94,11 @@ func (n *Node) ask(now int64, d *doubt) {
 			n.pend(l)
 		}
 	}
+}
+
+func (n *Node) askOnceMore(now int64, d *doubt) {
+	d.filled, d.cramped, d.evicted = false, false, false
+	n.ask(now, d)
 }
 
 // add queues a doubt to be asked, once.
@@ -178,18 +187,19 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 	}
 	// The store is asked without the node's lock.
 	certain, hashes := make([]bool, len(q.doubts)), make([]uint64, len(q.doubts))
-	cramped := make(map[uint64]bool) // by key hash, of the keys that are not certain
+	lost := make(map[uint64]loss) // by key hash, of the keys that are not certain
 	for i, d := range q.doubts {
 		hashes[i] = n.store.Hash(d.key)
 		if certain[i] = n.store.Certain(d.key, hashes[i], n.clock.Cluster(now)); !certain[i] {
-			cramped[hashes[i]] = false
+			lost[hashes[i]] = lossNone
 		}
 	}
-	n.cramped(now, cramped, m.Records)
+	n.losses(now, lost, m.Records)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, d := range q.doubts {
-		d.filled, d.cramped = d.filled || certain[i], d.cramped || cramped[hashes[i]]
+		why := lost[hashes[i]]
+		d.filled, d.cramped, d.evicted = d.filled || certain[i], d.cramped || why == lossCramped, d.evicted || why == lossEvicted
 		switch {
 		case d.over || l.closing || !slices.Contains(d.open, l):
 		case certain[i] || m.Done:
@@ -204,9 +214,18 @@ func (n *Node) answered(now int64, l *Link, m codec.Records) error {
 	return nil
 }
 
-// cramped sets those of keys, which are key hashes, whose value is among records that have come, while no more than its version is here
-// all the same. It goes through the records once: there may be FetchKeys of both.
-func (n *Node) cramped(now int64, keys map[uint64]bool, run []byte) {
+// loss says why a value that has come is not here all the same.
+type loss uint8
+
+const (
+	lossNone    loss = iota // none came, or it is here
+	lossEvicted             // it had room, and was evicted for something else meanwhile
+	lossCramped             // it fits in no way
+)
+
+// losses sets why of those of keys, which are key hashes, whose value is among records that have come no more than its version is here.
+// It goes through the records once: there may be FetchKeys of both.
+func (n *Node) losses(now int64, keys map[uint64]loss, run []byte) {
 	var r codec.Record
 	for len(keys) > 0 && len(run) > 0 {
 		used, err := codec.DecodeRecord(run, &r)
@@ -215,9 +234,17 @@ func (n *Node) cramped(now int64, keys map[uint64]bool, run []byte) {
 		}
 		run = run[used:]
 		hash := n.store.Hash(r.Key)
-		if _, asked := keys[hash]; asked && r.Flags&(codec.RecordDeleted|codec.RecordExpiryOnly) == 0 {
-			here := n.store.Seen(r.Key, hash, n.clock.Cluster(now))
-			keys[hash] = !here.There && here.Meta.Version == store.Version{Stamp: r.Stamp, Node: r.Node}
+		if _, asked := keys[hash]; !asked || r.Flags&(codec.RecordDeleted|codec.RecordExpiryOnly) != 0 {
+			continue
+		}
+		here := n.store.Seen(r.Key, hash, n.clock.Cluster(now))
+		switch {
+		case here.There || here.Meta.Version != store.Version{Stamp: r.Stamp, Node: r.Node}:
+			keys[hash] = lossNone
+		case n.store.Fits(r.Key, r.Value):
+			keys[hash] = lossEvicted
+		default:
+			keys[hash] = lossCramped
 		}
 	}
 }

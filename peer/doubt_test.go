@@ -258,3 +258,56 @@ func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain: clients want values that have room one by one, and together have none. One answer
+// brings them all, so that some are evicted for the others; each of the commands is carried out all the same.
+func TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain(t *testing.T) {
+	const clients = 12
+	b, small, large := little(t)
+	for i := range clients {
+		b.set(large, fmt.Sprint("wanted", i), strings.Repeat("w", 200<<10))
+	}
+	b.settle()
+	b.evicts(small, large)
+	waits := map[uint64]string{}
+	for i := range clients {
+		key := []byte(fmt.Sprint("wanted", i))
+		if !small.store.Certain(key, small.store.Hash(key), small.clock.Cluster(b.now)) {
+			waits[uint64(i)] = string(key)
+		}
+	}
+	if len(waits) < clients/2 {
+		t.Fatalf("%d of %d are evicted", len(waits), clients)
+	}
+	for round := 0; len(waits) > 0; round++ {
+		for client, key := range waits {
+			if small.store.Certain([]byte(key), small.store.Hash([]byte(key)), small.clock.Cluster(b.now)) {
+				delete(waits, client)
+			} else if got := small.Ask(b.now, client, []byte(key)); got != AnswerPending {
+				t.Fatalf("round %d, %s: answer %d", round, key, got)
+			}
+		}
+		b.carryOut(small)
+		b.settle()
+	}
+}
+
+// TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes: for others, before anybody comes to see it.
+func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
+	b, small, large := little(t)
+	asked := 0
+	for small.Ask(b.now, 1, []byte("k")) == AnswerPending {
+		if asked++; asked > 1+AskAgain {
+			t.Fatalf("it is asked for the %dth time", asked)
+		}
+		small.doubts[1].filled = false
+		b.carryOut(small)
+		b.settle()
+		b.evicts(small, large)
+		d := small.doubts[1]
+		d.filled, d.evicted = false, true // as if that had been so when the answer was looked at
+	}
+	if asked != 1+AskAgain {
+		t.Errorf("it was asked for %d times", asked)
+	}
+}

@@ -33,6 +33,7 @@ const (
 	FetchKeys   = 256       // keys of one Fetch
 	FetchBytes  = 512 << 10 // bytes of keys that wait to be fetched from one peer
 	AskCredit   = 4         // Fetches outstanding at one peer for the sake of clients (R17)
+	AskAgain    = 8         // times that a peer is asked once more for a value that was evicted before the command that wants it came to see it
 	MaxDoubts   = 4096      // clients that wait for such answers; up to twice as many doubts are queued on one link, those that are over included, until the next heartbeat
 	MergeRun    = 32        // records that are decoded and then merged in one run
 	MaxAnswers  = 32        // Pulls and Fetches of one peer that wait for their answer

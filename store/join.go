@@ -283,7 +283,7 @@ func (sh *shard) begin(e *entry, now uint64) origin {
 // entry of another kind is ErrKind, unless this kind can go on from it. If the store is not certain that an absent key is absent it
 // writes nothing and returns ErrUnsure, unless sure is set (R17).
 func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error)) (out []byte, r Record, err error) {
-	if !s.fits(key, nil) {
+	if !s.Fits(key, nil) {
 		return dst, r, ErrTooLarge
 	}
 	sh := s.shardOf(hash)
@@ -361,7 +361,7 @@ func (s *Store) contribution(e *entry, key []byte, kind uint8, existed bool, old
 	if full || at != 0 && e.e.Compare(o.reset) < 0 { // what counted by the base of a SET KEEPTTL is to count from R on
 		r.ExpireAt, r.ExpireStamp, r.ExpireNode = at, v.Stamp, v.Node
 	}
-	if !s.fits(key, value) {
+	if !s.Fits(key, value) {
 		return r, ErrTooLarge
 	}
 	r.Content = Content(r.Kind, false, value)

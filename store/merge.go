@@ -37,7 +37,7 @@ func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now
 		for {
 			outcomes[i] = sh.merge(&recs[i], hashes[i], now)
 			i++
-			if i == len(recs) || s.over() || s.shardOf(hashes[i]) != sh || aside(&recs[i], now) || !s.fits(recs[i].Key, recs[i].Value) {
+			if i == len(recs) || s.over() || s.shardOf(hashes[i]) != sh || aside(&recs[i], now) || !s.Fits(recs[i].Key, recs[i].Value) {
 				break
 			}
 		}
@@ -56,7 +56,7 @@ func aside(r *Record, now uint64) bool {
 
 // mergeAside does what comes before the lock is taken. done: there is nothing left to do.
 func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
-	fits := s.fits(r.Key, r.Value)
+	fits := s.Fits(r.Key, r.Value)
 	if fits && !aside(r, now) {
 		return 0, false
 	}

@@ -113,7 +113,9 @@ func (s *Store) Hash(key []byte) uint64 { return s.env.hash(key) }
 
 func (s *Store) shardNumber(hash uint64) int { return int(hash >> s.shift) }
 func (s *Store) shardOf(hash uint64) *shard  { return &s.shards[s.shardNumber(hash)] }
-func (s *Store) fits(key, value []byte) bool { return s.fitting(len(key), len(value)) }
+
+// Fits reports whether there is room for an entry, if everything else is evicted for it.
+func (s *Store) Fits(key, value []byte) bool { return s.fitting(len(key), len(value)) }
 
 func (s *Store) fitting(key, value int) bool {
 	return key <= MaxKeyBytes && value <= MaxValueBytes && key+value <= s.limit

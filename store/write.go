@@ -12,7 +12,7 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 // SetInto is Set with the result where the caller wants it: it is long, and whoever hands it on by value waits for its bytes. The key is
 // to be warm (Warm): what is not is waited for under the lock.
 func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte) {
-	if !s.fits(key, value) {
+	if !s.Fits(key, value) {
 		*res = SetResult{Err: ErrTooLarge}
 		return dst
 	}
@@ -121,7 +121,7 @@ func (s *Store) Take(dst, key []byte, hash, now uint64, sure bool) (out []byte, 
 }
 
 func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool, err error) {
-	if !s.fits(key, nil) {
+	if !s.Fits(key, nil) {
 		return dst, r, false, false, nil
 	}
 	sh := s.shardOf(hash)
