@@ -26,7 +26,7 @@ type MemberReport struct {
 type InfoReport struct {
 	ID             string  `json:"id"`
 	Release        string  `json:"release"`    // in full, such as 0.1.0
-	Version        float64 `json:"version"`    // of the program, major.minor, such as 0.1
+	Version        float64 `json:"version"`    // of the program, major.minor, such as 0.1; 0 of one that was built without a tag
 	Uptime         float64 `json:"uptime_s"`   // seconds
 	Ready          int     `json:"ready"`      // 1 or 0
 	Keys           int64   `json:"keys"`       // live entries

@@ -45,7 +45,13 @@ type Config struct {
 	busy func(side int) int64 // for tests: what loops take themselves to be busy with, in percent; nil: they measure it
 }
 
-// check says what is wrong with a configuration, in a sentence.
+// Check says what is wrong with a configuration, in a sentence that wraps ErrConfig.
+func (c *Config) Check() error {
+	_, err := c.check()
+	return err
+}
+
+// check is Check, and reads the pattern of cards.
 func (c *Config) check() (ifaces.Pattern, error) {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))

@@ -20,6 +20,8 @@ const (
 	doctorPatience = time.Second
 	// doctorLookup is how long the system has to look a name up.
 	doctorLookup = 5 * time.Second
+	// longestWait is how long the doctor listens at most: an announce tells of the time in 32 bits of milliseconds.
+	longestWait = time.Hour
 	// fewDescriptors is a descriptor limit below which a node is likely to turn clients away.
 	fewDescriptors = 1024
 )
@@ -63,13 +65,9 @@ Examples:
 
 // Run looks at one thing after the other.
 func (v *doctorVerb) Run(ctx context.Context, p *process) error {
-	listen, err := parseListen(v.Listen)
+	listen, pattern, err := v.check()
 	if err != nil {
-		return failf(exitUsage, "%v", err)
-	}
-	pattern, err := ifaces.ParsePattern(v.Interfaces)
-	if err != nil {
-		return failf(exitUsage, "--interfaces: %v", err)
+		return err
 	}
 	secrets, err := v.secretFlag.read(p)
 	if err != nil {
@@ -88,8 +86,11 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	findings = append(findings, named...)
-	if v.Wait > 0 {
+	if v.Wait > 0 && ctx.Err() == nil {
 		findings = append(findings, v.lookAtNetwork(ctx, listen, cards, secrets)...)
+	}
+	if err := ctx.Err(); err != nil {
+		return err // what was not waited for is not known
 	}
 	if err := v.print(p, findings); err != nil {
 		return err
@@ -100,6 +101,22 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 		}
 	}
 	return nil
+}
+
+// check refuses what a node would refuse.
+func (v *doctorVerb) check() (listen netip.AddrPort, pattern ifaces.Pattern, err error) {
+	if listen, err = parseListen(v.Listen); err != nil {
+		return listen, pattern, failf(exitUsage, "%v", err)
+	}
+	if v.Wait < 0 || v.Wait > longestWait {
+		return listen, pattern, failf(exitUsage, "--wait %v: give 0s to %v", v.Wait, longestWait)
+	}
+	node := loop.Config{Listen: listen, DiscoveryPort: v.DiscoveryPort, Interfaces: v.Interfaces, Peers: v.Peer, Cluster: v.Cluster, MaxMemory: loop.MaxMemory, Horizon: time.Hour}
+	if err := node.Check(); err != nil {
+		return listen, pattern, ofUsage(err)
+	}
+	pattern, err = ifaces.ParsePattern(v.Interfaces)
+	return listen, pattern, err
 }
 
 func (v *doctorVerb) print(p *process, findings []finding) error {

@@ -16,7 +16,7 @@ func lookAtPeers(ctx context.Context, named peers) ([]finding, error) {
 	for _, text := range named {
 		host, port, err := loop.ParsePeer(text)
 		if err != nil {
-			return nil, failf(exitUsage, "%v", err)
+			return nil, ofUsage(err)
 		}
 		addrs, err := resolve(ctx, host, port)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -161,10 +162,32 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 	call(t, "doctor", "--wait", "0s", "--peer", "10.0.0.5:x").expect(t, outcome{status: exitUsage, stderr: "give host:port, such as 10.0.0.5:9000"})
 }
 
+// freeUDP is a UDP port that was free a moment ago.
+func freeUDP(t *testing.T) string {
+	t.Helper()
+	held, err := net.ListenPacket("udp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	return strconv.Itoa(held.LocalAddr().(*net.UDPAddr).Port)
+}
+
+// What a doctor has not waited for is not told as if nobody were there.
+func TestAnInterruptedDoctorGivesNoVerdict(t *testing.T) {
+	f := startFake(t)
+	ctx, cancel := contextOf(t)
+	f.with(func() {
+		f.answers[codec.KindReport] = func([]byte) (codec.Status, []byte) { cancel(); return codec.StatusOK, []byte("{}") }
+	})
+	invocation{args: []string{"doctor", "--listen", f.addr, "--discovery-port", freeUDP(t)}}.runIn(t, ctx).
+		expect(t, outcome{status: exitFailed, stderr: "covey: interrupted\n"})
+}
+
 func TestDoctorPrintsALineForEachFinding(t *testing.T) {
 	f := startFake(t)
 	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
-	args := []string{"doctor", "--listen", f.addr, "--wait", "0s", "--discovery-port", "0"}
+	args := []string{"doctor", "--listen", f.addr, "--wait", "0s", "--discovery-port", freeUDP(t)}
 	text := call(t, args...)
 	if text.stderr != "" || text.status != exitDone && text.status != exitFailed {
 		t.Errorf("exit status %d, standard error %q", text.status, text.stderr)

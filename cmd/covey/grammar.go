@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -94,6 +95,8 @@ func parse(args []string, variables *environment, p *process, g *grammar) (*kong
 	}
 	line, err := parser.Parse(flagsFirst(parser.Model, inGrammar(args)))
 	switch {
+	case errors.As(err, new(*fs.PathError)):
+		return nil, err // help that could not be printed: no flag's value is looked for as a file here
 	case helped:
 		return nil, nil
 	case err != nil:
@@ -138,7 +141,7 @@ func usage(err error, args []string, variables *environment) string {
 		text = "say what to make, new or password"
 	case expected:
 		text = strings.TrimSuffix(missing, `"`) + " is missing"
-	case ends && strings.HasSuffix(text, `but got "EOL" (<EOL>)`):
+	case ends && (strings.HasSuffix(text, `but got "EOL" (<EOL>)`) || strings.Contains(text, `but got "--" (long flag)`)):
 		text = flag + ": the value is missing"
 	case ends && strings.Contains(text, "(short flag); perhaps try"):
 		_, value, _ := strings.Cut(text, "but got ")

@@ -161,8 +161,18 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"info", "-a", "127.0.0.1:65536"}, stderr: `--addr "127.0.0.1:65536" is not a host and a port`},
 		{args: []string{"info", "-a", "127.0.0.1:no"}, stderr: `--addr "127.0.0.1:no" is not a host and a port`},
 		{args: []string{"doctor", "--interfaces", "!"}, stderr: "--interfaces"},
-		{args: []string{"bench", "-c", "0"}, stderr: "connections: 0 is out of bounds; it must be from 1 to 10000"},
-		{args: []string{"bench", "-d", "1g"}, stderr: "value bytes"},
+		{args: []string{"bench", "-c", "0"}, stderr: "--connections 0 is out of bounds; give 1 to 10000"},
+		{args: []string{"bench", "-d", "1g"}, stderr: "--data 1"},
+		{args: []string{"bench"}, env: map[string]string{"COVEY_REQUESTS": "0"}, stderr: "--requests 0 is out of bounds; give 1 to 1000000000000 (the value is that of $COVEY_REQUESTS)"},
+		{args: []string{"set", "k", "v", "--ttl"}, stderr: "covey: --ttl: the value is missing; `covey set --help` shows what there is\n"},
+		{args: []string{"get", "k", "--addr", "--"}, stderr: "covey: --addr: the value is missing; `covey get --help` shows what there is\n"},
+		{args: []string{"doctor", "--listen", "[::]:9000"}, stderr: "covey: --listen [::]:9000: give an IPv4 address and a port other than 0"},
+		{args: []string{"doctor", "--listen", "0.0.0.0:0"}, stderr: "covey: --listen 0.0.0.0:0: give an IPv4 address"},
+		{args: []string{"doctor", "--discovery-port", "0"}, stderr: "covey: --discovery-port 0: give a UDP port from 1 to 65535"},
+		{args: []string{"doctor", "--cluster", strings.Repeat("c", 65)}, stderr: "covey: --cluster: give a name of 1 to 64 bytes"},
+		{args: []string{"doctor", "--peer", "[::1]:9000"}, stderr: "covey: --peer [::1]:9000: give an IPv4 address or a name"},
+		{args: []string{"doctor", "--wait=-1s"}, stderr: "covey: --wait -1s: give 0s to 1h0m0s"},
+		{args: []string{"doctor"}, env: map[string]string{"COVEY_WAIT": "1000h"}, stderr: "(the value is that of $COVEY_WAIT)"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			invocation{args: c.args, env: c.env}.run(t).expect(t, outcome{status: exitUsage, stderr: c.stderr})

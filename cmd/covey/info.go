@@ -16,7 +16,7 @@ type infoVerb struct {
 
 // Help is the second part of `covey info --help`.
 func (*infoVerb) Help() string {
-	return `Prints one figure a line: its keys, memory, members and lag, and besides what ought to be 0 and is not. On a terminal sizes and times are for people; into a pipe or a file they are plain numbers, as those of -o json.
+	return `Prints one figure a line: its keys, memory, members and lag, and besides what ought to be 0 and is not. On a terminal sizes and times are for people; into a pipe or a file names and values are those of -o json, where version is 0 of a program that was built without a tag: release has it in full.
 
 Examples:
 
@@ -41,16 +41,24 @@ func (v *infoVerb) Run(ctx context.Context, p *process) error {
 	return figures(&r, isTerminal(p.Stdout)).print(p.Stdout)
 }
 
-// figures lists a report by the names of its JSON fields; sizes and times are for a person, or else plain numbers.
+// figures lists a report by the names of its JSON fields; sizes and times, the version and the security are for a person, or else what
+// they are in JSON.
 func figures(r *codec.InfoReport, person bool) *table {
+	version, security := strconv.FormatFloat(r.Version, 'f', -1, 64), strconv.Itoa(r.Security)
 	bytes, uptime := func(n int64) string { return strconv.FormatInt(n, 10) }, strconv.FormatFloat(r.Uptime, 'f', -1, 64)
 	if person {
 		bytes = func(n int64) string { return size(n).String() }
+		if version, security = r.Release, "open"; r.Security != 0 {
+			security = "keyed"
+		}
 		uptime = time.Duration(r.Uptime * float64(time.Second)).Round(time.Second).String()
 	}
 	t := &table{header: []string{"field", "value"}}
 	t.add("id", r.ID)
-	t.add("version", r.Release)
+	if !person {
+		t.add("release", r.Release)
+	}
+	t.add("version", version)
 	t.add("uptime_s", uptime)
 	t.add("ready", strconv.Itoa(r.Ready))
 	t.add("keys", strconv.FormatInt(r.Keys, 10))
@@ -64,10 +72,6 @@ func figures(r *codec.InfoReport, person bool) *table {
 	t.add("dropped_by_floor", strconv.FormatUint(r.DroppedByFloor, 10))
 	t.add("evictions", strconv.FormatUint(r.Evictions, 10))
 	t.add("connections", strconv.Itoa(r.Connections))
-	security := "open"
-	if r.Security != 0 {
-		security = "keyed"
-	}
 	t.add("security", security)
 	for _, c := range []struct { // what ought to be 0
 		name  string

@@ -128,8 +128,12 @@ func (n *nodeFlag) explain(err error) error {
 	}
 }
 
-// unreachable says that nothing listens, and why where that is not the plain refusal of a port without a listener.
+// unreachable says that nothing listens, and why where that is not the plain refusal of a port without a listener; or that the user did
+// not want to wait.
 func (n *nodeFlag) unreachable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled
+	}
 	why := ""
 	var dns *net.DNSError
 	var op *net.OpError

@@ -18,7 +18,16 @@ type table struct {
 	rows   [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add adds a row. A cell may repeat what a node, or whatever answered instead of one, has said: it stays one cell.
+func (t *table) add(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = oneCell.Replace(shown(cell))
+	}
+	t.rows = append(t.rows, cells)
+}
+
+// oneCell takes out what ends a cell.
+var oneCell = strings.NewReplacer("\t", " ", "\n", " ")
 
 // print writes the table: in columns for a person at a terminal, else one row a line with tabs between the cells, which
 // cut and awk read without counting blanks.

@@ -86,6 +86,11 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 		cfg.Linger = true
 	}
 	err = loop.Run(ctx, cfg)
+	return ofUsage(err)
+}
+
+// ofUsage makes a wrong configuration an error of usage.
+func ofUsage(err error) error {
 	if errors.Is(err, loop.ErrConfig) {
 		return failf(exitUsage, "%s", strings.TrimPrefix(err.Error(), loop.ErrConfig.Error()+": "))
 	}

@@ -106,7 +106,7 @@ func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	call(t, "get", "k", "-a", addr, "--secret-file", name).expect(t, outcome{stdout: "v\n"})
 	with("", "get", "k").expect(t, outcome{status: exitFailed, stderr: "this node has a secret: authenticate with it"})
 	with(other, "get", "k").expect(t, outcome{status: exitFailed, stderr: "this is neither the secret of the node"})
-	if got := with(text, "info"); got.status != exitDone || !strings.Contains(got.stdout, "keyed") {
+	if got := with(text, "info"); got.status != exitDone || !strings.Contains(got.stdout, "\nsecurity\t1\n") {
 		t.Errorf("covey info: %+v", got)
 	}
 	if got := call(t, "doctor", "--listen", addr); !strings.Contains(got.stdout, "node (with a secret) answers at "+addr) {

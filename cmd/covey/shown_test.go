@@ -17,6 +17,12 @@ func TestNoControlBytesReachTheTerminal(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}
 	}
+	var out strings.Builder
+	rows := table{header: []string{"node", "says"}}
+	rows.add("10.0.0.1", "go\x1b[2J\taway\n")
+	if err := rows.print(&out); err != nil || out.String() != "node\tsays\n10.0.0.1\tgo\\x1b[2J away \n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
 	got := call(t, "get", "k", "-\x06")
 	if got.status != exitUsage || !strings.HasPrefix(got.stderr, `covey: unknown flag -\x06, `) {
 		t.Errorf("%d %q", got.status, got.stderr)

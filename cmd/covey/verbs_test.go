@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"net"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -237,11 +239,11 @@ func TestVerifyExitsWith3WhenNotConverged(t *testing.T) {
 func TestInfoPrintsOneFigureALine(t *testing.T) {
 	f := startFake(t)
 	f.with(func() {
-		f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000", Release: "0.1.0", Uptime: 61.5, Ready: 1, Keys: 5, Bytes: 1 << 20, MaxMemory: 64 << 20}
+		f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000", Release: "0.1.0", Version: 0.1, Security: 1, Uptime: 61.5, Ready: 1, Keys: 5, Bytes: 1 << 20, MaxMemory: 64 << 20}
 	})
 	got := call(t, "info", "-a", f.addr)
 	got.expect(t, outcome{stdout: got.stdout})
-	for _, line := range []string{"field\tvalue\n", "\nid\t02fc00000001-9000\n", "\nversion\t0.1.0\n", "\nuptime_s\t61.5\n", "\nbytes\t1048576\n", "\nmax_memory\t67108864\n"} {
+	for _, line := range []string{"field\tvalue\n", "\nid\t02fc00000001-9000\n", "\nrelease\t0.1.0\n", "\nversion\t0.1\n", "\nsecurity\t1\n", "\nuptime_s\t61.5\n", "\nbytes\t1048576\n", "\nmax_memory\t67108864\n"} {
 		if !strings.Contains(got.stdout, line) {
 			t.Errorf("%q is not in\n%s", line, got.stdout)
 		}
@@ -292,6 +294,31 @@ func TestWithoutANodeTheExitStatusIs4AndTheSentenceSaysWhatToDo(t *testing.T) {
 			call(t, append(strings.Fields(args), "--addr", addr)...).
 				expect(t, outcome{status: exitUnreachable, stderr: "covey: no node answers at " + addr + "; start one with `covey run`, or give --addr\n"})
 		})
+	}
+}
+
+// A host that does not answer is given up when the user does not want to wait any more.
+func TestAVerbThatIsInterruptedWhileItDialsSaysSo(t *testing.T) {
+	ctx, cancel := contextOf(t)
+	cancel()
+	for _, args := range []string{"get k", "set k v", "members", "bench"} {
+		invocation{args: append(strings.Fields(args), "--addr", "192.0.2.77:9000")}.runIn(t, ctx).
+			expect(t, outcome{status: exitFailed, stderr: "covey: interrupted\n"})
+	}
+}
+
+// full is an output without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
+
+func TestHelpThatCannotBePrintedIsNoMistakeOfUsage(t *testing.T) {
+	var stderr strings.Builder
+	status := run(t.Context(), []string{"--help"}, invocation{}.process(full{}, &stderr))
+	if status != exitFailed || stderr.String() != "covey: write /dev/stdout: no space left on device\n" {
+		t.Errorf("%d, %q", status, stderr.String())
 	}
 }
 

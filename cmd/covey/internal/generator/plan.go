@@ -58,12 +58,12 @@ func (p *Plan) Check() error {
 		{"connections", int64(p.Connections), 1, MaxConnections},
 		{"pipeline", int64(p.Pipeline), 1, MaxPipeline},
 		{"requests", p.Requests, 1, MaxRequests},
-		{"value bytes", int64(p.ValueBytes), 0, MaxValueBytes},
+		{"data", int64(p.ValueBytes), 0, MaxValueBytes},
 		{"keyspace", p.Keyspace, 1, MaxKeyspace},
 		{"threads", int64(p.Threads), 0, MaxThreads},
 	} {
 		if bound.n < bound.lo || bound.n > bound.hi {
-			return fmt.Errorf("%s: %d is out of bounds; it must be from %d to %d", bound.what, bound.n, bound.lo, bound.hi)
+			return fmt.Errorf("--%s %d is out of bounds; give %d to %d", bound.what, bound.n, bound.lo, bound.hi)
 		}
 	}
 	if held := int64(p.Connections) * int64(p.Pipeline) * int64(p.ValueBytes+replyOverhead); held > MaxBatchBytes {

@@ -156,7 +156,7 @@ func TestAPlanOutOfBoundsIsRefusedWithASentence(t *testing.T) {
 		"connections":   func(p *Plan) { p.Connections = MaxConnections + 1 },
 		"pipeline":      func(p *Plan) { p.Pipeline = 0 },
 		"requests":      func(p *Plan) { p.Requests = 0 },
-		"value bytes":   func(p *Plan) { p.ValueBytes = MaxValueBytes + 1 },
+		"data":          func(p *Plan) { p.ValueBytes = MaxValueBytes + 1 },
 		"keyspace":      func(p *Plan) { p.Keyspace = MaxKeyspace + 1 },
 		"threads":       func(p *Plan) { p.Threads = -1 },
 		"protocol":      func(p *Plan) { p.Protocol = "http" },
