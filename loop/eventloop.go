@@ -290,10 +290,17 @@ func spoken(fd int) bool {
 	return n > 0
 }
 
+// mayBeSilent reports whether a connection that has not spoken yet is one of a program on this machine. Pools of connections are opened
+// long before they are needed, and many clients take an error that they did not ask for as the reply to their first command, or fail.
+// Such a program can rest as well after a command, so this costs nothing. With a secret clients speak at once.
+func (c *conn) mayBeSilent() bool { return c.client.From.IsLoopback() && c.l.n.guard == nil }
+
 // overdue returns the sentence for a client that was waited for long enough: for its first bytes, the first record of its session, its
 // password, or the rest of a command, a frame or a record. "": the connection is not overdue.
 func (c *conn) overdue(now int64) string {
 	switch {
+	case c.protocol == protocolUnknown && c.mayBeSilent():
+		return ""
 	case c.protocol == protocolUnknown, c.protocol == protocolProving:
 		if now-c.begun > int64(firstByteTimeout) && !(c.protocol == protocolUnknown && spoken(c.g.Fd())) {
 			return "nothing that could be understood came within 5 s; connect when there is something to say"

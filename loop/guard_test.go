@@ -18,6 +18,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/command"
 	"covey/peer"
 	"covey/seal"
 )
@@ -449,7 +450,7 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(since time.Duration) int64 { return int64(time.Hour + since) }
-	begun := int64(time.Hour)
+	begun, local := int64(time.Hour), netip.MustParseAddr("127.0.0.1")
 	known, proved := &conn{l: keyed, protocol: protocolRESP, lastByte: begun}, &conn{l: keyed, protocol: protocolPeer, lastByte: begun}
 	known.client.Known = true
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -468,6 +469,8 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		"never spoke":                    {&conn{l: open, lastByte: begun, g: &pipe{}}, firstByteTimeout},
 		"never spoke, to a socket":       {&conn{l: open, lastByte: begun, g: &socket{fd: ends[1]}}, firstByteTimeout},
 		"spoke, and was not heard yet":   {&conn{l: open, lastByte: begun, g: &socket{fd: ends[0]}}, 0},
+		"never spoke, on this machine":   {&conn{l: open, lastByte: begun, g: &pipe{}, client: command.Client{From: local}}, 0},
+		"the same, with a secret":        {&conn{l: keyed, lastByte: begun, g: &pipe{}, client: command.Client{From: local}}, firstByteTimeout},
 		"handshake without a record":     {&conn{l: keyed, protocol: protocolProving, lastByte: begun}, firstByteTimeout},
 		"half a command":                 {&conn{l: open, protocol: protocolRESP, lastByte: begun, in: []byte("GET")}, frameTimeout},
 		"half a record":                  {&conn{l: keyed, protocol: protocolPeer, lastByte: begun, session: half}, frameTimeout},

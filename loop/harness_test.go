@@ -151,8 +151,8 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// rawClient speaks RESP by hand, to see bytes and not what a library makes of them. Who is dialed speaks soon: a node closes what is
-// silent for firstByteTimeout, and on a busy machine that is no long time to prepare something in.
+// rawClient speaks RESP by hand, to see bytes and not what a library makes of them. Who dials a node with a secret speaks soon: it closes
+// what is silent for firstByteTimeout, and on a busy machine that is no long time to prepare something in.
 type rawClient struct {
 	t testing.TB
 	net.Conn

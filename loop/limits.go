@@ -143,7 +143,8 @@ const (
 	// maxShortReply is up to how many bytes of replies wait for the links at rest to be written to; longer ones leave before.
 	maxShortReply = 4 << 10
 
-	// firstByteTimeout closes a connection that has not said, so long after it was accepted, what it speaks.
+	// firstByteTimeout closes a connection that has not said, so long after it was accepted, what it speaks: one from another machine, or to
+	// a node with a secret.
 	firstByteTimeout = 5 * time.Second
 
 	// authTimeout closes a client that has not authenticated so long after it has connected to a node with a secret, or has said RESET; and
