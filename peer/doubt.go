@@ -15,6 +15,7 @@ type doubt struct {
 	key     []byte // its own copy
 	begun   int64
 	open    []*Link // those that have not answered
+	after   uint64  // what this node has written up to there a peer is to have before it is asked; 0: as yet unknown
 	filled  bool    // what came has settled it: the store has the key, or knows that it is gone
 	cramped bool    // a peer has the value, and there is no room for it here
 	evicted bool    // a peer has the value, and what came was evicted before anybody saw it: for other writes, or the rest of the answer
@@ -97,7 +98,7 @@ func (n *Node) ask(now int64, d *doubt) {
 }
 
 func (n *Node) askOnceMore(now int64, d *doubt) {
-	d.filled, d.cramped, d.evicted = false, false, false
+	d.after, d.filled, d.cramped, d.evicted = 0, false, false, false
 	n.ask(now, d)
 }
 
@@ -147,10 +148,11 @@ func current(doubts []*doubt) []*doubt {
 }
 
 // appendQuestions appends Fetches for the queued doubts, as long as no more than AskCredit are unanswered. On a held link they wait,
-// for the answer would not be taken.
+// for the answer would not be taken. No question overtakes what was written here before: what was evicted is known to nobody else till
+// it has come. On the loop of l.
 func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 	a := &l.asking
-	if l.held.Load() {
+	if l.out.asks = 0; l.held.Load() {
 		return dst
 	}
 	for len(a.sent) < AskCredit && len(a.queue) > 0 {
@@ -161,6 +163,10 @@ func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 			if len(q.doubts) == FetchKeys || len(keys)+len(d.key) > FetchBytes {
 				break
 			}
+			if !d.over && !n.follows(l, d) {
+				l.out.asks = d.after
+				break
+			}
 			used++
 			if !d.over {
 				keys = codec.AppendKey(keys, d.key)
@@ -168,15 +174,30 @@ func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 			}
 		}
 		a.queue = slices.Delete(a.queue, 0, used)
-		if len(q.doubts) == 0 {
+		switch {
+		case len(q.doubts) > 0:
+		case l.out.asks != 0:
+			return dst
+		default:
 			continue
 		}
 		a.id++
 		a.sent = append(a.sent, q)
 		n.counters.asked.Add(uint64(len(q.doubts)))
 		dst = codec.AppendFetch(dst, codec.Fetch{ID: q.id, Count: uint32(len(q.doubts)), Keys: keys})
+		if l.out.asks != 0 {
+			break
+		}
 	}
 	return dst
+}
+
+// follows reports whether a question on l would follow what this node had written when it first looked at the doubt.
+func (n *Node) follows(l *Link, d *doubt) bool {
+	if d.after == 0 {
+		d.after = n.ring.Head()
+	}
+	return l.out.sentTo(d.after)
 }
 
 // answered takes the answer to a question, whose records are merged. On the loop of l.

@@ -311,3 +311,29 @@ func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
 		t.Errorf("it was asked for %d times", asked)
 	}
 }
+
+// TestR17_AQuestionDoesNotOvertakeWhatWasWrittenHere: what a node wrote and has evicted is on its way when it asks for it. A peer that
+// answers before it has come has no value, or the one of before, and says nothing of what the command is to find.
+func TestR17_AQuestionDoesNotOvertakeWhatWasWrittenHere(t *testing.T) {
+	b, small, _ := little(t)
+	key := []byte("k")
+	certain := func() bool { return small.store.Certain(key, small.store.Hash(key), small.clock.Cluster(b.now)) }
+	b.set(small, "first", "x") // leaves at once, and what follows with the next flush
+	b.set(small, "k", "new")
+	for i := 0; certain(); i++ {
+		if i > 100 {
+			t.Fatal("it is not evicted")
+		}
+		b.set(small, fmt.Sprint("own", i), strings.Repeat("x", 200<<10))
+	}
+	for !certain() {
+		if got := small.Ask(b.now, 1, key); got != AnswerPending {
+			t.Fatalf("answer %d, and it is not here", got)
+		}
+		b.carryOut(small)
+		b.settle()
+	}
+	if got := b.get(small, "k"); got != "new" {
+		t.Errorf("%s", got)
+	}
+}

@@ -162,7 +162,7 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 // answers to the other's Pulls and Fetches up to AnswerSlice bytes.
 func (l *Link) Control(now int64, dst []byte) []byte {
 	l.scheduled.Store(false) // first: what comes from here on rings again
-	if l.waiting.Load() {
+	if l.waiting.Load() || l.out.mayAsk() {
 		dst = l.node.takeControl(now, l, dst)
 	}
 	if l.in.stream == nil || l.muted.Load() {
@@ -222,7 +222,7 @@ func (l *Link) More() bool {
 	if l.held.Load() {
 		return l.in.ackOwed || l.in.asking
 	}
-	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayRepair() || l.out.mayFlow(l)
+	return l.in.ackOwed || l.in.asking || l.in.mayFetch() || l.out.mayAnswer() || l.out.mayRepair() || l.out.mayFlow(l) || l.out.mayAsk()
 }
 
 // Due tells the link that the ring has grown, and reports whether a flush is to begin for it: the caller sees to that.

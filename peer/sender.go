@@ -22,6 +22,8 @@ type sender struct {
 	gave  int64  // when Data returned it, boot-time ns
 	gap   []byte // room for the frame of a Gap
 
+	asks uint64 // the place in the ring up to which all is to be sent before the next question of a client (doubt.go); 0: none waits for that
+
 	seen    *[]handover // the Link.passes that passing was made from
 	passing []passing   // streams of other nodes that are passed on (relay.go)
 	at      uint64      // place in the relay log of the next batch to pass on
@@ -45,6 +47,12 @@ func (s *sender) mayFlow(l *Link) bool {
 
 // owes reports whether something was taken from the ring, or from the relay log, and not sent yet.
 func (s *sender) owes() bool { return s.frame != nil || s.piece.ref }
+
+// sentTo reports whether all of the ring up to a place was sent, or will not be.
+func (s *sender) sentTo(seq uint64) bool { return s.cur.seq >= seq && !s.owes() }
+
+// mayAsk reports whether a question that waited for what was to be sent before may be sent now.
+func (s *sender) mayAsk() bool { return s.asks != 0 && s.sentTo(s.asks) }
 
 // fits reports whether a frame of n bytes may be sent now. When nothing is unacknowledged one of any length may.
 func (s *sender) fits(n int) bool { return s.sent == s.taken || n <= s.window() }
