@@ -9,6 +9,7 @@ PLANS = 10000
 BENCHTIME = 100ms
 BENCH =
 SOAK = 10m
+STORM = 3m
 WIRE =
 SEED = 0
 SIEGE = FourTimes|IdleSlow|APeerThatReads|SixtyFour|EngineThatStops|FloodOfAnnounces|DeletesOfWhat
@@ -98,6 +99,9 @@ lab-scale: ## 50 nodes on hosts of their own, and 300 in the simulator: full mes
 soak: ## four nodes under writes while machines crash, freeze and lose their network, for SOAK=10m; SEED=n repeats
 	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run TestSoak -soak $(SOAK) -soak-seed $(SEED)
 
+storm: ## like soak, with values of up to 4 MiB, transactions, a node with little memory, a secret or a bad switch by the seed, and a ledger of what must not be lost, for STORM=3m
+	$(GO) test -count=1 -timeout 0 -v ./internal/lab -run 'TestStorm$$' -storm $(STORM) -storm-seed $(SEED)
+
 siege: ## four times the memory in a control group, deaf and slow clients and peers, 300 connections on 64 descriptors, 100,000 announces a second, ten million deletes (root; 3 min)
 	$(GO) test -count=1 -parallel 1 -timeout 15m -v ./internal/lab -siege -run '$(SIEGE)'
 
@@ -157,4 +161,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run install demo test check lint race invariants model lab lab-long sim linear lab-scale soak siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run install demo test check lint race invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
