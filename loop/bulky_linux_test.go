@@ -58,3 +58,41 @@ func TestWhoGotMuchComesLast(t *testing.T) {
 	}
 	t.Error("all of those that got much had their turn before another that was ready")
 }
+
+// It is known by it until its next commands, also when it is paid in several turns and then looked at once more.
+func TestWhoGotMuchIsKnownByIt(t *testing.T) {
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	c := dialRaw(t, tn.addr)
+	bulky := func() (n int) {
+		l := tn.onlyLoop()
+		l.turning.Lock()
+		defer l.turning.Unlock()
+		for c := range l.roster.all() {
+			if c.bulky {
+				n++
+			}
+		}
+		return n
+	}
+	value := strings.Repeat("x", 3*quietPay)
+	if got := c.do("SET", "large", value); got != "+OK" {
+		t.Fatal(got)
+	}
+	for range 20 {
+		if got := bulky(); got != 0 {
+			t.Fatalf("%d connections got much, and none did", got)
+		}
+		if got := c.do("GET", "large"); got != value {
+			t.Fatalf("%d bytes", len(got))
+		}
+		if got := bulky(); got != 1 {
+			t.Fatalf("%d connections got much, and one did", got)
+		}
+		if got := c.do("PING"); got != "+PONG" {
+			t.Fatal(got)
+		}
+	}
+}

@@ -45,15 +45,16 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	}
 	l.turn.Forget()
 	l.worked(c, int(l.ran), did+len(l.out))
-	ran := l.ran
+	if l.ran > 0 { // else it is looked at because it has been paid: what it got stays what it got
+		if c.bulky = c.pin != nil || len(l.out) >= turnReply; !c.bulky && !drafted {
+			l.lastSmall = now
+		}
+	}
 	l.commit(c)
 	l.count()
 	l.flushFirst()
 	if !l.deliver(c) {
 		return gnet.None // OnClose has run already
-	}
-	if ran > 0 && !drafted && !c.bulky {
-		l.lastSmall = now
 	}
 	if act == gnet.Close {
 		return l.endsWell(c)
@@ -94,7 +95,6 @@ func (c *conn) unproved() bool {
 // deliver writes the replies of the turn. Of a large one it writes a slice: the rest is owed, and the connection waits. It also waits if too
 // much is queued for it. false: the connection is gone.
 func (l *eventLoop) deliver(c *conn) (alive bool) {
-	c.bulky = c.pin != nil || len(l.out) >= turnReply
 	switch {
 	case len(l.out) > maxTurnReply:
 		alive = l.handOver(c, l.out, 0)
