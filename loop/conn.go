@@ -82,8 +82,9 @@ type conn struct {
 	drained int   // how many of those were sent since gauged
 	slow    bool  // its reader is slow (gauge)
 
-	part portion // its share of the loop's work
-	goes bool    // it is to move to a loop of the other side
+	part     portion // its share of the loop's work
+	goes     bool    // it is to move to a loop of the other side
+	homeward bool    // it is in eventLoop.homeward
 
 	flushed int64  // when records were last written to the link, ns
 	turns   uint64 // eventLoop.turns at the last look (holds)

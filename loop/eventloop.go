@@ -81,7 +81,8 @@ type eventLoop struct {
 	hurried   int32              // how many of the parked are not slow, as was last added to node.hurried
 	swept     int64              // when the last sweep began, ns
 	resting   atomic.Bool        // the loop has no connection and nothing to sweep: the ticker need not wake it
-	homeward  bool               // the sweep has marked connections that are to go home
+	homeward  []*conn            // connections that are to go home though no event of theirs comes (goHome)
+	crowded   atomic.Bool        // some of them have to wait for a slot (reserve.slots)
 }
 
 // loopOf returns covey's side of an event loop; its first event creates it.

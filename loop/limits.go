@@ -186,8 +186,10 @@ const (
 
 	// A span is full when the loop had fullSpan percent of a processor in it. After fullSpans of them in a row it gives away up to
 	// maxMoves connections, and then none for restSpans spans. maxMoving may be on their way at a time, each with two more descriptors
-	// than at rest. With fewer than reserveDescriptors there is no reserve.
+	// than at rest, and maxHomeward of a loop in reserve wait for that without an event of theirs; those beyond are found by its next sweep.
+	// With fewer than reserveDescriptors there is no reserve.
 	maxMoving          = 8
+	maxHomeward        = 256
 	reserveDescriptors = 1024
 
 	fullSpan  = 80

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/panjf2000/gnet/v2"
@@ -14,7 +15,7 @@ import (
 
 // How a connection moves from one loop to another:
 //
-//  1. look, or the sweep of a loop in reserve, marks it (conn.goes).
+//  1. look marks it (conn.goes), or the sweep of a loop in reserve notes it (eventLoop.homeward).
 //  2. Before its next turn in a round, after its next turn by the engine, or after the sweep (goHome), its loop lets it go (moves), if
 //     nothing is under way for it: it duplicates the descriptor and has gnet close the one that gnet knows. Input that has come stays in
 //     the socket, and the bytes of an unfinished command in conn.in.
@@ -59,7 +60,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	}
 	side, err := double(c.g.Fd())
 	if err != nil {
-		<-n.reserve.slots
+		<-n.reserve.slots // no freeSlot: this loop would try again and again
 		return false
 	}
 	c.goes = false
@@ -74,7 +75,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	go func() {
 		defer n.reserve.moving.Done()
 		err := n.hand(side, m)
-		<-n.reserve.slots
+		n.freeSlot()
 		if m.over.CompareAndSwap(false, true) { // gnet does not always say why
 			n.log.Debug("a connection is lost between two loops", "reason", err)
 			n.lost(c)
@@ -142,21 +143,53 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 
 // leaves takes a connection that closes or moves out of what is swept.
 func (l *eventLoop) leaves(c *conn) {
+	l.stays(c)
 	if l.roster.remove(c) && l.side == inReserve {
 		l.n.reserve.conns.Add(-1)
 	}
 }
 
-// goHome has those move that the sweep found at rest, without an event of theirs: for as long as one is here the reserve keeps its
-// processors. It is called between two turns, when no round has any of them still to come.
-func (l *eventLoop) goHome() {
-	if !l.homeward {
-		return
+// sendsHome notes a connection that the sweep of a loop in reserve found at rest: for as long as one is here the reserve keeps its
+// processors. It moves in goHome, for a round under way may still have a turn of it to come. Those that are too many are found again.
+func (l *eventLoop) sendsHome(c *conn) {
+	if !c.homeward && len(l.homeward) < maxHomeward {
+		c.homeward = true
+		l.homeward = append(l.homeward, c)
 	}
-	l.homeward = false
-	for c := range l.roster.all() {
-		if c.goes {
-			l.moves(c)
+}
+
+// stays undoes sendsHome.
+func (l *eventLoop) stays(c *conn) {
+	if c.homeward {
+		c.homeward = false
+		i := slices.Index(l.homeward, c)
+		l.homeward = slices.Delete(l.homeward, i, i+1)
+	}
+}
+
+// goHome has those move that the sweep found at rest, without an event of theirs, as far as there are slots. It is called between two
+// turns, when no round has any of them still to come.
+func (l *eventLoop) goHome() {
+	for n := len(l.homeward); n > 0; n = len(l.homeward) {
+		c := l.homeward[n-1]
+		switch {
+		case l.now-c.lastByte <= int64(sweepInterval): // no more at rest
+			l.stays(c)
+		case l.moves(c): // leaves has taken it off
+		case !c.idle():
+			l.stays(c)
+		case l.crowded.Swap(true): // noted before, so whoever frees a slot rings
+			return
+		}
+	}
+}
+
+// freeSlot lets another connection move.
+func (n *node) freeSlot() {
+	<-n.reserve.slots
+	for l := range n.eachLoop() {
+		if l.crowded.Swap(false) {
+			l.bell.ring(nil)
 		}
 	}
 }

@@ -254,3 +254,51 @@ func TestWhoIsGoneDoesNotMove(t *testing.T) {
 	eventually(t, "all is carried out", func() bool { return beside.do("EXISTS", "last") == ":1" })
 	eventually(t, "nothing is left of it", func() bool { return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 })
 }
+
+// However many fall silent in reserve at once, one sweep has all of them go home: whoever has to wait for a slot moves when one is free,
+// and the others do not wait for who is busy.
+func TestOneSweepSendsAllHomeWhoAreSilent(t *testing.T) {
+	t.Parallel()
+	const clients = 5 * maxMoving
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops, cfg.Reserve, cfg.busy = 1, 1, full
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	h := &tn.n.reserve
+	all := make([]*rawClient, clients)
+	for i := range all {
+		all[i] = dialRaw(t, tn.addr)
+	}
+	eventually(t, "most are in reserve", func() bool {
+		for i, c := range all {
+			if err := counted(c, i, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h.conns.Load() > 2*maxMoving
+	})
+	h.moving.Wait()
+	for range maxMoving { // as if so many were on their way
+		h.slots <- struct{}{}
+	}
+	silent := func() (noted int) {
+		tn.n.still(func() {
+			for l := range tn.n.eachLoop() {
+				if l.side == inReserve && len(l.homeward) > 0 {
+					noted, l.swept = len(l.homeward), l.n.clock.now()+int64(patience) // no more sweeps
+				}
+			}
+		})
+		return noted
+	}
+	eventually(t, "the sweep has found them", func() bool { return silent() == int(h.conns.Load()) })
+	for range maxMoving {
+		tn.n.freeSlot()
+	}
+	eventually(t, "all are at home", func() bool { return h.conns.Load() == 0 && h.moved[atHome].Load() == h.moved[inReserve].Load() })
+	for i, c := range all {
+		if err := counted(c, i, 64); err != nil {
+			t.Errorf("client %d has come home, but: %v", i, err)
+		}
+	}
+}

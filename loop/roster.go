@@ -77,7 +77,7 @@ func (l *eventLoop) inspect(c *conn, now int64) {
 		return
 	}
 	if l.side == inReserve && now-c.lastByte > int64(sweepInterval) {
-		c.goes, l.homeward = true, true // it moves in goHome: a round under way may still have a turn of it to come
+		l.sendsHome(c)
 	}
 	l.expired(c, now)
 	switch {
