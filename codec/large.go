@@ -76,16 +76,23 @@ func bulk(buf []byte, at int) (text []byte, next int) {
 }
 
 // LargeSetValue finds a SetValue at the start of buf whose key is there and whose value is longer than RefValue. Whether its
-// fields make sense is found out with the stub.
+// fields make sense is found out with the stub. If it may be one, and not so much of it has come that this can be told, ok is
+// false and m.From is how many bytes must have.
 func LargeSetValue(buf []byte) (m Large, ok bool) {
 	h, ok, err := DecodeHeader(buf)
-	if err != nil || !ok || h.Kind != KindSetValue || len(buf) < HeaderLen+setValueFixed {
+	if err != nil || !ok || h.Kind != KindSetValue || h.Length < setValueFixed {
+		return m, false
+	}
+	if m.From = HeaderLen + setValueFixed; len(buf) < m.From {
 		return m, false
 	}
 	key := binary.LittleEndian.Uint32(buf[HeaderLen+8:])
 	from := HeaderLen + setValueFixed + int(key)
 	size := HeaderLen + int(h.Length) - from
-	if key == 0 || key > MaxKey || from > len(buf) || size <= RefValue || size > MaxValue {
+	if key == 0 || key > MaxKey || size <= RefValue || size > MaxValue {
+		return Large{}, false
+	}
+	if m.From = from; len(buf) < from {
 		return m, false
 	}
 	m.Key, m.Size, m.From = buf[HeaderLen+setValueFixed:from:from], size, from

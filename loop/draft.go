@@ -20,6 +20,9 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 	}
 	m, ok := find(buf)
 	if !ok {
+		if m.From > len(buf) {
+			c.need = m.From // of the command, to look again
+		}
 		return nil, true
 	}
 	d := l.newDraft()

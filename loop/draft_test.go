@@ -301,3 +301,33 @@ func TestStalledClientsTakeABoundedPart(t *testing.T) {
 		t.Error("it comes back wrong")
 	}
 }
+
+// Wherever in its header, fields or key a large frame is cut at first, its value does not wait in a buffer.
+func TestAFrameCutBeforeItsValueIsADraft(t *testing.T) {
+	t.Parallel()
+	const size, come = 3 << 20, 1 << 20
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	empty := tn.n.store.Counts().Bytes
+	took := func() int64 { return tn.n.store.Counts().Bytes - empty }
+	held := func() int64 { return tn.n.holdings.held.Load() }
+	frame := half(size, come, codec.SetValue{Key: []byte("key")})
+	for cut := 1; cut <= len(frame)-come; cut++ {
+		c := dialRaw(t, tn.addr)
+		if _, err := c.Write(frame[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its beginning has come", func() bool { return held() > 0 || took() > 0 })
+		if _, err := c.Write(frame[cut:]); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "half has come", func() bool { return took()+held() >= come })
+		if n := held(); n > 2*keepBuffer {
+			t.Fatalf("cut after %d bytes of %d: %d bytes wait in a buffer", cut, len(frame)-come, n)
+		}
+		_ = c.Close()
+		eventually(t, "what came is gone", func() bool { return held() == 0 && took() < readBuffer })
+	}
+}
