@@ -81,7 +81,7 @@ func (n *node) closeBells() {
 func (l *eventLoop) hang() error {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
-		return fmt.Errorf("doorbell: %w", os.NewSyscallError("socketpair", err))
+		return noBell(os.NewSyscallError("socketpair", err))
 	}
 	for _, fd := range fds {
 		unix.CloseOnExec(fd)
@@ -92,14 +92,30 @@ func (l *eventLoop) hang() error {
 	_ = f.Close()
 	if err != nil {
 		_ = unix.Close(fds[1])
-		return fmt.Errorf("doorbell: %w", err)
+		return noBell(err)
 	}
 	l.bellWrite = fds[1]
 	ctx := gnet.NewContext(context.Background(), &bellConn{l})
-	if _, err := l.gnet.Enroll(ctx, side); err != nil {
+	done, err := l.gnet.Enroll(ctx, side)
+	if err != nil {
 		_ = side.Close()
 		_ = unix.Close(fds[1])
-		return fmt.Errorf("doorbell: %w", err)
+		return noBell(err)
 	}
+	go func() { // gnet enrolls it once this handler has returned
+		select {
+		case res := <-done:
+			if res.Err != nil {
+				_ = unix.Close(fds[1])
+				l.n.fail(noBell(res.Err))
+			}
+		case <-l.n.ctx.Done(): // an engine that has ended says nothing
+		}
+	}()
 	return nil
+}
+
+// noBell explains that a loop cannot be woken, and so cannot serve.
+func noBell(err error) error {
+	return fmt.Errorf("a loop has no doorbell: %w; raise the descriptor limit (ulimit -n) and start the node again", err)
 }
