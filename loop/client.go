@@ -59,7 +59,8 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if act == gnet.Close {
 		return l.endsWell(c)
 	}
-	if c.unproved() && max(c.need, len(buf)-used) > maxUnproved {
+	c.proved = c.client.Known || c.proved && (c.rest || c.waiting)
+	if c.unproved() && !c.proved && max(c.need, len(buf)-used) > maxUnproved {
 		l.n.counters.overloads.Add(1)
 		return gnet.Close
 	}
@@ -128,7 +129,7 @@ func (c *conn) pileUp() gnet.Action {
 // bounded closes a client's connection on which too much has piled up.
 func (c *conn) bounded() gnet.Action {
 	live := len(c.in) - c.from
-	if live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && live > readBuffer {
+	if live > maxWaitingInput+max(c.need, codec.MaxFrame) || c.unproved() && !c.proved && live > readBuffer {
 		return c.l.overload(c)
 	}
 	return gnet.None

@@ -60,6 +60,7 @@ type conn struct {
 
 	await  await
 	client command.Client
+	proved bool // it had authenticated, and of what has come since not all was tried: a RESET, say, and an AUTH behind it
 	parser codec.Parser
 	link   *peer.Link // not nil: a peer's connection
 	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of the link

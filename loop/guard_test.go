@@ -536,3 +536,40 @@ func TestAClientWithTwoSecretsPasses(t *testing.T) {
 		t.Errorf("two that it does not know: %v", err)
 	}
 }
+
+// Who says RESET and AUTH in one breath is no stranger in between, however much comes behind and wherever the turn ends.
+func TestAPipelineIsCutBetweenRESETAndAUTH(t *testing.T) {
+	t.Parallel()
+	tn := startKeyed(t, freePort(t), 1)
+	eventually(t, "ready", tn.ready)
+	c, auth := authenticated(t, tn.addr), respCommand("AUTH", secretText(t, 1))
+	const part = codec.RefValue
+	last := turnReply - 3*len(fmt.Sprintf("$%d\r\n%s\r\n", part, strings.Repeat("x", part))) - len("$65536\r\n\r\n") - len(":0\r\n") - 1 // the reply to RESET ends the turn
+	c.do("SET", "part", strings.Repeat("x", part))
+	c.do("SET", "last", strings.Repeat("x", last))
+	pipeline := append(respCommand("WAIT", "1", "300"), bytes.Repeat(respCommand("GET", "part"), 3)...) // all the rest piles up meanwhile
+	pipeline = append(append(append(pipeline, respCommand("GET", "last")...), respCommand("RESET")...), auth...)
+	pipeline = append(pipeline, respCommand("SET", "behind", strings.Repeat("y", maxUnproved+100))...)
+	pipeline = append(pipeline, manySets("s", 2000)...)
+	for range 3 {
+		if _, err := c.Write(pipeline); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.reply(); got != ":0" {
+			t.Fatal(got)
+		}
+		for i, want := range []int{part, part, part, last} {
+			if got := c.reply(); len(got) != want {
+				t.Fatalf("reply %d has %d bytes", i, len(got))
+			}
+		}
+		if reset, auth := c.reply(), c.reply(); reset != "+RESET" || auth != "+OK" {
+			t.Fatalf("RESET: %q, AUTH: %q", reset, auth)
+		}
+		for i := range 2001 {
+			if got := c.reply(); got != "+OK" {
+				t.Fatalf("SET %d: %q", i, got)
+			}
+		}
+	}
+}
