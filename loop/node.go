@@ -48,8 +48,8 @@ type node struct {
 	warned      atomic.Int64  // when the last breach was logged, ns
 	clientIDs   atomic.Uint64
 	waiting     atomic.Int64 // parked connections of all loops
-	awaiting    atomic.Int64 // connections with a WAIT that waits
 	hurried     atomic.Int64 // those of them whose readers are not slow
+	awaiting    atomic.Int64 // connections with a WAIT that waits
 	loops       sync.Map     // gnet.EventLoop -> *eventLoop
 	birth       sync.Mutex   // of an event loop
 	dials       sync.WaitGroup
