@@ -176,14 +176,25 @@ func TestTheTimeOfACommandBeginsWithItsFirstBytes(t *testing.T) {
 	}
 }
 
-// begin sends a part of a command, of 50,000 bytes or more, and returns when the node has it.
+// begin sends a part of a command, of 50,000 bytes or more, and returns when it waits at the node's only loop.
 func begin(tn *testNode, c *rawClient, part []byte) {
 	c.t.Helper()
-	was := tn.n.holdings.held.Load()
+	begun := func() (n int) {
+		l := tn.onlyLoop()
+		l.turning.Lock()
+		defer l.turning.Unlock()
+		for c := range l.roster.all() {
+			if len(c.in)-c.from > 40_000 {
+				n++
+			}
+		}
+		return n
+	}
+	was := begun()
 	if _, err := c.Write(part); err != nil {
 		c.t.Fatal(err)
 	}
-	eventually(c.t, "the command has begun", func() bool { return tn.n.holdings.held.Load() > was+40_000 })
+	eventually(c.t, "the command has begun", func() bool { return begun() > was })
 }
 
 // Pools of connections are opened long before they are needed. On the node's own machine they stay, and nothing comes over them that was not
