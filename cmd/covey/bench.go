@@ -112,10 +112,12 @@ func (v *benchVerb) Run(ctx context.Context, p *process) error {
 	switch {
 	case errors.Is(failed, generator.ErrUnreachable):
 		return v.unreachable(failed)
+	case errors.Is(failed, generator.ErrDenied):
+		return failf(exitFailed, "the node at %s%s%s", v.Addr, strings.TrimPrefix(failed.Error(), "the node"), secretHint)
 	case failed != nil:
 		return failed
 	}
-	return judge(reports)
+	return v.judge(reports)
 }
 
 func (v *benchVerb) plan(protocol generator.Protocol) *generator.Plan {
@@ -137,7 +139,7 @@ func (v *benchVerb) measure(ctx context.Context, p *process, plan *generator.Pla
 			return nil, err
 		}
 		if f.Errors > 0 && ctx.Err() == nil {
-			return nil, fmt.Errorf("setting the keys before the test failed: %s", f.FirstError)
+			return nil, fmt.Errorf("setting the keys before the test failed: %s", v.hinted(f.FirstError))
 		}
 	}
 	return withProgress(ctx, p.Stderr, plan, plan.Mix)
@@ -198,11 +200,19 @@ func (v *benchVerb) print(w io.Writer, reports []benchReport) error {
 	return t.print(w)
 }
 
+// hinted is a node's sentence, and what to do where it wants a secret: the protocols say it in words of their own.
+func (v *benchVerb) hinted(said string) string {
+	if v.password == "" && (strings.HasPrefix(said, "NOAUTH ") || strings.Contains(said, "has a secret")) {
+		return said + secretHint
+	}
+	return said
+}
+
 // judge makes errors and an early end the end of the program.
-func judge(reports []benchReport) error {
+func (v *benchVerb) judge(reports []benchReport) error {
 	for _, r := range reports {
 		if r.Errors > 0 {
-			return failf(exitFailed, "%s requests of the %s test failed; the first error: %s", grouped(r.Errors), r.Protocol, r.FirstError)
+			return failf(exitFailed, "%s requests of the %s test failed; the first error: %s", grouped(r.Errors), r.Protocol, v.hinted(r.FirstError))
 		}
 		if r.Partial {
 			return failf(exitFailed, "interrupted: the figures are those of the part that was done")

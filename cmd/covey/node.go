@@ -21,6 +21,9 @@ const (
 	answerPatience = 30 * time.Second
 )
 
+// secretHint ends a sentence about a node that wants a secret.
+const secretHint = "; a secret is given with --secret-file FILE or $" + secretVariable
+
 // nodeFlag is the flag of every verb that asks a node.
 type nodeFlag struct {
 	Addr string `short:"a" default:"127.0.0.1:9000" placeholder:"HOST:PORT" help:"The node to ask (default ${default})."`
@@ -110,7 +113,7 @@ func (n *nodeFlag) explain(err error) error {
 	case errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrProtocol) && !errors.Is(err, client.ErrClosed):
 		return n.unreachable(err)
 	case errors.Is(err, client.ErrDenied) && errors.As(err, &refused):
-		return failf(exitFailed, "the node at %s answers: %s; a secret is given with --secret-file FILE or $%s", n.Addr, refused.Text, secretVariable)
+		return failf(exitFailed, "the node at %s answers: %s%s", n.Addr, refused.Text, secretHint)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failf(exitUnreachable, "what listens at %s took the request and did not answer within %v; see `covey doctor` there, or ask another node with --addr", n.Addr, answerPatience)
 	case errors.Is(err, client.ErrProtocol):

@@ -106,6 +106,14 @@ func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	call(t, "get", "k", "-a", addr, "--secret-file", name).expect(t, outcome{stdout: "v\n"})
 	with("", "get", "k").expect(t, outcome{status: exitFailed, stderr: "this node has a secret: authenticate with it"})
 	with(other, "get", "k").expect(t, outcome{status: exitFailed, stderr: "this is neither the secret of the node"})
+	for _, protocol := range []string{"resp", "binary"} {
+		bench := []string{"bench", "-n", "10", "-c", "2", "-r", "10", "--protocol", protocol}
+		with("", bench...).expect(t, outcome{status: exitFailed, stderr: "; a secret is given with --secret-file FILE or $COVEY_SECRET\n"})
+		with(other, bench...).expect(t, outcome{status: exitFailed, stderr: "covey: the node at " + addr + " does not take the secret: "})
+		if got := with(text, bench...); got.status != exitDone {
+			t.Errorf("covey bench with the secret: %+v", got)
+		}
+	}
 	if got := with(text, "info"); got.status != exitDone || !strings.Contains(got.stdout, "\nsecurity\t1\n") {
 		t.Errorf("covey info: %+v", got)
 	}

@@ -14,6 +14,9 @@ import (
 // eventsAtOnce is how many ready connections one wait reports.
 const eventsAtOnce = 1024
 
+// ended are the events of a connection whose other side is closed.
+const ended = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+
 // drive runs a worker's connections to their end on one thread and one epoll instance: a request costs one read, one
 // write and its share of one wait. It owns conns.
 func (w *worker) drive(conns []net.Conn, stop *atomic.Bool) error {
@@ -88,7 +91,7 @@ func (w *worker) spin(poll int, sockets []int, stop *atomic.Bool) error {
 		}
 		for _, event := range events[:max(n, 0)] {
 			s, fd := w.sessions[event.Fd], sockets[event.Fd]
-			if !s.closed && !w.step(s, fd) {
+			if !s.closed && !w.step(s, fd, event.Events&ended != 0) {
 				open--
 			}
 		}
@@ -100,8 +103,9 @@ func (w *worker) spin(poll int, sockets []int, stop *atomic.Bool) error {
 	return nil
 }
 
-// step moves a session as far as its socket allows; false when it has come to its end.
-func (w *worker) step(s *session, fd int) bool {
+// step moves a session as far as its socket allows; false when it has come to its end. over says that the other side is closed: that is told
+// once, with the last bytes, so that what is there is read to its end.
+func (w *worker) step(s *session, fd int, over bool) bool {
 	for {
 		if err := write(fd, s); err != nil {
 			w.lose(s, err)
@@ -120,7 +124,7 @@ func (w *worker) step(s *session, fd int) bool {
 			return false
 		case complete:
 			return w.send(s, fd, now)
-		case drained:
+		case drained && (!over || n == 0):
 			return true
 		}
 	}

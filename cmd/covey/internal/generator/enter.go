@@ -34,7 +34,7 @@ func enter(conn net.Conn, p *Plan) error {
 	if string(reply) != right {
 		rest := make([]byte, MaxSentence)
 		n, _ := conn.Read(rest)
-		return fmt.Errorf("the node does not take the secret: %s", strings.TrimSpace(strings.ToValidUTF8(printable(append(reply, rest[:n]...)), "")))
+		return fmt.Errorf("%w: %s", ErrDenied, strings.TrimSpace(strings.ToValidUTF8(printable(append(reply, rest[:n]...)), "")))
 	}
 	return conn.SetDeadline(time.Time{})
 }

@@ -15,6 +15,9 @@ import (
 // ErrUnreachable is returned when no connection could be opened.
 var ErrUnreachable = errors.New("no node answers")
 
+// ErrDenied is returned when a node answers and does not take the plan's password.
+var ErrDenied = errors.New("the node does not take the secret")
+
 // Run carries out a plan. answered, which may be nil, is raised as replies come. When ctx ends, the figures so far are
 // returned with Partial set and no error. A connection that is lost costs the requests on
 // their way, the others go on.
@@ -88,6 +91,9 @@ func dial(ctx context.Context, p *Plan) ([]net.Conn, error) {
 				conn.Close()
 				opened++
 			}
+		}
+		if errors.Is(err, ErrDenied) {
+			return nil, err
 		}
 		if opened == 0 {
 			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)

@@ -151,6 +151,35 @@ func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
 	}
 }
 
+// A node answers one of two requests and closes at once: the end comes together with the reply, as one event.
+func TestAnEndThatComesWithAReplyIsSeen(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := conn.Read(make([]byte, 64<<10)); err == nil {
+					_, _ = conn.Write([]byte("$-1\r\n"))
+				}
+			}()
+		}
+	}()
+	p := plan(ln.Addr().String(), RESP, Get)
+	p.Connections, p.Pipeline, p.Requests = 200, 2, 400
+	f, err := Run(t.Context(), p, nil)
+	if err != nil || f.Answered != 200 || f.Lost != 200 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 func TestAPlanOutOfBoundsIsRefusedWithASentence(t *testing.T) {
 	for part, change := range map[string]func(*Plan){
 		"connections":   func(p *Plan) { p.Connections = MaxConnections + 1 },
