@@ -281,17 +281,17 @@ func TestOneSweepSendsAllHomeWhoAreSilent(t *testing.T) {
 	for range maxMoving { // as if so many were on their way
 		h.slots <- struct{}{}
 	}
-	silent := func() (noted int) {
+	allNoted := func() (noted bool) {
 		tn.n.still(func() {
 			for l := range tn.n.eachLoop() {
-				if l.side == inReserve && len(l.homeward) > 0 {
-					noted, l.swept = len(l.homeward), l.n.clock.now()+int64(patience) // no more sweeps
+				if l.side == inReserve && len(l.homeward) == int(h.conns.Load()) {
+					noted, l.swept = true, l.n.clock.now()+int64(patience) // no more sweeps
 				}
 			}
 		})
 		return noted
 	}
-	eventually(t, "the sweep has found them", func() bool { return silent() == int(h.conns.Load()) })
+	eventually(t, "the sweep has found them", allNoted)
 	for range maxMoving {
 		tn.n.freeSlot()
 	}
