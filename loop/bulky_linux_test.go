@@ -66,17 +66,7 @@ func TestWhoGotMuchIsKnownByIt(t *testing.T) {
 	tn := startNode(t, cfg)
 	eventually(t, "ready", tn.ready)
 	c := dialRaw(t, tn.addr)
-	bulky := func() (n int) {
-		l := tn.onlyLoop()
-		l.turning.Lock()
-		defer l.turning.Unlock()
-		for c := range l.roster.all() {
-			if c.bulky {
-				n++
-			}
-		}
-		return n
-	}
+	bulky := func() int { return tn.connsWith(func(c *conn) bool { return c.bulky }) }
 	value := strings.Repeat("x", 3*quietPay)
 	if got := c.do("SET", "large", value); got != "+OK" {
 		t.Fatal(got)

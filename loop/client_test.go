@@ -179,17 +179,7 @@ func TestTheTimeOfACommandBeginsWithItsFirstBytes(t *testing.T) {
 // begin sends a part of a command, of 50,000 bytes or more, and returns when it waits at the node's only loop.
 func begin(tn *testNode, c *rawClient, part []byte) {
 	c.t.Helper()
-	begun := func() (n int) {
-		l := tn.onlyLoop()
-		l.turning.Lock()
-		defer l.turning.Unlock()
-		for c := range l.roster.all() {
-			if len(c.in)-c.from > 40_000 {
-				n++
-			}
-		}
-		return n
-	}
+	begun := func() int { return tn.connsWith(func(c *conn) bool { return len(c.in)-c.from > 40_000 }) }
 	was := begun()
 	if _, err := c.Write(part); err != nil {
 		c.t.Fatal(err)

@@ -55,12 +55,12 @@ func (l *eventLoop) fill(c *conn) (act gnet.Action, whole bool) {
 // has merely ended the engine will find that out.
 func (l *eventLoop) fetch(c *conn) bool {
 	d := c.draft
-	most := fetchBytes
+	piece := fetchBytes
 	if l.careful() {
-		most = carefulFetch
+		piece = carefulFetch
 	}
-	l.room = d.Room(l.room[:0], most)
-	most = 0
+	l.room = d.Room(l.room[:0], piece)
+	most := 0
 	for _, b := range l.room {
 		most += len(b)
 	}

@@ -18,6 +18,19 @@ func (tn *testNode) onlyLoop() (l *eventLoop) {
 	return l
 }
 
+// connsWith counts the connections of the only loop, between two turns, of which is is true.
+func (tn *testNode) connsWith(is func(*conn) bool) (n int) {
+	l := tn.onlyLoop()
+	l.turning.Lock()
+	defer l.turning.Unlock()
+	for c := range l.roster.all() {
+		if is(c) {
+			n++
+		}
+	}
+	return n
+}
+
 // While the loop is held up thousands of commands of one client come, then one of another. That one does not wait for all of
 // them: what it sees of their work is that of two turns at most, one that was under way and one that came before it.
 func TestALongPipelineIsCarriedOutInTurns(t *testing.T) {
@@ -114,7 +127,7 @@ func owedIsPaid(t *testing.T, lastSmall int64, slice int) {
 	}
 }
 
-// A loop knows when clients with small commands are about: those who write and read large values are not among them, in either protocol.
+// A loop knows when clients with small commands are about: those who write and read large values are not among them.
 func TestALoopKnowsWhetherSmallCommandsAreAbout(t *testing.T) {
 	cfg := testConfig(t, freePort(t))
 	cfg.Loops = 1

@@ -119,12 +119,14 @@ func TestRepliesLongerThanTheReadBufferAreRead(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
+// listen serves each connection by a goroutine of its own, as long as the test runs, and closes it when serve returns.
+func listen(t *testing.T, serve func(net.Conn)) net.Listener {
+	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -133,11 +135,18 @@ func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
 			}
 			go func() {
 				defer conn.Close()
-				conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-				conn.Read(make([]byte, 1<<20))
+				serve(conn)
 			}()
 		}
 	}()
+	return ln
+}
+
+func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
+	ln := listen(t, func(conn net.Conn) {
+		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		conn.Read(make([]byte, 1<<20))
+	})
 	everyWay(t, func(t *testing.T, protocol Protocol, drive driver) {
 		got, err := runWith(t.Context(), plan(ln.Addr().String(), protocol, Get), nil, drive)
 		if err != nil || got.Answered != 0 || got.Lost == 0 || got.FirstError == "" {
@@ -153,25 +162,11 @@ func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
 
 // A node answers one of two requests and closes at once: the end comes together with the reply, as one event.
 func TestAnEndThatComesWithAReplyIsSeen(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := conn.Read(make([]byte, 64<<10)); err == nil {
-					_, _ = conn.Write([]byte("$-1\r\n"))
-				}
-			}()
+	ln := listen(t, func(conn net.Conn) {
+		if _, err := conn.Read(make([]byte, 64<<10)); err == nil {
+			_, _ = conn.Write([]byte("$-1\r\n"))
 		}
-	}()
+	})
 	p := plan(ln.Addr().String(), RESP, Get)
 	p.Connections, p.Pipeline, p.Requests = 200, 2, 400
 	f, err := Run(t.Context(), p, nil)
