@@ -7,7 +7,7 @@ import "strings"
 var absent = []struct{ names, instead string }{
 	{"eval eval_ro evalsha evalsha_ro fcall fcall_ro function script",
 		"covey runs no scripts: instead of one that sets a key that is not there, SET key value NX EX seconds; " +
-			"to release a lock, WATCH key, GET key, and if it holds your token MULTI, DEL key, EXEC"},
+			"to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"},
 	{"psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe",
 		"covey passes no messages on: what is set on one node can be read on all; use another server for messages"},
 	{"hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals " +
@@ -19,8 +19,7 @@ var absent = []struct{ names, instead string }{
 		"xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim pfadd pfcount pfmerge sort sort_ro",
 		"covey has strings only: keep the whole in one value, such as JSON, or use another server for lists, hashes, sets and streams"},
 	{"append bitcount bitfield bitfield_ro bitop bitpos copy getbit incrbyfloat lcs msetnx rename renamenx setbit setrange",
-		"instead, GET the value, change it, and SET it; with WATCH key before, and MULTI and EXEC around the SET, " +
-			"that is refused if another client of this node wrote in between"},
+		"instead, GET the value, change it, and SET key value IFEQ old, which is refused if another client of this node wrote in between"},
 	{"move swapdb", "covey has database 0 only: begin the keys with a prefix instead"},
 	{"asking cluster readonly readwrite sentinel", "every node of covey has all the keys: connect to any, with a client for a single server"},
 	{"bgrewriteaof bgsave lastsave save", "covey keeps everything in memory and writes nothing to disk"},

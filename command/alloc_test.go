@@ -26,7 +26,7 @@ func TestCommandsDoNotAllocate(t *testing.T) {
 	f.endTurn(t)
 	out := make([]byte, 0, 64<<10)
 	for _, c := range [][]string{
-		{"GET", "key:3"}, {"get", "none"}, {"SET", "key:4", value}, {"SET", "key:4", value, "EX", "100"}, {"SET", "key:4", value, "GET"},
+		{"GET", "key:3"}, {"get", "none"}, {"SET", "key:4", value}, {"SET", "key:4", value, "EX", "100"}, {"SET", "key:4", value, "GET"}, {"SET", "key:4", value, "IFEQ", value}, {"DELEX", "key:4", "IFNE", value},
 		{"DEL", "none"}, {"INCR", "n"}, {"INCRBY", "n", "17"}, {"EXPIRE", "key:5", "100"}, {"PERSIST", "key:5"}, {"TTL", "key:5"}, {"EXISTS", "key:5"}, mget,
 		{"MSET", "key:1", "a", "key:2", "b"}, {"PING"}, {"TIME"}, {"SETNX", "key:1", "x"}, {"GETSET", "key:1", "x"},
 		{"GETEX", "key:5", "EX", "100"}, {"GETEX", "key:5", "PERSIST"}, {"GETRANGE", "key:5", "1", "5"}, {"GETRANGE", "large", "5000000", "5000100"}, {"SUBSTR", "large", "-1", "-1"}, {"TOUCH", "key:5"}, {"EXPIRETIME", "key:5"},

@@ -122,7 +122,7 @@ func TestCommands(t *testing.T) {
 		{"covey", []step{{command: "COVEY MEMBERS", want: bulk("members report")}, {command: "covey info", want: bulk("info report")}, {command: "COVEY VERIFY", want: bulk("verify report")}, {command: "COVEY X", want: "-ERR unknown subcommand 'X'. Try COVEY HELP.\r\n"}}},
 		{"command", []step{{command: "COMMAND COUNT", want: fmt.Sprintf(":%d\r\n", len(commands))}, {command: "COMMAND INFO nope", want: "*1\r\n" + null}, {command: "COMMAND DOCS nope", want: "*0\r\n"},
 			{command: "COMMAND LIST FILTERBY PATTERN GET*", want: "*5\r\n" + bulk("get") + bulk("getdel") + bulk("getex") + bulk("getrange") + bulk("getset")}, {command: "COMMAND LIST FILTERBY MODULE x", want: "*0\r\n"}, {command: "COMMAND LIST FILTERBY PATTERN", want: noSyn},
-			{command: "COMMAND LIST FILTERBY ACLCAT string", want: "*17\r\n" + bulk("get") + bulk("getdel") + bulk("getex") + bulk("getrange") + bulk("getset") + bulk("mget") + bulk("mset") + bulk("psetex") + bulk("set") + bulk("setex") + bulk("setnx") + bulk("strlen") + bulk("substr") + bulk("decr") + bulk("decrby") + bulk("incr") + bulk("incrby")}}},
+			{command: "COMMAND LIST FILTERBY ACLCAT string", want: "*19\r\n" + bulk("delex") + bulk("delifeq") + bulk("get") + bulk("getdel") + bulk("getex") + bulk("getrange") + bulk("getset") + bulk("mget") + bulk("mset") + bulk("psetex") + bulk("set") + bulk("setex") + bulk("setnx") + bulk("strlen") + bulk("substr") + bulk("decr") + bulk("decrby") + bulk("incr") + bulk("incrby")}}},
 	} {
 		t.Run(c.name, func(t *testing.T) { runSteps(t, newFixture(t), c.steps) })
 	}
@@ -269,6 +269,7 @@ func TestSCANVisitsEveryKey(t *testing.T) {
 func TestWritesAreStagedOnceInOrder(t *testing.T) {
 	for _, c := range []struct{ command, want string }{
 		{"SET a 1", "a=1"}, {"SET a 1 EX 5", "a=1 at+5000"}, {"SET a 1 NX", ""}, {"SET none 1 XX", ""}, {"SET a 2 KEEPTTL", "a=2 keeps"},
+		{"SET a 2 IFEQ 1", "a=2"}, {"SET a 2 IFEQ 2", ""}, {"SET a 2 IFEQ 1 KEEPTTL", "a=2 keeps"}, {"DELEX a IFEQ 1", "a deleted"}, {"DELEX a IFEQ 2", ""}, {"DELEX a", "a deleted"}, {"DELIFEQ a 1", "a deleted"},
 		{"GETSET a 3", "a=3"}, {"GETDEL none", ""}, {"SETNX a 4", ""}, {"MSET x 1 y 2", "x=1,y=2"}, {"INCR n", "n=1 keeps"}, {"INCRBY a 1", "a=2 keeps"},
 		{"DEL a none", "a deleted"}, {"DEL none", ""}, {"EXPIRE a 5", "a expiry at+5000"}, {"EXPIRE none 5", ""}, {"PERSIST a", ""}, {"FLUSHALL", "flush"},
 		{"GET a", ""}, {"EXPIRE a -1", "a expiry past"}, {"SET a 1 EX 0", ""}, {"INCRBY a x", ""},

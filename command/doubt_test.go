@@ -39,6 +39,7 @@ var readers = []struct{ command, absent, there string }{
 	{"INCRBY k 5", ":5", ":46"}, {"DECRBY k 5", ":-5", ":36"}, {"EXPIRE k 9", ":0", ":1"}, {"PEXPIRE k 9", ":0", ":1"},
 	{"EXPIREAT k 99999999999", ":0", ":1"}, {"PEXPIREAT k 99999999999999", ":0", ":1"}, {"PERSIST k", ":0", ":0"},
 	{"GETEX k EX 9", "$-1", "$2|41"}, {"GETEX k PERSIST", "$-1", "$2|41"},
+	{"SET k 7 IFEQ 41", "$-1", "+OK"}, {"SET k 7 IFNE 41", "+OK", "$-1"}, {"DELEX k IFEQ 41", ":0", ":1"}, {"DELEX k IFNE 41", ":0", ":0"}, {"DELIFEQ k 41", ":0", ":1"},
 }
 
 func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {

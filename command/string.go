@@ -101,8 +101,10 @@ func getrange(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 // setOptions are the options of SET.
 type setOptions struct {
 	store.SetOptions
-	unit expiryUnit // 0: no expiry given
-	when []byte
+	unit     expiryUnit // 0: no expiry given
+	when     []byte
+	cond     store.Condition // of SetOptions.If, if compares is set: a pointer to it here would cost an allocation
+	compares bool
 }
 
 // expiryUnit says in which form a client gives an expiry: EX, PX, EXAT or PXAT.
@@ -135,10 +137,13 @@ func unitOf(b []byte) expiryUnit {
 func (o *setOptions) parse(args [][]byte) (ok bool) {
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
-		case is(a, "NX") && !o.XX:
+		case is(a, "NX") && !o.XX && !o.compares:
 			o.NX = true
-		case is(a, "XX") && !o.NX:
+		case is(a, "XX") && !o.NX && !o.compares:
 			o.XX = true
+		case compares(a) && !o.NX && !o.XX && !o.compares && i+1 < len(args):
+			i++
+			o.cond, o.compares = condition(a, args[i]), true
 		case is(a, "GET"):
 			o.Get = true
 		case is(a, "KEEPTTL") && o.unit == 0:
@@ -164,7 +169,7 @@ func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return codec.AppendError(out, errSyntax), Done
 	}
 	g := gateBlind
-	if o.NX || o.XX || o.Get || o.KeepTTL {
+	if o.NX || o.XX || o.Get || o.KeepTTL || o.compares {
 		g = gateReady
 	}
 	if a := t.admit(c, g); a != admitted {
@@ -176,6 +181,10 @@ func set(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 			return problem.append(out, "set"), Done
 		}
 		o.ExpireAt = at
+	}
+	cond := o.cond
+	if o.compares {
+		o.If = &cond
 	}
 	return t.store(c, args[1], args[2], o.SetOptions, out)
 }

@@ -155,6 +155,10 @@ var expiryTable = []entry{
 }
 
 var stringTable = []entry{
+	{name: "delex", arity: -2, gate: gateReady, run: delex, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: "RW delete variable_flags",
+		group: "string", since: "8.4.0", complexity: "O(1)", summary: "Delete a key if its value is, or is not, the one given"},
+	{name: "delifeq", arity: 3, gate: gateReady, run: delifeq, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: onTakeKey,
+		group: "string", since: "9.0.0", complexity: "O(1)", summary: "Delete a key if its value is the one given, as Valkey has it"},
 	{name: "get", arity: 2, gate: gateReady, run: get, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onReadKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Return the value of a key"},
 	{name: "getdel", arity: 2, gate: gateReady, run: getdel, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: onTakeKey,

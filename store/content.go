@@ -34,26 +34,36 @@ func (sh *shard) read(dst []byte, e *entry, from, to int) []byte {
 
 // hasKey reports whether the key of an entry is key.
 func (sh *shard) hasKey(e *entry, key []byte) bool {
-	if len(key) != e.keyLen {
-		return false
-	}
+	return len(key) == e.keyLen && sh.hasBytes(e, 0, key)
+}
+
+// hasBytes reports whether key and value of an entry, from a byte on, begin with want. They are at least as long.
+func (sh *shard) hasBytes(e *entry, from int, want []byte) bool {
 	b := sh.mem[int(e.at)+e.body:]
 	if e.page == 0 {
-		return bytes.Equal(b[:len(key)], key)
+		return bytes.Equal(b[from:from+len(want)], want)
 	}
-	n := min(sh.inline(e), len(key))
-	if !bytes.Equal(b[:n], key[:n]) {
-		return false
-	}
-	pages := &sh.env.memory.pages
-	for page, rest := e.page, key[n:]; len(rest) > 0; {
-		b := pages.at(page)
-		k := min(len(rest), len(b))
-		if !bytes.Equal(b[:k], rest[:k]) {
+	n := sh.inline(e)
+	if from < n {
+		k := min(n-from, len(want))
+		if !bytes.Equal(b[from:from+k], want[:k]) {
 			return false
 		}
-		rest = rest[k:]
-		page = pages.next[page]
+		want, from = want[k:], n
+	}
+	pages := &sh.env.memory.pages
+	for page, skip := e.page, from-n; len(want) > 0; page = pages.next[page] {
+		b := pages.at(page)
+		if skip >= len(b) {
+			skip -= len(b)
+			continue
+		}
+		b = b[skip:]
+		k := min(len(want), len(b))
+		if !bytes.Equal(b[:k], want[:k]) {
+			return false
+		}
+		want, skip = want[k:], 0
 	}
 	return true
 }

@@ -1,6 +1,9 @@
 package store
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Kinds of value. A kind is a byte that goes with V and into the content hash; what it means is said here and nowhere else:
 // a new one is a constant and a row of kinds.
@@ -126,6 +129,18 @@ func (sh *shard) textOf(dst []byte, e *entry) []byte {
 	dst = k.text(dst, sh.value(e, scratch))
 	sh.env.repay(scratch)
 	return dst
+}
+
+// hasText reports whether text would append want.
+func (sh *shard) hasText(e *entry, want []byte) bool {
+	if e.kind == KindString || kinds[e.kind&^marked].text == nil {
+		return e.valueLen == len(want) && sh.hasBytes(e, e.keyLen, want)
+	}
+	scratch := sh.env.borrow()
+	scratch.text = sh.textOf(scratch.text[:0], e)
+	same := bytes.Equal(scratch.text, want)
+	sh.env.repay(scratch)
+	return same
 }
 
 // textLen returns how many bytes text appends.

@@ -149,7 +149,7 @@ func (m *model) take(key string) {
 func (m *model) set(key, value string, o SetOptions) {
 	m.t.Helper()
 	old, existed := m.live(key)
-	written := !(o.NX && existed || o.XX && !existed)
+	written := !(o.NX && existed || o.XX && !existed || o.If != nil && (existed && old.value == string(o.If.Value)) == o.If.Differs)
 	out, r := m.s.Set(nil, []byte(key), []byte(value), m.hash(key), m.now, o)
 	if r.Existed != existed || r.Written != written || r.Err != nil {
 		m.t.Fatalf("set %q %+v at %d: %+v, want existed %v written %v", key, o, m.now, r, existed, written)
@@ -179,6 +179,20 @@ func (m *model) delete(key string, blind bool) {
 		m.wrote(key, r, r.Stamp)
 	}
 	delete(m.keys, key)
+}
+
+func (m *model) deleteIf(key string, c Condition) {
+	m.t.Helper()
+	e, existed := m.live(key)
+	want := existed && (e.value == string(c.Value)) != c.Differs
+	r, written, err := m.s.DeleteIf([]byte(key), m.hash(key), m.now, c)
+	if written != want || err != nil {
+		m.t.Fatalf("delete %q (%+v) on %+v: %v %v, want %v", key, e, c, written, err, want)
+	}
+	if written {
+		m.wrote(key, r, r.Stamp)
+		delete(m.keys, key)
+	}
 }
 
 func (m *model) expire(key string, at uint64, cond ExpireCond) {
@@ -336,8 +350,10 @@ func (m *model) step(op, key, arg byte) {
 		value += fmt.Sprintf("%*d", arg, arg) // longer, and no number
 	}
 	switch op % 25 {
-	case 0, 1:
+	case 0:
 		m.set(k, value, SetOptions{})
+	case 1:
+		m.set(k, value, SetOptions{If: m.condition(k, op, arg)})
 	case 2, 3:
 		m.set(k, value, SetOptions{ExpireAt: at, Get: arg%2 == 0})
 	case 4:
@@ -346,7 +362,13 @@ func (m *model) step(op, key, arg byte) {
 		m.set(k, value, SetOptions{XX: true, ExpireAt: at})
 	case 6:
 		m.set(k, value, SetOptions{KeepTTL: true, XX: arg%3 == 0})
-	case 7, 8:
+	case 7:
+		m.delete(k, arg%2 == 0)
+	case 8:
+		if c := m.condition(k, op, arg); c != nil {
+			m.deleteIf(k, *c)
+			break
+		}
 		m.delete(k, arg%2 == 0)
 	case 9, 10:
 		m.expire(k, at, []ExpireCond{0, 0, ExpireNX, ExpireXX, ExpireGT, ExpireLT}[arg%6])
@@ -384,6 +406,20 @@ func (m *model) step(op, key, arg byte) {
 	if invariants {
 		check(m.t, m.s)
 	}
+}
+
+// condition is none for half of all ops; else that the value is, or is not, what it is or nearly.
+func (m *model) condition(key string, op, arg byte) *Condition {
+	if op < 128 {
+		return nil
+	}
+	e, _ := m.live(key)
+	c := &Condition{Value: []byte(e.value), Differs: arg%2 == 0}
+	if arg%4 < 2 {
+		c.Value = append(c.Value, arg)
+		c.Value = c.Value[arg%8/4:]
+	}
+	return c
 }
 
 // shardCounts are all that there are.

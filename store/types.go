@@ -84,18 +84,40 @@ type Meta struct {
 
 // SetOptions are the conditions of a Set, as Redis has them.
 type SetOptions struct {
-	NX, XX   bool   // only when the key is absent, only when it is there
-	KeepTTL  bool   // leave the time to live of an existing key as it is
-	Get      bool   // append the value that was there
-	Sure     bool   // the peers were asked whether they have the key (R17): never ErrUnsure
-	Kind     uint8  // of the value; 0: KindString. Not a kind that joins. A composite kind needs a composite key
-	ExpireAt uint64 // cluster ms; 0 never
+	NX, XX   bool       // only when the key is absent, only when it is there
+	KeepTTL  bool       // leave the time to live of an existing key as it is
+	Get      bool       // append the value that was there
+	If       *Condition // nil: whatever is there; not kept
+	Sure     bool       // the peers were asked whether they have the key (R17): never ErrUnsure
+	Kind     uint8      // of the value; 0: KindString. Not a kind that joins. A composite kind needs a composite key
+	ExpireAt uint64     // cluster ms; 0 never
 }
 
 func (o *SetOptions) kind() uint8 { return max(o.Kind, KindString) }
 
 // reads reports whether what is written, or replied, depends on whether the key is there (R17).
-func (o *SetOptions) reads() bool { return o.NX || o.XX || o.KeepTTL || o.Get }
+func (o *SetOptions) reads() bool { return o.NX || o.XX || o.KeepTTL || o.Get || o.If != nil }
+
+// allow reports whether a key that is there, with the value of e, or is not may be set.
+func (o *SetOptions) allow(sh *shard, e *entry, there bool) bool {
+	switch {
+	case there && o.NX || !there && o.XX:
+		return false
+	case o.If == nil:
+		return true
+	case !there: // nothing has no value: it equals none
+		return o.If.Differs
+	}
+	return o.If.met(sh, e)
+}
+
+// Condition is what a write asks of the value that is there: a compare-and-set on this node. Value is not kept.
+type Condition struct {
+	Value   []byte
+	Differs bool // the value is to be another than Value
+}
+
+func (c *Condition) met(sh *shard, e *entry) bool { return sh.hasText(e, c.Value) != c.Differs }
 
 // SetResult is the outcome of a Set.
 type SetResult struct {

@@ -54,7 +54,7 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 		sh.mu.Unlock()
 		res.Err = ErrUnsure
 		return dst
-	case res.Existed && o.NX || !res.Existed && o.XX:
+	case !o.allow(sh, &e, res.Existed):
 		sh.mu.Unlock()
 		return dst
 	}
@@ -110,17 +110,30 @@ func (e *entry) keep(r *Record) {
 // blind is set: for a node that cannot be sure that no other has it (R3, R17). Of a key that was evicted the ghost tells that it
 // existed. The Record, for sending, is meant when written.
 func (s *Store) Delete(key []byte, hash, now uint64, blind bool) (r Record, existed, written bool) {
-	_, r, existed, written, _ = s.remove(nil, false, key, hash, now, blind)
+	_, r, existed, written, _ = s.remove(nil, removal{}, key, hash, now, blind)
 	return r, existed, written
 }
 
 // Take is Delete, and appends the value that was there to dst. Of a key that is not certain to be absent it writes nothing,
 // ErrUnsure, unless sure is set: that it is absent was asked for.
 func (s *Store) Take(dst, key []byte, hash, now uint64, sure bool) (out []byte, r Record, existed, written bool, err error) {
-	return s.remove(dst, true, key, hash, now, sure)
+	return s.remove(dst, removal{take: true}, key, hash, now, sure)
 }
 
-func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool, err error) {
+// DeleteIf is Delete of a key that is there with a value that meets a condition. Of another it writes nothing, ErrUnsure if it is not
+// certain to be absent.
+func (s *Store) DeleteIf(key []byte, hash, now uint64, c Condition) (r Record, written bool, err error) {
+	_, r, _, written, err = s.remove(nil, removal{cond: &c}, key, hash, now, false)
+	return r, written, err
+}
+
+// removal says what a deletion reads of what it deletes.
+type removal struct {
+	take bool       // the value is wanted
+	cond *Condition // it has to meet this
+}
+
+func (s *Store) remove(dst []byte, how removal, key []byte, hash, now uint64, blind bool) (out []byte, r Record, existed, written bool, err error) {
 	if !s.Fits(key, nil) {
 		return dst, r, false, false, nil
 	}
@@ -128,17 +141,22 @@ func (s *Store) remove(dst []byte, take bool, key []byte, hash, now uint64, blin
 	var e entry
 	sh.lock(now)
 	live := sh.findLive(&e, key, hash, KindString, now)
-	existed = live && (e.readable(now) || !take && e.stands(now))
+	reads := how.take || how.cond != nil
+	existed = live && (e.readable(now) || !reads && e.stands(now))
+	if existed && how.cond != nil && !how.cond.met(sh, &e) {
+		sh.mu.Unlock()
+		return dst, r, existed, false, nil
+	}
 	if !existed && !blind {
 		if !sh.certain(&e) {
 			err = ErrUnsure
 		}
-		if take || err == nil {
+		if reads || err == nil {
 			sh.mu.Unlock()
 			return dst, r, false, false, err
 		}
 	}
-	if existed && take {
+	if existed && how.take {
 		dst = sh.text(dst, &e)
 	}
 	v := s.version(sh, now)
