@@ -63,7 +63,7 @@ func BenchmarkStoreSetWithExpiry(b *testing.B) {
 	s := newStore(b)
 	value := make([]byte, valueBytes)
 	for i := 0; b.Loop(); i++ {
-		key, at := pick(i), uint64(now+i>>10)
+		key, at := pick(i), now+uint64(i>>10)
 		s.Set(nil, key, value, s.Hash(key), at, store.SetOptions{ExpireAt: at + 60_000})
 	}
 }
@@ -72,7 +72,7 @@ func BenchmarkStoreDeleteAndSet(b *testing.B) {
 	s := newStore(b)
 	value := make([]byte, valueBytes)
 	for i := 0; b.Loop(); i++ {
-		key, at := pick(i), uint64(now+i>>10)
+		key, at := pick(i), now+uint64(i>>10)
 		s.Delete(key, s.Hash(key), at, false)
 		s.Set(nil, key, value, s.Hash(key), at, store.SetOptions{})
 	}

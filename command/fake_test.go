@@ -11,7 +11,7 @@ import (
 )
 
 // startOfTime is Turn.Now of a new fixture, in ms.
-const startOfTime = 1_700_000_000_000
+const startOfTime = uint64(1_700_000_000_000)
 
 // fakeHost is a node that is whatever its test says.
 type fakeHost struct {

@@ -39,7 +39,7 @@ func gatherAll(f *fixture, p *codec.Parser, buf []byte) (out, rest []byte) {
 func TestGatheredCommandsAreCarriedOutOneByOne(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 6))
-		g := &generator{Rand: rng, base: startOfTime / 1000}
+		g := &generator{Rand: rng, base: int64(startOfTime / 1000)}
 		alone, together := newFixture(t), newFixture(t)
 		var stream, want []byte
 		for range 400 {

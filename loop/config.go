@@ -67,7 +67,7 @@ func (c *Config) check() (ifaces.Pattern, error) {
 	case len(c.Cluster) == 0 || len(c.Cluster) > maxClusterName:
 		return pattern, wrong("--cluster: give a name of 1 to %d bytes", maxClusterName)
 	case c.MaxMemory < minMemory || c.MaxMemory > MaxMemory:
-		return pattern, wrong("--max-memory %d: give %d MiB to %d GiB", c.MaxMemory, minMemory>>20, MaxMemory>>30)
+		return pattern, wrong("--max-memory %d: give %s to %s", c.MaxMemory, inUnits(minMemory), inUnits(MaxMemory))
 	case c.Horizon < minHorizon || c.Horizon > maxHorizon:
 		return pattern, wrong("--horizon %s: give %s to %s", c.Horizon, minHorizon, maxHorizon)
 	case c.Loops < 0 || c.Loops > maxLoops:
@@ -88,4 +88,12 @@ func DefaultReserve() int {
 		return 0
 	}
 	return runtime.GOMAXPROCS(0) - DefaultLoops()
+}
+
+// inUnits is a number of bytes, a multiple of 1 MiB, for people.
+func inUnits(n int64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%d GiB", n>>30)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
 }

@@ -1,5 +1,7 @@
 package store
 
+import "math/bits"
+
 // Every bound of this package, with its unit.
 const (
 	MaxKeyBytes   = 64 << 10 // bytes of a key
@@ -8,9 +10,12 @@ const (
 	DefaultShards = 256
 	MaxShards     = 256 // lock shards; the top 8 bits of a key hash name the shard of a digest (R18)
 
-	DefaultBytes  = 256 << 20 // bytes, when Options.MaxBytes is 0
-	MaxBytesLimit = 256 << 30 // bytes that Options.MaxBytes may ask for at most
-	minShardBytes = 16 << 10  // bytes of Options.MaxBytes a lock shard at least: room for its tables and some entries
+	DefaultBytes = 256 << 20 // bytes, when Options.MaxBytes is 0
+
+	// MaxBytesLimit is the most that Options.MaxBytes may ask for: 256 GiB; where an address has 32 bits 256 MiB, for a store reserves
+	// some six times its budget in addresses.
+	MaxBytesLimit = 256 << (10 + 10*(bits.UintSize/64)) << 10
+	minShardBytes = 16 << 10 // bytes of Options.MaxBytes a lock shard at least: room for its tables and some entries
 
 	minBytes = MaxShards * leafShare // bytes of Options.MaxBytes at least: a shard of the digest has a leaf
 
