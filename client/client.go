@@ -100,7 +100,8 @@ func WithPassword(password string, others ...string) Option {
 	}
 }
 
-// Dial connects to the node at addr, a host:port. Without a port it takes 9000, and for "" DefaultAddr. A Client knows this node alone: to
+// Dial connects to the node at addr: a host:port, or the path of the Unix socket of a node on this machine, which begins with a slash.
+// Without a port it takes 9000, and for "" DefaultAddr. A Client knows this node alone: to
 // go to another when it is gone is up to the caller. The context ends the dialing, not the Client. The error is ErrOptions, ErrDenied, or
 // ErrUnreachable; the latter wraps its reason, which may be that of the context.
 func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
@@ -108,11 +109,14 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	addr = complete(addr)
+	network := "unix"
+	if !strings.HasPrefix(addr, "/") {
+		network, addr = "tcp", complete(addr)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.dialTimeout)
 	defer cancel()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, addr, err)
 	}

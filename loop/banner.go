@@ -15,6 +15,9 @@ func (n *node) greetUser(moved bool, web *webServer) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "covey %s, node %s\n", n.cfg.Version, codec.FormatID(n.mind.ID()))
 	fmt.Fprintf(&b, "listening on %s (clients and peers), announcing on UDP port %d\n", n.cfg.Listen, n.cfg.DiscoveryPort)
+	if n.unix != nil {
+		fmt.Fprintf(&b, "listening on %s (clients of this machine)\n", n.cfg.Unix)
+	}
 	if moved {
 		fmt.Fprintf(&b, "the default port is taken, so this node took %d; clients use --addr 127.0.0.1:%d\n", n.cfg.Listen.Port(), n.cfg.Listen.Port())
 	}

@@ -21,6 +21,7 @@ var ErrConfig = errors.New("configuration")
 type Config struct {
 	Listen        netip.AddrPort      // TCP address; the port is where peers and clients connect
 	ListenSet     bool                // the user named it: taken is an error, not a reason to try the next
+	Unix          string              // path of a socket for programs of this machine; "": none
 	DiscoveryPort uint16              // UDP port of announces, shared by all nodes of a machine
 	Interfaces    string              // pattern of cards, see ifaces.ParsePattern
 	Peers         []string            // host:port to dial where broadcasts do not pass
@@ -57,11 +58,14 @@ func (c *Config) check() (ifaces.Pattern, error) {
 		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 	}
 	pattern, err := ifaces.ParsePattern(c.Interfaces)
+	unixErr := checkUnix(c.Unix)
 	switch {
 	case err != nil:
 		return pattern, wrong("--interfaces: %v", err)
 	case !c.Listen.Addr().Is4() || c.Listen.Port() == 0:
 		return pattern, wrong("--listen %s: give an IPv4 address and a port other than 0, such as 0.0.0.0:9000", c.Listen)
+	case unixErr != nil:
+		return pattern, wrong("%v", unixErr)
 	case c.DiscoveryPort == 0:
 		return pattern, wrong("--discovery-port 0: give a UDP port from 1 to 65535")
 	case len(c.Cluster) == 0 || len(c.Cluster) > maxClusterName:

@@ -46,6 +46,7 @@ type conn struct {
 	kept     bool       // the loop keeps a reply to it back (eventLoop.kept)
 	waiting  bool       // its next command waits: for peers, for time, or for its own replies to drain
 	ours     bool       // this node dialed it
+	near     bool       // it came by the Unix socket
 	counted  netip.Addr // the address under which an accepted connection is counted; not valid if it was refused
 	lastByte int64      // when bytes last came, ns
 	begun    int64      // when the unfinished command or frame in in began, or else the connection, ns

@@ -50,12 +50,17 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 	defer l.exit(l.enter())
 	now := n.clock.now()
 	d, ours := g.Context().(*dialed)
-	c := &conn{g: g, l: l, ours: ours, lastByte: now, begun: now, part: l.span.none()}
+	_, near := g.Context().(nearby)
+	c := &conn{g: g, l: l, ours: ours, near: near, lastByte: now, begun: now, part: l.span.none()}
 	g.SetContext(c)
 	l.roster.add(c)
 	l.place(g.Fd(), c)
+	from, addr := remote(g).Addr(), remote(g).String()
+	if near {
+		from, addr = thisMachine, n.cfg.Unix+":0" // as Redis shows it
+	}
 	if !ours {
-		if refusal := n.admit(c, remote(g).Addr()); refusal != nil {
+		if refusal := n.admit(c, from); refusal != nil {
 			c.protocol = protocolRESP
 			return refusal, gnet.Close
 		}
@@ -66,7 +71,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		l.becomePeer(c, true, d.number, now)
 		l.flush(c, now)
 	} else {
-		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: remote(g).String(), From: remote(g).Addr(), Proto: 2, Created: now, Since: now}
+		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: addr, From: from, Proto: 2, Created: now, Since: now}
 	}
 	return nil, gnet.None
 }
@@ -183,6 +188,8 @@ func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 	switch {
 	case len(first) == 0:
 		return gnet.None, false
+	case first[0] == seal.Magic && c.near:
+		return l.stranger(), true // no link is made here
 	case first[0] == seal.Magic:
 		return l.accept(c, first)
 	case first[0] == tlsHandshake:
@@ -198,7 +205,7 @@ func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 		return gnet.None, false
 	}
 	switch peers := codec.Kind(first[1]).Peer(); {
-	case peers && l.n.guard != nil:
+	case peers && (l.n.guard != nil || c.near):
 		return l.stranger(), true // it speaks without the handshake
 	case peers:
 		l.becomePeer(c, false, 0, now)

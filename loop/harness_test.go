@@ -159,9 +159,14 @@ type rawClient struct {
 	r *bufio.Reader
 }
 
+// dialRaw connects to an address, or to the path of a Unix socket.
 func dialRaw(t testing.TB, addr string) *rawClient {
 	t.Helper()
-	c, err := net.Dial("tcp4", addr)
+	network := "tcp4"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	c, err := net.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}

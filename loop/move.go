@@ -108,7 +108,9 @@ func (n *node) hand(side net.Conn, m *move) error {
 		_, err := n.reserve.engine.EnrollContext(side, m)
 		return err
 	}
-	_ = side.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 5, Count: 5}) // as gnet has it
+	if side, ok := side.(*net.TCPConn); ok {
+		_ = side.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 5, Count: 5}) // as gnet has it
+	}
 	done, err := n.register(side, m)
 	if err != nil {
 		return err

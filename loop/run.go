@@ -62,6 +62,12 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer web.close()
+	if cfg.Unix != "" {
+		if n.unix, err = listenUnix(cfg.Unix); err != nil {
+			return err
+		}
+		defer n.unix.Close()
+	}
 	return n.run(ctx, moved, web)
 }
 
@@ -154,6 +160,9 @@ func (n *node) run(ctx context.Context, moved bool, web *webServer) error {
 	}
 	watching, endWatch := context.WithCancel(ctx)
 	defer endWatch()
+	if n.unix != nil {
+		go n.acceptUnix(watching, n.unix)
+	}
 	go func() { _ = ifaces.Watch(watching, func() { n.beacon.changed.Store(true) }) }()
 	go n.followSecrets(watching)
 	n.greetUser(moved, web)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,7 +27,7 @@ const secretHint = "; a secret is given with --secret-file FILE or $" + secretVa
 
 // nodeFlag is the flag of every verb that asks a node.
 type nodeFlag struct {
-	Addr string `short:"a" default:"127.0.0.1:9000" placeholder:"HOST:PORT" help:"The node to ask (default ${default})."`
+	Addr string `short:"a" default:"127.0.0.1:9000" placeholder:"HOST:PORT" help:"The node to ask, or the path of its Unix socket (default ${default})."`
 	secretFlag
 }
 
@@ -87,13 +88,16 @@ func passwords(all seal.Secrets) []client.Option {
 
 // check refuses an address that cannot be one.
 func (n *nodeFlag) check() error {
+	if strings.HasPrefix(n.Addr, "/") {
+		return nil
+	}
 	_, port, err := net.SplitHostPort(n.Addr)
 	number := 0
 	if err == nil {
 		number, err = net.LookupPort("tcp", port)
 	}
 	if err != nil || number == 0 {
-		return failf(exitUsage, "--addr %q is not a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000", n.Addr)
+		return failf(exitUsage, "--addr %q is neither a host and a port, such as 127.0.0.1:9000 or 10.0.0.5:9000, nor the path of a Unix socket", n.Addr)
 	}
 	return nil
 }

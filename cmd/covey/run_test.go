@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -73,9 +74,15 @@ func eventually(t *testing.T, what string, is func() bool) {
 // TestANodeIsRunAskedAndEndedByTheCommandLine goes through the verbs as a first user does, with a real node.
 func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	dir, err := os.MkdirTemp("", "covey") // that of the test is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "s")
 	ctx, end := context.WithCancel(t.Context())
 	var printed, logged lines
-	p := (&invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m"}}).process(&printed, &logged)
+	p := (&invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_UNIX": path}}).process(&printed, &logged)
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, []string{"run", "--listen", addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off"}, p)
@@ -93,6 +100,8 @@ func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {
 	at := func(args ...string) outcome { return call(t, append(args, "-a", addr)...) }
 	at("set", "greeting", "hello").expect(t, outcome{})
 	at("get", "greeting").expect(t, outcome{stdout: "hello\n"})
+	call(t, "get", "greeting", "-a", path).expect(t, outcome{stdout: "hello\n"})
+	call(t, "get", "greeting", "-a", path+"-none").expect(t, outcome{status: exitUnreachable, stderr: "no node answers at " + path + "-none (connect: no such file or directory)"})
 	at("set", "brief", "v", "--ttl", "50ms").expect(t, outcome{})
 	eventually(t, "a key with a time to live expires", func() bool { return at("get", "brief").status == exitAbsent })
 	large := strings.Repeat("x", codec.MaxValue)
@@ -118,6 +127,9 @@ func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {
 		t.Errorf("a lone node does not agree with itself: %+v", got)
 	}
 	var reports []benchReport
+	if got := call(t, "bench", "-n", "200", "-a", path); got.status != exitDone || !strings.Contains(got.stdout, "binary") {
+		t.Errorf("covey bench by the Unix socket: %+v", got)
+	}
 	got := at("bench", "-n", "2000", "-c", "3", "-P", "5", "-r", "50", "-o", "json")
 	if err := json.Unmarshal([]byte(got.stdout), &reports); err != nil || len(reports) != 2 || reports[0].Requests != 2000 || reports[1].Requests != 2000 || reports[0].Misses+reports[1].Misses != 0 {
 		t.Errorf("covey bench reports %s, standard error %q, error %v", got.stdout, got.stderr, err)

@@ -30,7 +30,7 @@ const setOneIn = 10
 
 // Plan is one run.
 type Plan struct {
-	Addr        string // host:port of the node
+	Addr        string // host:port of the node, or the path of its Unix socket
 	Protocol    Protocol
 	Mix         Mix
 	Connections int

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,11 +68,15 @@ func dial(ctx context.Context, p *Plan) ([]net.Conn, error) {
 	conns := make([]net.Conn, p.Connections)
 	errs := make([]error, p.Connections)
 	dialer := net.Dialer{Timeout: DialPatience}
+	network := "tcp"
+	if strings.HasPrefix(p.Addr, "/") {
+		network = "unix"
+	}
 	var dialing sync.WaitGroup
 	for first := range atOnce {
 		dialing.Go(func() {
 			for i := first; i < p.Connections; i += atOnce {
-				if conns[i], errs[i] = dialer.DialContext(ctx, "tcp", p.Addr); errs[i] != nil {
+				if conns[i], errs[i] = dialer.DialContext(ctx, network, p.Addr); errs[i] != nil {
 					return
 				}
 				if errs[i] = enter(conns[i], p); errs[i] != nil {

@@ -1,0 +1,120 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Unix socket is a second way to the node for programs of its machine, and a shorter one: nothing of TCP is between them.
+//
+// gnet would open the path once for each loop, and with the last of them the others would hear of nobody. So a goroutine accepts, and hands
+// each connection to the engine as if it had been dialed; from OnOpen on it is like any other. Links are not made over it: a peer is on
+// another machine, or shows itself by its TCP port.
+
+// thisMachine is the address of a client without one.
+var thisMachine = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// nearby is the context of a connection that was accepted at the Unix socket, on its way into the engine.
+type nearby struct{}
+
+// checkUnix says what is wrong with a path.
+func checkUnix(path string) error {
+	switch {
+	case path == "":
+		return nil
+	case !filepath.IsAbs(path):
+		return fmt.Errorf("--unix %q: give the whole path of a socket, such as /run/covey/covey.sock", path)
+	case len(path) > maxUnixPath:
+		return fmt.Errorf("--unix %s: a path of a socket has at most %d bytes", path, maxUnixPath)
+	}
+	return nil
+}
+
+// listenUnix opens the socket for every program of the machine, as the TCP port is; who may reach it is up to the folder.
+func listenUnix(path string) (*net.UnixListener, error) {
+	if err := freePath(path); err != nil {
+		return nil, err
+	}
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("%w: --unix %s: %w; give a path in a folder that is there and that the node may write to", ErrConfig, path, err)
+	}
+	if err := os.Chmod(path, unixMode); err != nil {
+		_ = ln.Close()
+		return nil, fmt.Errorf("%w: --unix %s: %w", ErrConfig, path, err)
+	}
+	return ln, nil
+}
+
+// freePath takes away what a node that was killed has left there, and nothing else.
+func freePath(path string) error {
+	there, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: --unix %s: %w", ErrConfig, path, err)
+	case there.Mode()&os.ModeSocket == 0:
+		return fmt.Errorf("%w: --unix %s: there is something that is not a socket; remove it, or give another path", ErrConfig, path)
+	}
+	other, err := net.DialTimeout("unix", path, unixPatience)
+	if err == nil {
+		_ = other.Close()
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("%w: --unix %s is taken by another process; stop it, or give another path", ErrConfig, path)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("%w: --unix %s: %w", ErrConfig, path, err)
+	}
+	return nil
+}
+
+// acceptUnix hands those that connect to the engine, one after the other, until ctx is done. It closes the listener, which takes the
+// socket away.
+func (n *node) acceptUnix(ctx context.Context, ln *net.UnixListener) {
+	ended := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer ended()
+	defer ln.Close()
+	for ctx.Err() == nil {
+		side, err := ln.AcceptUnix()
+		if err == nil {
+			err = n.takeIn(ctx, side)
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		n.log.Debug("a connection to the Unix socket was not taken", "reason", err.Error())
+		select { // most likely there is no descriptor
+		case <-ctx.Done():
+		case <-time.After(unixRest):
+		}
+	}
+}
+
+// takeIn has the engine take a connection over.
+func (n *node) takeIn(ctx context.Context, side *net.UnixConn) error {
+	if side.RemoteAddr() == nil { // the engine asks for it
+		_ = side.Close()
+		return errors.New("it has ended")
+	}
+	done, err := n.register(side, nearby{})
+	if err != nil {
+		return err
+	}
+	select {
+	case res := <-done:
+		return res.Err
+	case <-ctx.Done():
+		return nil
+	}
+}
