@@ -57,6 +57,7 @@ var relations = []relation{
 	{"lean", "redis", "A generator that is not the limit, 50 connections", "covey"},
 	{"mixed", "redis", "Nine gets to one set, Zipf 0.99", "covey"},
 	{"binary", "resp", "Client frames beside RESP", "frames"},
+	{"unix", "redis", "By a Unix socket, 50 connections", "covey"},
 	{"loops", "loops 1", "Event loops on the machine's processors", "loops 1"},
 	{"many", "redis", "100 busy connections", "covey"},
 	{"replicated", "redis", "Three nodes; a Redis primary with two replicas", "covey"},

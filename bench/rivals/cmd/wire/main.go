@@ -80,6 +80,7 @@ var tables = []table{
 	{"large", "Values of 1 MiB, four connections; beside them 2,000 small gets a second of others", (*bench).largeTable, 1},
 	{"many", "Idle connections beside 100 busy ones", (*bench).manyTable, 1},
 	{"fair", "1,000 gets a second, alone and beside one client with pipelines of 10,000", (*bench).fairTable, 1},
+	{"unix", "By a Unix socket, 50 connections, uniform keys of 1,000,000, values of 64 bytes", (*bench).unixTable, 1},
 	{"loops", "Event loops: --loops 1, 2 and 4; the default is one for every two processors, and a reserve on the others", (*bench).loopsTable, 1},
 	{"replicated", "Three nodes; a Redis primary with two replicas", (*bench).replicatedTable, 1},
 	{"visible", "From the reply to visible on another node, by a polling reader", (*bench).visibleTable, tailTimes},

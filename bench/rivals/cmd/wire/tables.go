@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"covey/bench/rivals/internal/load"
@@ -99,6 +101,29 @@ func (b *bench) closedCases(tableName string, cases []kind, targets []target) er
 		}
 	}
 	return nil
+}
+
+// unixTable measures what programs of the same machine gain by a Unix socket.
+func (b *bench) unixTable() error {
+	var targets []target
+	for _, s := range []struct{ name, option string }{{"covey", "--unix"}, {"redis", "--unixsocket"}, {"valkey", "--unixsocket"}} {
+		if !slices.Contains(b.servers, s.name) {
+			continue
+		}
+		path := filepath.Join(b.fleet.Folder, s.name+".sock")
+		started, err := b.fleet.Start(b.ctx, s.name, s.option, path)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, target{s.name, started.Wire, started.ByUnix(path)})
+		if s.name == "covey" {
+			targets = append(targets, target{"covey by TCP", started.Wire, started})
+		}
+	}
+	if err := b.closedCases("unix", kinds([]int{64}, []int{1, 16, 64}, []int{100, 0}), targets); err != nil {
+		return err
+	}
+	return b.print("unix", namesOf(targets), []figure{byThroughput, byCPU, byP999}, noGoal)
 }
 
 func (b *bench) binaryTable() error {

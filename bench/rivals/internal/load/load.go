@@ -39,7 +39,7 @@ const (
 // Group is connections that do the same.
 type Group struct {
 	Name        string
-	Addr        string // host:port, IPv4
+	Addr        string // host:port, IPv4; or the path of a Unix socket
 	Wire        string // resp, frames or memcached
 	Connections int
 	Pipeline    int     // requests in one batch

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -13,22 +14,13 @@ import (
 // connect opens a connection that does not block. An idle one has said something and had a reply first, so that the server
 // knows what it speaks.
 func connect(plan *Group, w *wire) (int, error) {
-	addr, err := netip.ParseAddrPort(plan.Addr)
-	if err != nil || !addr.Addr().Is4() {
-		return 0, fmt.Errorf("%q is not an IPv4 address and a port", plan.Addr)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, to, err := socket(plan.Addr)
 	if err != nil {
 		return 0, err
 	}
-	err = errors.Join(
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		// At its end a connection is gone, without a time in which its port cannot be had again: thousands of them are made.
-		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)}),
-	)
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)})
 	if err == nil {
-		err = dial(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())})
+		err = dial(fd, to)
 	}
 	if err == nil && plan.Idle {
 		err = greet(fd, w)
@@ -41,6 +33,30 @@ func connect(plan *Group, w *wire) (int, error) {
 		return 0, fmt.Errorf("connecting to %s: %w", plan.Addr, err)
 	}
 	return fd, nil
+}
+
+// socket makes a socket for an address, or for the path of a Unix socket.
+func socket(addr string) (fd int, to unix.Sockaddr, err error) {
+	if strings.HasPrefix(addr, "/") {
+		fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		return fd, &unix.SockaddrUnix{Name: addr}, err
+	}
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil || !at.Addr().Is4() {
+		return 0, nil, fmt.Errorf("%q is not an IPv4 address and a port", addr)
+	}
+	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, nil, err
+	}
+	err = errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		// At its end a connection is gone, without a time in which its port cannot be had again: thousands of them are made.
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
+	)
+	if err != nil {
+		unix.Close(fd)
+	}
+	return fd, &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}, err
 }
 
 // dial connects. A signal, as the Go scheduler sends them, ends a wait for a busy server: the same call goes on with it.

@@ -35,6 +35,13 @@ type Server struct {
 	log     string // what it printed
 }
 
+// ByUnix is the server by a Unix socket at a path, which it was told to listen on.
+func (s *Server) ByUnix(path string) *Server {
+	other := *s
+	other.Addr = path
+	return &other
+}
+
 // Pid is the number of its process.
 func (s *Server) Pid() int { return s.process.Process.Pid }
 
