@@ -21,10 +21,10 @@ const (
 	maxSourceConns = 1_024
 
 	// baseDescriptors are kept for the standard streams, the name of the port, beacons, netlink, the
-	// HTTP listener, resolvers, logs, the Unix socket, and the second ones of connections that loops take from the engine;
+	// HTTP listener, resolvers, logs, and the second ones of connections that loops take from the engine;
 	// loopDescriptors for each loop: two listeners, a poller and
 	// its wake-up, a doorbell's two ends (measured: 6).
-	baseDescriptors = 28
+	baseDescriptors = 26
 	loopDescriptors = 6
 
 	// What is left is shared: dials and probes take a part each, within bounds; the rest serves connections.
@@ -277,6 +277,9 @@ const (
 
 	// unixMode are the rights of the Unix socket: as with the TCP port any user of the machine may connect.
 	unixMode = 0o666
+
+	// unixDescriptors are kept for it: the listener, and both descriptors of a connection on its way to the engine.
+	unixDescriptors = 3
 
 	// unixPatience is how long the node waits for whoever may listen at the path of its Unix socket; unixRest is how long it rests after
 	// a connection to it that it could not take.

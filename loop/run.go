@@ -93,6 +93,9 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 	if limit < reserveDescriptors {
 		n.cfg.Reserve = 0
 	}
+	if cfg.Unix != "" {
+		limit -= min(limit, unixDescriptors)
+	}
 	if n.share, err = shareDescriptors(limit, cfg.Loops, n.cfg.Reserve); err != nil {
 		return nil, err
 	}
