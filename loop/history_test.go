@@ -14,6 +14,7 @@ type request struct {
 	name string // a RESP command; "SET NX" and "SET XX" are names of their own
 	key  string
 	arg  string
+	was  string // what IFEQ and IFNE compare with
 }
 
 // words is the request as a RESP command.
@@ -21,6 +22,10 @@ func (r request) words() []string {
 	switch r.name {
 	case "SET NX", "SET XX", "SET GET":
 		return []string{"SET", r.key, r.arg, r.name[4:]}
+	case "SET IFEQ", "SET IFNE":
+		return []string{"SET", r.key, r.arg, r.name[4:], r.was}
+	case "DELEX IFEQ", "DELEX IFNE":
+		return []string{"DELEX", r.key, r.name[6:], r.was}
 	case "SET", "SETNX", "GETSET", "INCRBY":
 		return []string{r.name, r.key, r.arg}
 	}
@@ -68,6 +73,16 @@ func (r request) step(c content) (reply string, then content) {
 			return "+OK", set
 		}
 		return null, c
+	case "SET IFEQ", "SET IFNE":
+		if (c.there && c.value == r.was) == (r.name == "SET IFEQ") {
+			return "+OK", set
+		}
+		return null, c
+	case "DELEX IFEQ", "DELEX IFNE":
+		if c.there && (c.value == r.was) == (r.name == "DELEX IFEQ") {
+			return ":1", content{}
+		}
+		return ":0", c
 	case "SETNX":
 		if c.there {
 			return ":0", c

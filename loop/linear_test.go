@@ -123,7 +123,7 @@ func (c *crowd) round(number int) []porcupine.Operation {
 
 var (
 	respNames = []string{"GET", "GET", "EXISTS", "STRLEN", "SET", "SET NX", "SETNX", "SET XX", "SET GET", "GETSET", "GETSET", "DEL", "GETDEL",
-		"INCR", "INCR", "DECR", "INCRBY"}
+		"INCR", "INCR", "DECR", "INCRBY", "SET IFEQ", "SET IFEQ", "SET IFEQ", "SET IFNE", "DELEX IFEQ", "DELEX IFNE"}
 	frameNames = []string{"GET", "SET", "SET NX", "SET XX", "DEL"}
 )
 
@@ -134,10 +134,11 @@ type caller struct {
 	prefix string
 	values int
 	client int
+	read   map[string]string // what the client read last, by key
 }
 
 func newCaller(round, client int, names []string) *caller {
-	return &caller{r: rand.New(rand.NewPCG(uint64(round), uint64(client))), names: names, prefix: fmt.Sprint("round", round, ":"), client: client}
+	return &caller{r: rand.New(rand.NewPCG(uint64(round), uint64(client))), names: names, prefix: fmt.Sprint("round", round, ":"), client: client, read: map[string]string{}}
 }
 
 // next is a request with a value that nobody else writes: most are numbers, so that INCR finds some.
@@ -151,7 +152,18 @@ func (c *caller) next() request {
 	if r.name == "INCRBY" {
 		r.arg = strconv.Itoa(c.r.IntN(2000) - 1000)
 	}
+	r.was = c.read[r.key]
 	return r
+}
+
+// saw notes what a reply tells of the value that a key has, for conditions that are met now and then.
+func (c *caller) saw(r request, reply string) {
+	switch {
+	case r.name == "GET" && reply != null:
+		c.read[r.key] = reply
+	case r.name[:3] == "SET" && reply == "+OK":
+		c.read[r.key] = r.arg
+	}
 }
 
 // pipelines sends one batch of commands after another, and reads the replies of each.
@@ -175,6 +187,7 @@ func pipelines(conn *rawClient, h *historian, id int, c *caller) {
 				return
 			}
 			h.done(id, r, call, line)
+			c.saw(r, line)
 		}
 	}
 }
@@ -239,6 +252,11 @@ func TestTheCheckOfHistoriesRefusesWhatIsNotLinear(t *testing.T) {
 	op := func(call, back int64, name, arg, reply string) porcupine.Operation {
 		return porcupine.Operation{Input: request{name: name, key: "k", arg: arg}, Call: call, Output: reply, Return: back}
 	}
+	compare := func(call, back int64, name, arg, was, reply string) porcupine.Operation {
+		o := op(call, back, name, arg, reply)
+		o.Input = request{name: name, key: "k", arg: arg, was: was}
+		return o
+	}
 	for _, c := range []struct {
 		what        string
 		right, slip []porcupine.Operation // the last one of slip takes the place of the last one of right
@@ -255,6 +273,10 @@ func TestTheCheckOfHistoriesRefusesWhatIsNotLinear(t *testing.T) {
 			[]porcupine.Operation{op(2, 9, "GETDEL", "", "a")}},
 		{"a value that two have replaced", []porcupine.Operation{op(0, 1, "SET", "a", "+OK"), op(2, 9, "GETSET", "b", "a"), op(2, 9, "GETSET", "c", "b")},
 			[]porcupine.Operation{op(2, 9, "GETSET", "c", "a")}},
+		{"a value that two have compared and replaced", []porcupine.Operation{op(0, 1, "SET", "a", "+OK"), compare(2, 9, "SET IFEQ", "b", "a", "+OK"), compare(2, 9, "SET IFEQ", "c", "a", null)},
+			[]porcupine.Operation{compare(2, 9, "SET IFEQ", "c", "a", "+OK")}},
+		{"a lock released by another", []porcupine.Operation{op(0, 1, "SET", "a", "+OK"), compare(2, 3, "DELEX IFEQ", "", "b", ":0"), op(4, 5, "GET", "", "a")},
+			[]porcupine.Operation{op(4, 5, "GET", "", null)}},
 		{"a deletion of nothing", []porcupine.Operation{op(0, 1, "SET", "a", "+OK"), op(2, 9, "DEL", "", ":1"), op(2, 9, "DEL", "", ":0")},
 			[]porcupine.Operation{op(2, 9, "DEL", "", ":1")}},
 	} {
