@@ -61,7 +61,7 @@ func (c *Client) Set(ctx context.Context, key, value []byte, o SetOptions) error
 	if o.TTL < 0 {
 		return fmt.Errorf("%w: a time to live must be positive, not %v", ErrOptions, o.TTL)
 	}
-	ttl := o.TTL / time.Millisecond // at most 2^53, far below codec.MaxTTL
+	ttl := o.TTL / time.Millisecond // less than 2^44, far below codec.MaxTTL
 	if o.TTL%time.Millisecond != 0 {
 		ttl++
 	}

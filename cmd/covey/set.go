@@ -41,7 +41,7 @@ Examples:
 func (v *setVerb) Run(ctx context.Context, p *process) error {
 	var options client.SetOptions
 	if v.TTL != nil {
-		if options.TTL = *v.TTL; options.TTL <= 0 || uint64(options.TTL.Milliseconds()) > codec.MaxTTL {
+		if options.TTL = *v.TTL; options.TTL <= 0 {
 			return failf(exitUsage, "--ttl %v is no time to live; give one such as 30s, or leave it out", options.TTL)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,12 +33,23 @@ func span(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	d, err := time.ParseDuration(token.String())
-	if err != nil {
-		return fmt.Errorf("%q is not a time; write a number and a unit, as in 500ms, 30s or 12h", token.String())
+	switch {
+	case err == nil:
+		target.SetInt(int64(d))
+		return nil
+	case isLonger(token.String()):
+		return fmt.Errorf("%q is longer than the longest time, 2562047h (292 years)", token.String())
 	}
-	target.SetInt(int64(d))
-	return nil
+	return fmt.Errorf("%q is not a time; write a number and a unit, as in 500ms, 30s or 12h", token.String())
 }
+
+// isLonger reports whether a text that is no duration would be one with smaller numbers.
+func isLonger(text string) bool {
+	_, err := time.ParseDuration(digits.ReplaceAllString(text, "1"))
+	return err == nil
+}
+
+var digits = regexp.MustCompile("[0-9]+")
 
 // portNumber reads a port; whether 0 is one is left to whoever uses it.
 func portNumber(ctx *kong.DecodeContext, target reflect.Value) error {
