@@ -109,11 +109,12 @@ func (v *benchVerb) Run(ctx context.Context, p *process) error {
 			return err
 		}
 	}
+	var denied *generator.Denied
 	switch {
 	case errors.Is(failed, generator.ErrUnreachable):
 		return v.unreachable(failed)
-	case errors.Is(failed, generator.ErrDenied):
-		return failf(exitFailed, "the node at %s%s%s", v.Addr, strings.TrimPrefix(failed.Error(), "the node"), secretHint)
+	case errors.As(failed, &denied):
+		return failf(exitFailed, "the node at %s does not take the secret: %s%s", v.Addr, denied.Said, secretHint)
 	case failed != nil:
 		return failed
 	}

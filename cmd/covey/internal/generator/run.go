@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,12 +17,9 @@ import (
 // ErrUnreachable is returned when no connection could be opened.
 var ErrUnreachable = errors.New("no node answers")
 
-// ErrDenied is returned when a node answers and does not take the plan's password.
-var ErrDenied = errors.New("the node does not take the secret")
-
 // Run carries out a plan. answered, which may be nil, is raised as replies come. When ctx ends, the figures so far are
-// returned with Partial set and no error. A connection that is lost costs the requests on
-// their way, the others go on.
+// returned with Partial set and no error; before all connections are open its error is. One that is lost costs the requests on
+// their way, the others go on. A node that does not take the password is a *Denied.
 func Run(ctx context.Context, p Plan, answered *atomic.Int64) (*Figures, error) {
 	return runWith(ctx, p, answered, (*worker).drive)
 }
@@ -79,33 +77,40 @@ func dial(ctx context.Context, p *Plan) ([]net.Conn, error) {
 				if conns[i], errs[i] = dialer.DialContext(ctx, network, p.Addr); errs[i] != nil {
 					return
 				}
-				if errs[i] = enter(conns[i], p); errs[i] != nil {
+				if errs[i] = enter(ctx, conns[i], p); errs[i] != nil {
 					return
 				}
 			}
 		})
 	}
 	dialing.Wait()
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		opened := 0
-		for _, conn := range conns {
-			if conn != nil {
-				conn.Close()
-				opened++
-			}
-		}
-		if errors.Is(err, ErrDenied) {
-			return nil, err
-		}
-		if opened == 0 {
-			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-		}
-		return nil, fmt.Errorf("only %d of %d connections could be opened: %w", opened, p.Connections, err)
+	if failed := slices.IndexFunc(errs, func(err error) bool { return err != nil }); failed >= 0 {
+		return nil, unopened(conns, errs, failed)
 	}
 	return conns, nil
+}
+
+// unopened closes the connections that were opened, and says why not all were: errs[failed] is the first reason.
+func unopened(conns []net.Conn, errs []error, failed int) error {
+	connected, entered := 0, 0
+	for i, conn := range conns {
+		if conn == nil {
+			continue
+		}
+		conn.Close()
+		connected++
+		if errs[i] == nil {
+			entered++
+		}
+	}
+	err := errs[failed]
+	switch {
+	case errors.As(err, new(*Denied)):
+		return err
+	case connected == 0:
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return fmt.Errorf("only %d of %d connections could be opened: %w", entered, len(conns), err)
 }
 
 // assign makes the workers and shares the plan's connections and requests out among them.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"covey/codec"
 )
 
 func plan(addr string, protocol Protocol, mix Mix) Plan {
@@ -192,6 +195,44 @@ func TestAPlanOutOfBoundsIsRefusedWithASentence(t *testing.T) {
 		change(&p)
 		if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s: %v", part, err)
+		}
+	}
+}
+
+// A node that answers no AUTH is left at once when the run is stopped; without that its time is DialPatience.
+func TestARunThatIsStoppedWhileItAuthenticatesEndsAtOnce(t *testing.T) {
+	for _, protocol := range []Protocol{RESP, Binary} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ln := listen(t, func(conn net.Conn) {
+			if _, err := conn.Read(make([]byte, 1)); err == nil {
+				cancel()
+				_, _ = io.Copy(io.Discard, conn) // until the run closes it
+			}
+		})
+		p := plan(ln.Addr().String(), protocol, Get)
+		p.Password = "secret"
+		if _, err := Run(ctx, p, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", protocol, err)
+		}
+	}
+}
+
+func TestWhatANodeSaysToAWrongPasswordIsKept(t *testing.T) {
+	const said = "NOAUTH another one"
+	for protocol, answer := range map[Protocol][]byte{
+		RESP:   []byte("-" + said + "\r\n"),
+		Binary: codec.AppendValueResponse(nil, 0, codec.ValueResponse{Status: codec.StatusDenied, Value: []byte(said)}),
+	} {
+		ln := listen(t, func(conn net.Conn) {
+			if _, err := conn.Read(make([]byte, 1<<10)); err == nil {
+				_, _ = conn.Write(answer)
+			}
+		})
+		p := plan(ln.Addr().String(), protocol, Get)
+		p.Password = "secret"
+		var denied *Denied
+		if _, err := Run(t.Context(), p, nil); !errors.As(err, &denied) || denied.Said != said {
+			t.Errorf("%s: %v", protocol, err)
 		}
 	}
 }
