@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"covey/cmd/covey/internal/machine"
@@ -70,6 +72,8 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	cfg.NewSecrets = v.follow(ctx, cfg.Logger)
+	// What reads the log may end before the node does: that costs the log, not the cache.
+	signal.Ignore(syscall.SIGPIPE)
 	if _, chosen := p.LookupEnv("GOGC"); !chosen {
 		debug.SetGCPercent(gcPercent)
 	}
