@@ -13,6 +13,7 @@ import (
 	"covey/cmd/covey/internal/machine"
 	"covey/ifaces"
 	"covey/loop"
+	"covey/seal"
 )
 
 const (
@@ -79,7 +80,7 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 	}
 	cards = ifaces.Choose(cards, pattern)
 	findings := append(judgeCards(cards), judgeExposure(cards, listen, len(secrets) > 0)...)
-	findings = append(findings, lookAtTCP(ctx, listen), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
+	findings = append(findings, lookAtTCP(ctx, listen, secrets), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
 		lookAtDescriptors(machine.Descriptors()), lookAtMemory(machine.ReadMemory()))
 	named, err := lookAtPeers(ctx, v.Peer)
 	if err != nil {
@@ -173,14 +174,11 @@ func addrs(c *ifaces.Interface) string {
 }
 
 // lookAtTCP reports whether the node's port is free, and if not which program has it.
-func lookAtTCP(ctx context.Context, listen netip.AddrPort) finding {
+func lookAtTCP(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets) finding {
 	f := finding{Subject: fmt.Sprintf("TCP port %d", listen.Port())}
-	addr := listen
-	if addr.Addr().IsUnspecified() {
-		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
-	}
-	if id, err := ask(ctx, addr.String()); err == nil {
-		f.Verdict, f.Finding = good, fmt.Sprintf("node %s answers at %s; a second node on this machine would take the next free port", id, addr)
+	addr := local(listen)
+	if node, err := ask(ctx, addr, passwords(secrets)...); err == nil {
+		f.Verdict, f.Finding = good, fmt.Sprintf("%s answers at %s; a second node on this machine would take the next free port", node, addr)
 		return f
 	}
 	ln, err := net.Listen("tcp4", listen.String())
@@ -202,20 +200,16 @@ func lookAtTCP(ctx context.Context, listen netip.AddrPort) finding {
 	return f
 }
 
-// ask gives the id of the node that answers at addr.
-func ask(ctx context.Context, addr string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
-	defer cancel()
-	c, err := client.Dial(ctx, addr)
-	if err != nil {
-		return "", err
+// ask says which node answers at addr.
+func ask(ctx context.Context, addr netip.AddrPort, options ...client.Option) (node string, err error) {
+	report, err := askNode(ctx, addr, (*client.Client).Info, options...)
+	switch {
+	case errors.Is(err, client.ErrDenied) && len(options) > 0:
+		return "a node without a secret, or with another,", nil // a node, and it is well enough to say so
+	case errors.Is(err, client.ErrDenied):
+		return "a node with a secret", nil
 	}
-	defer c.Close()
-	report, err := c.Info(ctx)
-	if errors.Is(err, client.ErrDenied) {
-		return "(with a secret)", nil // a node, and it is well enough to say so
-	}
-	return report.ID, err
+	return "node " + report.ID, err
 }
 
 // lookAtUDP reports whether announces can be heard on their port, which nodes of one machine share.

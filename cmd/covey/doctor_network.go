@@ -99,14 +99,16 @@ func (w *view) findings(waited time.Duration) []finding {
 	for _, a := range w.sight.Twins {
 		all = append(all, finding{"IP address", problem, fmt.Sprintf("another machine has the address %s too: give one of them another", a)})
 	}
+	all = append(all, w.here()...)
 	heard, clusters, keyed := 0, []string{}, []string{}
 	for i := range w.sight.Nodes {
 		switch n := &w.sight.Nodes[i]; {
+		case slices.Contains(w.own, n.Addr.Addr()):
 		case n.Announce.Cluster != w.cluster:
 			clusters = append(clusters, n.Addr.String())
 		case w.otherSecret(n):
 			keyed = append(keyed, n.Addr.String())
-		case !slices.Contains(w.own, n.Addr.Addr()):
+		default:
 			heard++
 			all = append(all, w.node(n))
 		}
@@ -121,7 +123,31 @@ func (w *view) findings(waited time.Duration) []finding {
 		all = append(all, finding{"other secrets", note, "with another secret, or one where this machine has none or none where it has one, are " + named(keyed) + ": nodes that are to be one need the same --secret-file"})
 	}
 	if heard == 0 {
-		all = append(all, finding{"other nodes", note, fmt.Sprintf("none was heard within %s: start one on another machine; if one runs there, `covey doctor` there says more; where broadcasts do not pass, use `covey run --peer host:port`", waited)})
+		all = append(all, finding{"other nodes", note, fmt.Sprintf("none that would link with this machine's was heard within %s: start one on another machine; if one runs there, `covey doctor` there says more; where broadcasts do not pass, use `covey run --peer host:port`", waited)})
+	}
+	return all
+}
+
+// here tells of nodes on this machine that would not link with what the doctor stands for: what it finds is not their view.
+func (w *view) here() []finding {
+	var all []finding
+	var told []uint64 // a node is heard at every address of the machine
+	for i := range w.sight.Nodes {
+		n := &w.sight.Nodes[i]
+		if !slices.Contains(w.own, n.Addr.Addr()) || slices.Contains(told, n.Announce.Node) {
+			continue
+		}
+		f := finding{Subject: "node " + codec.FormatID(n.Announce.Node), Verdict: note}
+		switch {
+		case n.Announce.Cluster != w.cluster:
+			f.Finding = "runs on this machine and is of another cluster than the doctor: give `covey doctor` the --cluster of that node"
+		case w.otherSecret(n):
+			f.Finding = "runs on this machine with another secret than the doctor, or one of the two has none: give `covey doctor` the --secret-file of that node"
+		default:
+			continue
+		}
+		told = append(told, n.Announce.Node)
+		all = append(all, f)
 	}
 	return all
 }

@@ -49,9 +49,9 @@ func lookAtPeer(ctx context.Context, text string, addr netip.AddrPort, o survey.
 	f := finding{Subject: "--peer " + text, Verdict: problem}
 	switch o {
 	case survey.Connected:
-		id, err := ask(ctx, addr.String())
+		node, err := ask(ctx, addr)
 		if err == nil {
-			f.Verdict, f.Finding = good, fmt.Sprintf("node %s answers at %s", id, addr)
+			f.Verdict, f.Finding = good, fmt.Sprintf("%s answers at %s", node, addr)
 			break
 		}
 		f.Finding = fmt.Sprintf("something takes connections at %s and does not answer as a node: %v; look at the port, or, if that is a node, at what it says of hosts of other networks", addr, err)

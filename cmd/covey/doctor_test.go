@@ -35,7 +35,7 @@ func TestTheDoctorSaysWhoHoldsThePort(t *testing.T) {
 	f := startFake(t)
 	f.with(func() { f.reports[codec.TopicInfo] = codec.InfoReport{ID: "02fc00000001-9000"} })
 	node := netip.MustParseAddrPort(f.addr)
-	if got := lookAtTCP(t.Context(), node); got.Verdict != good || !strings.Contains(got.Finding, "node 02fc00000001-9000 answers at "+f.addr) {
+	if got := lookAtTCP(t.Context(), node, nil); got.Verdict != good || !strings.Contains(got.Finding, "node 02fc00000001-9000 answers at "+f.addr) {
 		t.Errorf("a node on the port: %+v", got)
 	}
 
@@ -53,14 +53,14 @@ func TestTheDoctorSaysWhoHoldsThePort(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	if got := lookAtTCP(t.Context(), stranger); got.Verdict != note || !strings.HasPrefix(got.Finding, "taken by ") {
+	if got := lookAtTCP(t.Context(), stranger, nil); got.Verdict != note || !strings.HasPrefix(got.Finding, "taken by ") {
 		t.Errorf("a stranger on the port: %+v", got)
 	}
 	ln.Close()
-	if got := lookAtTCP(t.Context(), stranger); got.Verdict != good || got.Finding != "free; no node runs there" {
+	if got := lookAtTCP(t.Context(), stranger, nil); got.Verdict != good || got.Finding != "free; no node runs there" {
 		t.Errorf("nobody on the port: %+v", got)
 	}
-	if got := lookAtTCP(t.Context(), netip.MustParseAddrPort("192.0.2.77:9")); got.Verdict != problem || !strings.Contains(got.Finding, "--listen") {
+	if got := lookAtTCP(t.Context(), netip.MustParseAddrPort("192.0.2.77:9"), nil); got.Verdict != problem || !strings.Contains(got.Finding, "--listen") {
 		t.Errorf("an address of another machine: %+v", got)
 	}
 }

@@ -86,7 +86,8 @@ func TestACredentialOfSystemdMayBeReadByItsGroup(t *testing.T) {
 func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	name, text := secretFile(t)
 	_, other := secretFile(t)
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	port := fmt.Sprint(freePort(t))
+	addr := "127.0.0.1:" + port
 	ctx, end := context.WithCancel(t.Context())
 	var printed, logged lines
 	p := (&invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_SECRET_FILE": name}}).process(&printed, &logged)
@@ -117,8 +118,15 @@ func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	if got := with(text, "info"); got.status != exitDone || !strings.Contains(got.stdout, "\nsecurity\t1\n") {
 		t.Errorf("covey info: %+v", got)
 	}
-	if got := call(t, "doctor", "--listen", addr); !strings.Contains(got.stdout, "node (with a secret) answers at "+addr) {
-		t.Errorf("covey doctor: %+v", got)
+	for secret, said := range map[string]string{
+		"":    "a node with a secret answers at " + addr,
+		other: "a node without a secret, or with another, answers at " + addr,
+		text:  "-" + port + " answers at " + addr, // its id
+	} {
+		got := invocation{args: []string{"doctor", "--wait", "0", "--listen", addr}, env: map[string]string{"COVEY_SECRET": secret}}.run(t)
+		if !strings.Contains(got.stdout, said) {
+			t.Errorf("covey doctor: %+v, want %q in it", got, said)
+		}
 	}
 	for _, protocol := range []string{"resp", "binary"} {
 		if got := with(text, "bench", "-n", "1000", "-c", "3", "-r", "50", "--protocol", protocol); got.status != exitDone {
