@@ -100,6 +100,18 @@ func TestPicturesAndTablesAreMadeOfLines(t *testing.T) {
 	if part := d.parts["tags"]; !strings.Contains(part, "| c | - | 0.75 (0.75 to 0.75) | - | **30 %** |") {
 		t.Errorf("the build tags: %s", part)
 	}
+	few := measured.Rows{
+		{Table: "large", Case: "SET 1 MiB", Server: "covey", PerSecond: 3000, CPU: 3},
+		{Table: "large", Case: "SET 1 MiB", Server: "redis", PerSecond: 4000, CPU: 2},
+		{Table: "visible", Case: "idle", Server: "covey", P50: 28, P99: 56},
+		{Table: "visible", Case: "under saturating load", Server: "covey", P50: 1000, P99: 4000},
+	}
+	part = brief(&measured.File{Head: measured.Head{Machine: "m", Commit: "c", Runs: 3}, Rows: few})
+	for _, want := range []string{"| SET of 1 MiB, 4 connections | 3000 | 0.75x | 1.50x |", "pipelines of 16 | - | - | - |", "3 runs on m, at commit c", " a write 28 us after", "takes 1000 us and 4000 us."} {
+		if !strings.Contains(part, want) {
+			t.Errorf("what README.md shows lacks %q: %s", want, part)
+		}
+	}
 	if part := d.parts["slower"]; !strings.Contains(part, "| lean | GET 64, <1> | redis | - | 1.50 | - | - |") {
 		t.Errorf("where it is slower: %s", part)
 	}
@@ -115,18 +127,20 @@ func TestALogarithmicAxisHoldsEveryBar(t *testing.T) {
 }
 
 func TestThePageHasAPlaceForEveryPart(t *testing.T) {
-	text, err := os.ReadFile("../../../../docs/PERFORMANCE.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &drawing{folder: t.TempDir(), parts: map[string]string{}}
 	client := measured.Rows{{Table: "clients", Case: "c", Server: "covey", PerSecond: 1, CPU: 1}, {Table: "clients", Case: "c", Server: "rueidis", PerSecond: 1, CPU: 1}}
 	if err := errors.Join(d.wire("f.jsonl", &measured.File{Rows: rows()}), d.clients("g.jsonl", &measured.File{Rows: client}),
 		d.tagged("", t.TempDir()), d.shared(t.TempDir())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := replace(string(text), d.parts); err != nil {
-		t.Error(err)
+	for page, parts := range map[string]map[string]string{"docs/PERFORMANCE.md": d.parts, "README.md": {"brief": d.brief}} {
+		text, err := os.ReadFile("../../../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := replace(string(text), parts); err != nil {
+			t.Errorf("%s: %v", page, err)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Graphs makes what docs/PERFORMANCE.md shows, out of the newest lines of JSON in bench/results: the pictures in docs/graphs, and the
-// tables between markers in the page. It is to be started in the folder bench/rivals:
+// tables between markers in the page and in README.md. It is to be started in the folder bench/rivals:
 //
 //		go run ./cmd/graphs
 //
@@ -35,11 +35,6 @@ func main() {
 }
 
 func run(results, docs, wire, clients, tags string) error {
-	page := filepath.Join(docs, "PERFORMANCE.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
 	d := &drawing{folder: filepath.Join(docs, "graphs"), parts: map[string]string{}}
 	if err := os.MkdirAll(d.folder, 0o755); err != nil {
 		return err
@@ -67,7 +62,16 @@ func run(results, docs, wire, clients, tags string) error {
 	if err := errors.Join(d.tagged(tags, results), d.shared(results)); err != nil {
 		return err
 	}
-	changed, err := replace(string(text), d.parts)
+	return errors.Join(fill(filepath.Join(docs, "PERFORMANCE.md"), d.parts), fill(filepath.Join(docs, "..", "README.md"), map[string]string{"brief": d.brief}))
+}
+
+// fill puts the parts into a page.
+func fill(page string, parts map[string]string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	changed, err := replace(string(text), parts)
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}

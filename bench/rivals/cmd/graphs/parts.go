@@ -14,6 +14,7 @@ import (
 type drawing struct {
 	folder string
 	parts  map[string]string
+	brief  string // of README.md
 }
 
 // picture writes a chart and returns the Markdown that shows it.
@@ -85,6 +86,7 @@ func (d *drawing) wire(name string, file *measured.File) error {
 		}
 	}
 	d.parts["slower"] = slower(rows, "covey")
+	d.brief = brief(file)
 	return nil
 }
 
