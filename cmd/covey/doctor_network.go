@@ -123,7 +123,11 @@ func (w *view) findings(waited time.Duration) []finding {
 		all = append(all, finding{"other secrets", note, "with another secret, or one where this machine has none or none where it has one, are " + named(keyed) + ": nodes that are to be one need the same --secret-file"})
 	}
 	if heard == 0 {
-		all = append(all, finding{"other nodes", note, fmt.Sprintf("none that would link with this machine's was heard within %s: start one on another machine; if one runs there, `covey doctor` there says more; where broadcasts do not pass, use `covey run --peer host:port`", waited)})
+		none := "none"
+		if len(w.sight.Nodes) > 0 {
+			none = "none of the doctor's cluster and secret"
+		}
+		all = append(all, finding{"other nodes", note, fmt.Sprintf("%s was heard on another machine within %s: start one on another machine; if one runs there, `covey doctor` there says more; where broadcasts do not pass, use `covey run --peer host:port`", none, waited)})
 	}
 	return all
 }
