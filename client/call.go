@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"covey/codec"
@@ -63,6 +64,9 @@ func (r *request) append(dst []byte, tag uint32) []byte {
 func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if c.slots == nil { // it would wait for ever
+		return nil, fmt.Errorf("%w: it was never open, for a Client is made by Dial or New", ErrClosed)
 	}
 	var slot uint32
 	select {

@@ -16,7 +16,7 @@ import (
 	"covey/seal"
 )
 
-// Client is one connection to a node. It is made by Dial or New and safe for concurrent use.
+// Client is one connection to a node. It is made by Dial or New, its zero value is closed, and it is safe for concurrent use.
 type Client struct {
 	conn  net.Conn
 	sock  bool        // conn is a socket of the system: it takes a short write at once when it is empty
@@ -101,8 +101,8 @@ func WithPassword(password string, others ...string) Option {
 }
 
 // Dial connects to the node at addr: a host:port, or the path of the Unix socket of a node on this machine, which begins with a slash.
-// Without a port it takes 9000, and for "" DefaultAddr. A Client knows this node alone: to
-// go to another when it is gone is up to the caller. The context ends the dialing, not the Client. The error is ErrOptions, ErrDenied, or
+// Without a port it takes 9000, and for "" DefaultAddr. A Client knows this node alone: to go to another when it is gone is up to the
+// caller; a Redialer dials it again. The context ends the dialing, not the Client. The error is ErrOptions, ErrDenied, or
 // ErrUnreachable; the latter wraps its reason, which may be that of the context.
 func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) {
 	s, err := settle(options)
@@ -208,6 +208,9 @@ func (c *Client) Done() <-chan struct{} { return c.dead }
 // Close closes the connection, fails all waiting calls with ErrClosed, and waits for the client's goroutines to end. It always returns
 // nil; closing again does nothing.
 func (c *Client) Close() error {
+	if c.conn == nil {
+		return nil
+	}
 	c.fail(fmt.Errorf("%w by its owner", ErrClosed))
 	c.running.Wait()
 	return nil

@@ -15,6 +15,6 @@
 // A call returns at the deadline of its context, and at most ownTime after it was cancelled. Without either it waits for as long as the
 // connection lasts: where a node's machine is gone without a word that may be a quarter of an hour, until the system gives up sending.
 //
-// A connection that breaks fails all calls with an error that says so; dialing again is the caller's decision. No request is ever sent
+// A connection that breaks fails all calls with an error that says so; the Client stays closed, and a Redialer has a new one. No request is ever sent
 // twice. Of one that ended with ErrClosed, ErrProtocol, or its context's error, it is not known whether the node carried it out.
 package client

@@ -15,6 +15,9 @@ const (
 	// DefaultDialTimeout bounds Dial and New, unless WithDialTimeout says otherwise.
 	DefaultDialTimeout = 5 * time.Second
 
+	// redialPause is how long a Redialer does not dial after it has failed to.
+	redialPause = 100 * time.Millisecond
+
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
 	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.

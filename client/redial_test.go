@@ -1,0 +1,141 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// silence takes connections, hands them to the test and says nothing.
+func silence(t *testing.T) (addr string, accepted <-chan net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	conns := make(chan net.Conn, 64)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conns <- conn
+		}
+	}()
+	return ln.Addr().String(), conns
+}
+
+func redialer(t *testing.T, addr string, options ...Option) *Redialer {
+	t.Helper()
+	r, err := NewRedialer(addr, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// TestARedialerDialsOnceForAllAndAgainWhenTheConnectionHasEnded: whoever asks has the same Client, before and after.
+func TestARedialerDialsOnceForAllAndAgainWhenTheConnectionHasEnded(t *testing.T) {
+	addr, accepted := silence(t)
+	r := redialer(t, addr)
+	var before *Client
+	for range 3 {
+		got := make([]*Client, 32)
+		var callers sync.WaitGroup
+		for i := range got {
+			callers.Go(func() {
+				c, err := r.Client(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				got[i] = c
+			})
+		}
+		callers.Wait()
+		for _, c := range got {
+			if c != got[0] || c == nil || c == before {
+				t.Fatalf("callers have %p and %p, before they had %p", c, got[0], before)
+			}
+		}
+		before = got[0]
+		(<-accepted).Close() // the node goes
+		<-before.Done()
+	}
+	if len(accepted) != 0 {
+		t.Errorf("it dialed %d times too often", len(accepted))
+	}
+}
+
+// TestARedialerThatFailsDoesNotDialForAWhile: all get the error of the last time meanwhile.
+func TestARedialerThatFailsDoesNotDialForAWhile(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	r := redialer(t, addr)
+	if _, err := r.Client(t.Context()); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("nobody listens: %v", err)
+	}
+	first := r.last
+	if got := r.attempt(first.ended.Add(redialPause - 1)); got != first {
+		t.Error("it dialed again before the pause was over")
+	}
+	if got := r.attempt(first.ended.Add(redialPause)); got == first {
+		t.Error("it did not dial again after the pause")
+	}
+}
+
+// TestACallerOfARedialerMayLeave: the dialing goes on for the others.
+func TestACallerOfARedialerMayLeave(t *testing.T) {
+	addr, accepted := silence(t)
+	r := redialer(t, addr, WithPassword("x"), WithDialTimeout(time.Minute)) // which waits for the answer to its AUTH
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { (<-accepted).Read(make([]byte, 1)); cancel() }()
+	if c, err := r.Client(ctx); c != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that leaves has %v, %v", c, err)
+	}
+	select {
+	case <-r.attempt(time.Now()).done:
+		t.Error("the dialing ended with the caller")
+	default:
+	}
+	r.Close() // ends it, before its minute is over
+	if _, err := r.Client(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestAClosedRedialerHasClosedItsClient(t *testing.T) {
+	addr, _ := silence(t)
+	r := redialer(t, addr)
+	c, err := r.Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	<-c.Done()
+	if _, err := r.Client(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	r.Close()
+	if _, err := NewRedialer(addr, WithInFlight(0)); !errors.Is(err, ErrOptions) {
+		t.Error(err)
+	}
+}
+
+// TestTheZeroClientIsClosed: it would wait for ever.
+func TestTheZeroClientIsClosed(t *testing.T) {
+	var c Client
+	if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	c.Close()
+}
