@@ -15,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,6 +40,7 @@ type settings struct {
 }
 
 func main() {
+	runtime.LockOSThread() // what is started ends with the thread that started it
 	var s settings
 	out := report.Path()
 	budget := flag.Int64("budget", 256, "memory budget, MiB")

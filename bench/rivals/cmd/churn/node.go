@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"strconv"
-	"syscall"
 	"time"
 
 	"covey/bench/rivals/internal/report"
@@ -16,79 +13,41 @@ import (
 	"covey/client"
 )
 
-const nodePatience = 30 * time.Second // for its start, its end, and each reply
+const nodePatience = 30 * time.Second // for each reply
 
 // node is a process that this program started, alone in a cluster of its own.
 type node struct {
-	process *exec.Cmd
-	addr    string
+	fleet   server.Fleet
+	server  *server.Server
 	clients []*client.Client
 }
 
 func newNode(s settings) (target, error) {
-	port, err := server.FreePort()
+	folder, err := os.MkdirTemp("", "covey-churn-")
 	if err != nil {
 		return nil, err
 	}
-	discovery, err := server.FreePort()
-	if err != nil {
-		return nil, err
-	}
-	n := &node{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	n.process = exec.Command(s.binary, "run", "--listen", n.addr, "--discovery-port", strconv.Itoa(discovery), "--http", "off", "--interfaces", "lo",
-		"--cluster", fmt.Sprintf("churn-%d", os.Getpid()), "--max-memory", strconv.FormatInt(s.budget, 10), "--log-level", "warn")
-	n.process.Stderr = os.Stderr
-	if err := n.process.Start(); err != nil {
-		return nil, fmt.Errorf("starting a node (make build makes it): %w", err)
-	}
-	if err := n.wait(); err != nil {
-		return nil, errors.Join(err, n.close())
+	n := &node{fleet: server.Fleet{Binary: s.binary, Folder: folder}}
+	if n.server, err = n.fleet.Start(context.Background(), "covey", "--max-memory", strconv.FormatInt(s.budget, 10)); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w (make build makes it)", err), n.close())
 	}
 	return n, nil
 }
 
-// wait returns when the node is ready.
-func (n *node) wait() error {
-	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
-	defer cancel()
-	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-		c, err := client.Dial(ctx, n.addr)
-		if err != nil {
-			continue
-		}
-		figures, err := c.Info(ctx)
-		c.Close()
-		if err == nil && figures.Ready == 1 {
-			return nil
-		}
-	}
-	return errors.New("the node does not become ready")
-}
-
 func (n *node) before() int64              { return 0 }
-func (n *node) rss() (int64, int64, error) { return report.RSS(n.process.Process.Pid) }
+func (n *node) rss() (int64, int64, error) { return report.RSS(n.server.Pid()) }
 
 func (n *node) close() error {
 	for _, c := range n.clients {
 		c.Close()
 	}
-	if err := n.process.Process.Signal(syscall.SIGTERM); err != nil {
-		return errors.Join(err, n.process.Wait())
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- n.process.Wait() }()
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(nodePatience):
-		return errors.Join(errors.New("the node does not end when asked to"), n.process.Process.Kill(), <-ended)
-	}
+	return errors.Join(n.fleet.End(), os.RemoveAll(n.fleet.Folder))
 }
 
 func (n *node) dial() (connection, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 	defer cancel()
-	c, err := client.Dial(ctx, n.addr, client.WithInFlight(1))
+	c, err := client.Dial(ctx, n.server.Addr, client.WithInFlight(1))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Memory fills every cache, in a process of its own, with entries of 16 and 64 bytes and prints what an entry costs in
 // resident memory after a collection, and what a collection of the full cache costs; and the same entries in
-// redis-server, which it starts on a socket of its own and ends (redis.go). It is to be started in the folder
+// redis-server, which it starts and ends (redis.go). It is to be started in the folder
 // bench/rivals:
 //
 //	go run ./cmd/memory -o ../results/2006-01-02-memory.md
@@ -9,6 +9,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,17 +22,18 @@ import (
 
 func main() {
 	weigh.Child()
+	runtime.LockOSThread() // what is started ends with the thread that started it
 	out := report.Path()
 	counts := flag.String("entries", "0,1000000,5000000", "how many entries, a list that begins with 0")
 	names := flag.String("caches", "covey,fastcache,freecache,bigcache,otter,ristretto,lru,xsync,syncmap,shardedmap", "which caches")
-	redis := flag.String("redis", "redis-server", "program to compare with; empty: none")
+	redis := flag.Bool("redis", true, "redis-server too")
 	flag.Parse()
 	if err := run(*out, *counts, strings.Split(*names, ","), *redis); err != nil {
 		report.Fail(err)
 	}
 }
 
-func run(out, list string, names []string, redis string) error {
+func run(out, list string, names []string, redis bool) error {
 	var counts []int
 	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(text)
@@ -61,12 +63,12 @@ func run(out, list string, names []string, redis string) error {
 		}
 	}
 	var server []redisFigures
-	if redis != "" {
+	if redis {
 		var err error
-		if server, err = weighRedis(redis, counts); err != nil {
+		if server, err = weighRedis(counts); err != nil {
 			return err
 		}
-		r.Text("redis-server: %s, nothing saved, filled by pipelines over a Unix socket.\n", server[0].version)
+		r.Text("redis-server: %s, nothing saved, filled by pipelines.\n", server[0].version)
 	}
 	for i, n := range counts {
 		if n > 0 {

@@ -2,18 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"covey/bench/rivals/internal/report"
+	"covey/bench/rivals/internal/server"
 	"covey/bench/rivals/internal/trace"
 	"covey/bench/rivals/internal/weigh"
 )
@@ -26,31 +26,29 @@ type redisFigures struct {
 }
 
 const (
-	pipeline      = 1000             // commands sent before their replies are read
-	redisPatience = 10 * time.Second // for its start and its end
-	steadyFor     = 3 * time.Second  // its memory counts when it has not grown for so long: tables are moved in idle time
-	steadyLooks   = 100              // at most; then it is taken as it is
+	pipeline    = 1000            // commands sent before their replies are read
+	steadyFor   = 3 * time.Second // its memory counts when it has not grown for so long: tables are moved in idle time
+	steadyLooks = 100             // at most; then it is taken as it is
 )
 
 // weighRedis fills one redis-server up to each count in turn.
-func weighRedis(program string, counts []int) (out []redisFigures, err error) {
-	version, err := exec.Command(program, "--version").Output()
+func weighRedis(counts []int) (out []redisFigures, err error) {
+	version, err := exec.Command("redis-server", "--version").Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s does not run (-redis '' leaves it out): %w", program, err)
+		return nil, fmt.Errorf("redis-server does not run (-redis=false leaves it out): %w", err)
 	}
 	folder, err := os.MkdirTemp("", "covey-memory-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	socket := filepath.Join(folder, "redis.sock")
-	server := exec.Command(program, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
-		"--dir", folder, "--daemonize", "no", "--maxmemory", "0")
-	if err := server.Start(); err != nil {
+	fleet := server.Fleet{Folder: folder}
+	defer func() { err = errors.Join(err, fleet.End()) }()
+	redis, err := fleet.Start(context.Background(), "redis", "--maxmemory", "0")
+	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, end(server)) }()
-	conn, err := dial(socket)
+	conn, err := net.Dial("tcp4", redis.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -61,41 +59,13 @@ func weighRedis(program string, counts []int) (out []redisFigures, err error) {
 			return nil, err
 		}
 		done = max(done, n)
-		rss, err := steady(server.Process.Pid)
+		rss, err := steady(redis.Pid())
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, redisFigures{version: strings.Join(strings.Fields(string(version))[:3], " "), entries: done, rss: rss})
 	}
 	return out, nil
-}
-
-// end ends a server that this program started.
-func end(server *exec.Cmd) error {
-	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Wait() }()
-	select {
-	case err := <-ended:
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return nil // by the signal
-		}
-		return err
-	case <-time.After(redisPatience):
-		return errors.Join(errors.New("redis-server does not end when asked to"), server.Process.Kill())
-	}
-}
-
-func dial(socket string) (conn net.Conn, err error) {
-	for deadline := time.Now().Add(redisPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if conn, err = net.Dial("unix", socket); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, fmt.Errorf("redis-server does not answer: %w", err)
 }
 
 // fillRedis sets the keys of the numbers from first to end.
