@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -86,12 +87,17 @@ func passwords(all seal.Secrets) []client.Option {
 	return []client.Option{client.WithPassword(each[0], each[1:]...)}
 }
 
-// check refuses an address that cannot be one.
+// check refuses an address that cannot be one, and gives one without a port that of a node.
 func (n *nodeFlag) check() error {
 	if strings.HasPrefix(n.Addr, "/") {
 		return nil
 	}
 	_, port, err := net.SplitHostPort(n.Addr)
+	var wrong *net.AddrError
+	if errors.As(err, &wrong) && wrong.Err == "missing port in address" {
+		n.Addr += ":" + strconv.Itoa(defaultPort)
+		_, port, err = net.SplitHostPort(n.Addr)
+	}
 	number := 0
 	if err == nil {
 		number, err = net.LookupPort("tcp", port)

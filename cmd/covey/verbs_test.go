@@ -92,6 +92,8 @@ func TestKeysAndValuesAreAnyBytes(t *testing.T) {
 	at("get", "--", "K\xff").expect(t, outcome{stdout: "\xfe\xff\n"})
 	at("get", "K\xff", "-o", "json").expect(t, outcome{stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"found\": true,\n  \"value_base64\": \"/v8=\"\n}\n"})
 	at("set", "K\xff", "\xf0\x9f", "-o", "json").expect(t, outcome{stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"bytes\": 2\n}\n"})
+	at("set", "a<b", "<&>", "-o", "json").expect(t, outcome{stdout: "{\n  \"key\": \"a<b\",\n  \"bytes\": 3\n}\n"})
+	at("del", "a<b").expect(t, outcome{stdout: "1\n"})
 	at("del", "none", "-o", "text", "K\xff").expect(t, outcome{stdout: "1\n"})
 	at("get", "K\xff").expect(t, outcome{status: exitAbsent, stderr: `there is no key "K\xff"`})
 	at("get", "K\xff", "-o", "json").expect(t, outcome{status: exitAbsent, stdout: "{\n  \"key_base64\": \"S/8=\",\n  \"found\": false\n}\n", stderr: "there is no key"})
@@ -294,6 +296,15 @@ func TestWithoutANodeTheExitStatusIs4AndTheSentenceSaysWhatToDo(t *testing.T) {
 			call(t, append(strings.Fields(args), "--addr", addr)...).
 				expect(t, outcome{status: exitUnreachable, stderr: "covey: no node answers at " + addr + "; start one with `covey run`, or give --addr\n"})
 		})
+	}
+}
+
+func TestAnAddressWithoutAPortIsThatOfANode(t *testing.T) {
+	for given, want := range map[string]string{"10.0.0.5": "10.0.0.5:9000", "nas": "nas:9000", "[::1]": "[::1]:9000", "nas:9001": "nas:9001"} {
+		n := nodeFlag{Addr: given}
+		if err := n.check(); err != nil || n.Addr != want {
+			t.Errorf("%s is taken for %s, %v; want %s", given, n.Addr, err, want)
+		}
 	}
 }
 
