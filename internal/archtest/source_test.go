@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -40,12 +42,26 @@ func where(s *source, n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(positions.Position(n.Pos()).Line)
 }
 
-// sources parses every production file of the module once a call; a nested module is not ours to judge.
+// parsed is what sources answers, and why it cannot: files are read once a run, and whoever looks at them changes nothing.
+var parsed = sync.OnceValues(parseAll)
+
+// sources are all production files of the module; a nested module is not ours to judge.
 func sources(t *testing.T) []*source {
 	t.Helper()
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("only %d production files found: the walk is broken", len(all))
+	}
+	return all
+}
+
+func parseAll() ([]*source, error) {
 	root := filepath.Join("..", "..")
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Fatalf("the module's root is not two folders up: %v", err)
+		return nil, fmt.Errorf("the module's root is not two folders up: %w", err)
 	}
 	var all []*source
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -69,13 +85,7 @@ func sources(t *testing.T) []*source {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) < 10 {
-		t.Fatalf("only %d production files found: the walk is broken", len(all))
-	}
-	return all
+	return all, err
 }
 
 // skipped tells WalkDir to leave out test input, hidden folders and nested modules.

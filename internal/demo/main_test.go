@@ -5,26 +5,57 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
-// build makes a binary of a package.
-func build(t *testing.T, what string) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), filepath.Base(what))
-	if text, err := exec.Command("go", "build", "-o", binary, what).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+// built is the folder of the binaries of this run's tests: the node's and the demonstration's.
+var built string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(built) // "" is nothing
+	os.Exit(code)
+}
+
+// build makes both, once for all tests. It walks the module first, so that go test takes every source for an input and never answers
+// from its cache for a binary that has changed.
+var build = sync.OnceValue(func() (err error) {
+	if err = filepath.WalkDir(filepath.Join("..", ".."), func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+			return fs.SkipDir
+		}
+		return err
+	}); err != nil {
+		return err
 	}
-	return binary
+	if built, err = os.MkdirTemp("", "covey-demo-"); err != nil {
+		return err
+	}
+	if text, err := exec.Command("go", "build", "-o", built, "covey/cmd/covey", "covey/internal/demo").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	return nil
+})
+
+// binary is the path of one of them.
+func binary(t *testing.T, name string) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(built, name)
 }
 
 // TestWhoStopsReadingLeavesNoNodeRunning: make demo | head.
 func TestWhoStopsReadingLeavesNoNodeRunning(t *testing.T) {
-	demo := exec.Command(build(t, "covey/internal/demo"), "-binary", build(t, "covey/cmd/covey"), "-port", "21100")
+	demo := exec.Command(binary(t, "demo"), "-binary", binary(t, "covey"), "-port", "21100")
 	out, err := demo.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +90,7 @@ func TestWhoStopsReadingLeavesNoNodeRunning(t *testing.T) {
 
 func TestTheDemonstrationShowsAValueOnAllThreeNodesAndLeavesNoneRunning(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t.Context(), build(t, "covey/cmd/covey"), 21000, &out); err != nil {
+	if err := run(t.Context(), binary(t, "covey"), 21000, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	text := out.String()
