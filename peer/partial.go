@@ -171,13 +171,18 @@ type leftOut struct {
 	sum    uint64
 }
 
+// take adds the sums of a shard's leaves that are left out. This store has as many leaves, or so many times more.
 func (o *leftOut) take(shard int, sums []uint64) {
 	if o.leaves.bits[shard] == (codec.LeafBits{}) {
 		return
 	}
-	for i, sum := range sums {
-		if leaf := i * o.leaves.leaves / len(sums); o.leaves.bits[shard][leaf/64]>>(leaf%64)&1 != 0 {
-			o.sum += sum
+	each := len(sums) / o.leaves.leaves
+	for i, word := range o.leaves.bits[shard] {
+		for ; word != 0; word &= word - 1 {
+			leaf := i*64 + bits.TrailingZeros64(word)
+			for _, sum := range sums[leaf*each : (leaf+1)*each] {
+				o.sum += sum
+			}
 		}
 	}
 }

@@ -128,15 +128,16 @@ func (b *ledger) checkWinner() []Wrong {
 		}
 		for i, k := range top {
 			k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
-			if (b.keeps(i, k.v) || b.crossed(h, i, k)) && (has[i] == nil || has[i].Gone || has[i].Bare) {
+			lacking := has[i] == nil || has[i].Gone || has[i].Bare
+			if lacking && (b.keeps(i, k.v) || b.crossed(h, i, k)) {
 				// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
 				b.seen.Mixed++
 				continue
 			}
-			if h.Store.Flushed().Compare(k.v) >= 0 && (has[i] == nil || has[i].Gone || has[i].Bare) {
+			if lacking && h.Store.Flushed().Compare(k.v) >= 0 {
 				continue // an expiry that a FLUSHALL left without a value
 			}
-			if (k.gone || k.at != 0 && k.at <= h.now()) && (has[i] == nil || has[i].Gone || has[i].Bare) {
+			if lacking && (k.gone || k.at != 0 && k.at <= h.now()) {
 				continue // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
 			}
 			if lost := b.lacks(h, i, k, has[i]); lost != "" && !h.behind([]byte(b.keys[i])) {
