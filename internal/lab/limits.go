@@ -18,6 +18,8 @@ const (
 	execLimit = 20 * time.Second
 	// dialLimit bounds one connection attempt from the test into a host.
 	dialLimit = 5 * time.Second
+	// lookLimit bounds one look at a node by the Go client.
+	lookLimit = time.Second
 	// endLimit bounds the wait for a process that was sent SIGKILL.
 	endLimit = 5 * time.Second
 	// limitBurst and limitQueue are what a cable that carries a rate lets through at once, and queues, in bytes.

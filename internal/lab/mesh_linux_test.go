@@ -29,7 +29,12 @@ func startAll(hosts []*Host) []*Node {
 // address, itself as self and the others alive.
 func seesAll(h *Host, hosts []*Host) bool {
 	h.net.t.Helper()
-	return lacks(h, hosts) == ""
+	states := map[string]string{}
+	for _, other := range hosts {
+		states[other.ID(9000)] = "alive"
+	}
+	states[h.ID(9000)] = "self"
+	return h.mayHave(states, len(states)) && lacks(h, hosts) == ""
 }
 
 // lacks says what keeps seesAll from being true.
@@ -90,7 +95,9 @@ func mesh(t *testing.T, count int) ([]*Host, []*Node) {
 func waitState(t *testing.T, hosts []*Host, id, state string, begin time.Time) time.Duration {
 	t.Helper()
 	for _, h := range hosts {
-		Poll(t, patience, fmt.Sprintf("%s to show %s %s", h.Name, id, state), func() bool { return h.States()[id] == state })
+		Poll(t, patience, fmt.Sprintf("%s to show %s %s", h.Name, id, state), func() bool {
+			return h.mayHave(map[string]string{id: state}, 0) && h.States()[id] == state
+		})
 	}
 	return time.Since(begin)
 }
