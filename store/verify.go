@@ -66,10 +66,17 @@ func (sh *shard) hold() {
 
 // tally is what verify adds up of a shard.
 type tally struct {
-	keys, ghosts, tombstones, pages, entries, listed int
-	tombstoneBytes                                   int64
-	sum                                              uint64
-	leaves                                           []uint64
+	counts
+	listed int
+	leaves []uint64
+	key    []byte // of the entry looked at
+}
+
+// counts are those numbers of it that a shard keeps itself.
+type counts struct {
+	keys, ghosts, tombstones, pages, entries int
+	tombstoneBytes                           int64
+	sum                                      uint64
 }
 
 func (sh *shard) verify(leaves bool) error {
@@ -89,16 +96,12 @@ func (sh *shard) verify(leaves bool) error {
 		return errors.New("who looks at the index without a lock looks at a table that is gone")
 	}
 	total := sh.sums.at(sh.sums.oldest + epochsWindow - 1)
-	got := tally{
-		sh.keys, sh.ghosts, sh.tombstones, sh.pages, sh.index.used, 0, sh.tombstoneBytes, total, nil,
-	}
+	got := counts{sh.keys, sh.ghosts, sh.tombstones, sh.pages, sh.index.used, sh.tombstoneBytes, total}
 	if err := sh.verifyLeaves(t.leaves); err != nil {
 		return err
 	}
-	listed := t.listed
-	t.listed, t.leaves = 0, nil
-	if fmt.Sprint(got) != fmt.Sprint(t) {
-		return fmt.Errorf("kept %+v, counted %+v", got, t)
+	if got != t.counts {
+		return fmt.Errorf("kept %+v, counted %+v", got, t.counts)
 	}
 	if sh.published != sh.own() {
 		return fmt.Errorf("published %d bytes of %d", sh.published, sh.own())
@@ -106,7 +109,7 @@ func (sh *shard) verify(leaves bool) error {
 	if err := sh.verifyIndex(); err != nil {
 		return err
 	}
-	return sh.verifyLists(listed)
+	return sh.verifyLists(t.listed)
 }
 
 // verifyLeaves compares the leaves, as of the end of the window, with the sums of their entries, if there are any.
@@ -178,9 +181,10 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 	if want := sh.pageCount(&e); pages != want && !e.ghost {
 		return fmt.Errorf("%d pages in its chain, want %d: %+v", pages, want, e)
 	}
-	key := sh.read(nil, &e, 0, e.keyLen)
-	if !e.ghost && (!sh.findKind(&found, key, e.hash, e.kind) || found.at != at) {
-		return fmt.Errorf("its key is found at %d: %+v", found.at, e)
+	if !e.ghost {
+		if t.key = sh.read(t.key[:0], &e, 0, e.keyLen); !sh.findKind(&found, t.key, e.hash, e.kind) || found.at != at {
+			return fmt.Errorf("its key is found at %d: %+v", found.at, e)
+		}
 	}
 	if e.flags&timed != 0 {
 		list := sh.listOf(at)
