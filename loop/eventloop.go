@@ -296,19 +296,19 @@ func spoken(fd int) bool {
 // Such a program can rest as well after a command, so this costs nothing. With a secret clients speak at once.
 func (c *conn) mayBeSilent() bool { return c.client.From.IsLoopback() && c.l.n.guard == nil }
 
-// overdue returns the sentence for a client that was waited for long enough: for its first bytes, the first record of its session, its
-// password, or the rest of a command, a frame or a record. "": the connection is not overdue.
-func (c *conn) overdue(now int64) string {
+// overdue reports whether a connection was waited for long enough: for its first bytes, the first record of its session, its password, or
+// the rest of a command, a frame or a record; and why, if it is to be told. Who has not spoken yet is not: many clients would take that for
+// the reply to their first command.
+func (c *conn) overdue(now int64) (late bool, why string) {
 	switch {
 	case c.protocol == protocolUnknown && c.mayBeSilent():
-		return ""
-	case c.protocol == protocolUnknown, c.protocol == protocolProving:
-		if now-c.begun > int64(firstByteTimeout) && !(c.protocol == protocolUnknown && spoken(c.g.Fd())) {
-			return "nothing that could be understood came within 5 s; connect when there is something to say"
-		}
-		return ""
+		return false, ""
+	case c.protocol == protocolUnknown:
+		return now-c.begun > int64(firstByteTimeout) && !spoken(c.g.Fd()), ""
+	case c.protocol == protocolProving:
+		return now-c.begun > int64(firstByteTimeout), ""
 	case c.unproved() && now-c.client.Since > int64(authTimeout):
-		return "no password came within a minute; send AUTH first"
+		return true, "no password came within a minute; send AUTH first"
 	}
 	part := len(c.in) - c.from
 	if c.draft != nil {
@@ -318,10 +318,10 @@ func (c *conn) overdue(now int64) string {
 		part = c.session.In.Pending()
 	}
 	if part == 0 || c.waiting || c.rest {
-		return ""
+		return false, ""
 	}
 	if now-c.lastByte > int64(frameTimeout) || now-c.begun > int64(frameTimeout)+int64(part)*int64(time.Second)/slowestFrame {
-		return "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
+		return true, "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
 	}
-	return ""
+	return false, ""
 }

@@ -462,6 +462,7 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 	if _, err := unix.Write(ends[1], []byte("P")); err != nil {
 		t.Fatal(err)
 	}
+	late := func(c *conn, now int64) bool { is, _ := c.overdue(now); return is }
 	for name, c := range map[string]struct {
 		c     *conn
 		limit time.Duration // 0: it may rest
@@ -481,26 +482,29 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 	} {
 		c.c.client.Since, c.c.begun = begun, begun
 		if c.limit == 0 {
-			if c.c.overdue(at(time.Hour)) != "" {
+			if late(c.c, at(time.Hour)) {
 				t.Errorf("%s: closed", name)
 			}
 			continue
 		}
-		if c.c.overdue(at(c.limit)) != "" || c.c.overdue(at(c.limit+1)) == "" {
+		if late(c.c, at(c.limit)) || !late(c.c, at(c.limit+1)) {
 			t.Errorf("%s: not closed after %v exactly", name, c.limit)
+		}
+		if _, why := c.c.overdue(at(c.limit + 1)); (why == "") != (c.limit == firstByteTimeout) {
+			t.Errorf("%s: is told %q", name, why)
 		}
 	}
 	stranger := &conn{l: keyed, protocol: protocolBinary, lastByte: begun + int64(authTimeout)} // busy, and without a password
 	stranger.client.Since = begun
 	stranger.begun = stranger.lastByte
-	if stranger.overdue(at(authTimeout)) != "" || stranger.overdue(at(authTimeout+1)) == "" {
+	if late(stranger, at(authTimeout)) || !late(stranger, at(authTimeout+1)) {
 		t.Error("a client without a password is not closed in time")
 	}
 	// A byte now and then does not keep a command open, a slow network does.
 	for bytes, limit := range map[int]time.Duration{10: frameTimeout, slowestFrame * 60: frameTimeout + time.Minute} {
 		drip := &conn{l: open, protocol: protocolRESP, begun: begun, in: make([]byte, bytes)}
 		drip.lastByte = at(limit)
-		if drip.overdue(at(limit)) != "" || drip.overdue(at(limit+time.Millisecond)) == "" {
+		if late(drip, at(limit)) || !late(drip, at(limit+time.Millisecond)) {
 			t.Errorf("a command of which %d bytes came, the last one just now, is not closed after %v", bytes, limit)
 		}
 	}

@@ -70,9 +70,11 @@ func (l *eventLoop) sweep(now int64) {
 
 // inspect is the sweep's part with one connection.
 func (l *eventLoop) inspect(c *conn, now int64) {
-	if late := c.overdue(now); late != "" {
+	if late, why := c.overdue(now); late {
 		l.n.counters.idleClosed.Add(1)
-		l.dismiss(c, late)
+		if why != "" {
+			l.dismiss(c, why)
+		}
 		c.close()
 		return
 	}
