@@ -19,6 +19,9 @@ const (
 // absent. held: they have not all answered; what they have is in the store when the command is run again. refused: one did not answer
 // in time, or has a value for which there is no room here (TRYAGAIN).
 func (t *Turn) doubt(c *Client, key []byte) admission {
+	if t.Commit != nil && t.Stage.Count() > 0 {
+		t.Commit(c)
+	}
 	switch t.Host.Ask(c.ID, key) {
 	case AnswerNone:
 		return admitted

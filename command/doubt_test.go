@@ -83,6 +83,30 @@ func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {
 	}
 }
 
+// What the turn has written is on its way before a question for the same key is.
+func TestR17AQuestionFollowsWhatItsTurnHasWritten(t *testing.T) {
+	oneGoroutine(t)
+	f := newFixture(t)
+	key, _ := f.evicted(t)
+	f.host.answers = map[string]Answer{key: AnswerPending}
+	committed := 0
+	f.Commit = func(c *Client) {
+		if c != f.client || len(f.host.asked) != 0 {
+			t.Errorf("%v asked for before what was written is committed", f.host.asked)
+		}
+		committed += f.Stage.Count()
+		f.Stage.Reset()
+	}
+	f.do("SET", "a", "1")
+	f.do("SET", "b", "1")
+	if out, v := f.doVerdict("INCR", key); v != Wait || out != "" {
+		t.Errorf("%q, verdict %d", out, v)
+	}
+	if committed != 2 || len(f.host.asked) != 1 || f.Stage.Count() != 0 {
+		t.Errorf("%d updates committed, %d staged, %v asked for", committed, f.Stage.Count(), f.host.asked)
+	}
+}
+
 func TestR17WhatIsCertainIsNotAskedFor(t *testing.T) {
 	oneGoroutine(t)
 	for _, c := range readers {

@@ -95,6 +95,10 @@ type Turn struct {
 	Tally Tally
 	Door  Door // nil: the node has no secret
 
+	// Commit, if not nil, puts what is staged, of c, where the peers will have it from. It is called before they are asked for a key: a
+	// question must not overtake what the turn has written under it (R17).
+	Commit func(c *Client)
+
 	// Draft is set when the next command is a stub (codec.Large), a write without its large value: it has that value. A command that
 	// sets the value ends the draft. Otherwise the draft stays the caller's, to keep or to drop. nil: the command has its value itself.
 	Draft *store.Draft

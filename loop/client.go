@@ -50,7 +50,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 			l.lastSmall = now
 		}
 	}
-	l.commit(c)
+	l.commit(&c.client)
 	l.count()
 	l.flushFirst()
 	if !l.deliver(c) {

@@ -97,6 +97,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	l.out = l.slab
 	l.bell.fd.Store(-1)
 	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin)}
+	l.turn.Commit = l.commit
 	if n.guard != nil {
 		l.turn.Door = doorman{n}
 	}
@@ -175,12 +176,12 @@ func (l *eventLoop) begin() int64 {
 
 // commit ends the writing half of a turn: store before ring before reply. The head of the node's
 // stream after it is what the client's WAIT counts from.
-func (l *eventLoop) commit(c *conn) {
+func (l *eventLoop) commit(c *command.Client) {
 	if l.stage.Count() == 0 {
 		return
 	}
-	c.client.LastSeq = l.n.ring.Append(&l.stage)
-	c.client.Dirty = false
+	c.LastSeq = l.n.ring.Append(&l.stage)
+	c.Dirty = false
 	l.stage.Reset()
 	l.notifyLinks()
 }
