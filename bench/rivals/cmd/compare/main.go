@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"covey/bench/rivals/internal/cache"
+	"covey/bench/rivals/internal/measured"
 	"covey/bench/rivals/internal/report"
 )
 
@@ -67,7 +68,7 @@ func run(s settings, out string) error {
 	if err != nil {
 		return err
 	}
-	r.Text("Beside the processes measured others had %.1f %% of the processors (median; %.1f %% at most).\n", median(others), slices.Max(others))
+	r.Text("Beside the processes measured others had %.1f %% of the processors (median; %.1f %% at most).\n", measured.Median(others), slices.Max(others))
 	raw := s.kept
 	if raw == "" {
 		folder, err := os.MkdirTemp("", "covey-compare-")
@@ -80,15 +81,15 @@ func run(s settings, out string) error {
 	if err := os.WriteFile(raw, []byte(strings.Join(printed, "")), 0o644); err != nil {
 		return err
 	}
-	measured, err := parse(printed)
+	found, err := parse(printed)
 	if err != nil {
 		return err
 	}
 	r.Text("## Covey to the others, time: below 1 covey is faster\n")
 	r.Text("Median of the ratios within each run (least to most).\n")
-	measured.ratios(r, s.caches)
+	found.ratios(r, s.caches)
 	r.Text("## Medians\n")
-	measured.medians(r, s.caches)
+	found.medians(r, s.caches)
 	r.Text("## benchstat\n")
 	tables, err := benchstat(raw, s.caches)
 	if err != nil {

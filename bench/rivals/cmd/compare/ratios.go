@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"covey/bench/rivals/internal/measured"
 	"covey/bench/rivals/internal/report"
 )
 
@@ -87,23 +88,11 @@ func (f figures) ratios(r *report.Report, caches []string) {
 	for _, row := range f.rows {
 		line := []string{row}
 		for _, other := range caches[1:] {
-			line = append(line, ratio(f.values[cell{row, caches[0], "ns/op"}], f.values[cell{row, other, "ns/op"}]))
+			line = append(line, measured.RatioText(f.values[cell{row, caches[0], "ns/op"}], f.values[cell{row, other, "ns/op"}]))
 		}
 		rows = append(rows, line)
 	}
 	r.Table(head, rows)
-}
-
-func ratio(a, b []float64) string {
-	n := min(len(a), len(b))
-	if n == 0 {
-		return "-"
-	}
-	out := make([]float64, n)
-	for i := range n {
-		out[i] = a[i] / b[i]
-	}
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(out), slices.Min(out), slices.Max(out))
 }
 
 // medians prints what was measured of each cache: time, misses and allocations of an operation, entries walked.
@@ -118,7 +107,7 @@ func (f figures) medians(r *report.Report, caches []string) {
 					line = append(line, "-")
 					continue
 				}
-				m := median(values)
+				m := measured.Median(values)
 				show = show || m != 0
 				line = append(line, strconv.FormatFloat(math.Round(m*100)/100, 'f', -1, 64))
 			}
@@ -128,10 +117,4 @@ func (f figures) medians(r *report.Report, caches []string) {
 		}
 	}
 	r.Table(append([]string{"benchmark ×processors", "unit"}, caches...), rows)
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

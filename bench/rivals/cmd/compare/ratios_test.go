@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"covey/bench/rivals/internal/measured"
+)
 
 func TestRatiosAreTakenWithinARun(t *testing.T) {
 	f, err := parse([]string{
@@ -14,10 +18,10 @@ func TestRatiosAreTakenWithinARun(t *testing.T) {
 		t.Fatalf("rows are %q", f.rows)
 	}
 	a, b := f.values[cell{"Store get ×2", "covey", "ns/op"}], f.values[cell{"Store get ×2", "otter", "ns/op"}]
-	if got, want := ratio(a, b), "0.80 (0.50 to 1.10)"; got != want {
+	if got, want := measured.RatioText(a, b), "0.80 (0.50 to 1.10)"; got != want {
 		t.Errorf("the ratio is %s, not %s", got, want)
 	}
-	if got := ratio(a, nil); got != "-" {
+	if got := measured.RatioText(a, nil); got != "-" {
 		t.Errorf("the ratio to nothing is %s", got)
 	}
 }

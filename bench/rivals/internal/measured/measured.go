@@ -167,35 +167,44 @@ func (rows Rows) names(of func(*Row) string) (out []string) {
 }
 
 // Median is that of a figure; 0 of nothing.
-func (rows Rows) Median(of func(*Row) float64) float64 {
+func (rows Rows) Median(of func(*Row) float64) float64 { return Median(rows.values(of)) }
+
+func (rows Rows) values(of func(*Row) float64) []float64 {
 	values := make([]float64, len(rows))
 	for i := range rows {
 		values[i] = of(&rows[i])
 	}
-	return Median(values)
+	return values
 }
 
-// Ratio is how a figure of rows stands to that of others, run by run: the median of the ratios, the least and the most. ok is
-// false when there is none.
+// Ratio is how a figure of rows stands to that of others.
 func (rows Rows) Ratio(others Rows, of func(*Row) float64) (m, least, most float64, ok bool) {
-	n := min(len(rows), len(others))
-	if n == 0 {
-		return 0, 0, 0, false
-	}
-	out := make([]float64, n)
-	for i := range n {
-		other := of(&others[i])
-		if other == 0 {
+	return Ratio(rows.values(of), others.values(of))
+}
+
+// RatioText is Ratio as it stands in tables.
+func (rows Rows) RatioText(others Rows, of func(*Row) float64) string {
+	return RatioText(rows.values(of), others.values(of))
+}
+
+// Ratio is how figures stand to others, run by run: the median of the ratios, the least and the most. ok is false when there is none.
+func Ratio(values, others []float64) (m, least, most float64, ok bool) {
+	out := make([]float64, min(len(values), len(others)))
+	for i := range out {
+		if others[i] == 0 {
 			return 0, 0, 0, false
 		}
-		out[i] = of(&rows[i]) / other
+		out[i] = values[i] / others[i]
+	}
+	if len(out) == 0 {
+		return 0, 0, 0, false
 	}
 	return Median(out), slices.Min(out), slices.Max(out), true
 }
 
 // RatioText is Ratio as it stands in tables.
-func (rows Rows) RatioText(others Rows, of func(*Row) float64) string {
-	m, least, most, ok := rows.Ratio(others, of)
+func RatioText(values, others []float64) string {
+	m, least, most, ok := Ratio(values, others)
 	if !ok {
 		return "-"
 	}
