@@ -120,7 +120,7 @@ func (w *view) findings(waited time.Duration) []finding {
 		all = append(all, finding{"other clusters", note, "of another cluster are " + named(clusters) + ": nodes that are to be one need the same --cluster"})
 	}
 	if len(keyed) > 0 {
-		all = append(all, finding{"other secrets", note, "with another secret, or one where this machine has none or none where it has one, are " + named(keyed) + ": nodes that are to be one need the same --secret-file"})
+		all = append(all, finding{"other secrets", note, named(keyed) + ": their secret is not the doctor's, or one of the two has none; nodes that are to be one need the same --secret-file"})
 	}
 	if heard == 0 {
 		none := "none"
