@@ -1,7 +1,13 @@
 // Package client talks to one covey node by the binary protocol (docs/PROTOCOL.md, "Client messages").
 //
-// A Client is one connection, safe for any number of goroutines, whose requests share it without waiting for each
-// other. The flow of a request:
+// A Client is one connection, safe for any number of goroutines, whose requests share it without waiting for each other: a program needs
+// one. A call returns at the deadline of its context, and at most 20 ms after it was cancelled. Without either it waits for as long as the
+// connection lasts: where a node's machine is gone without a word that may be a quarter of an hour, until the system gives up sending.
+//
+// A connection that breaks fails all calls with an error that says so; the Client stays closed, and a Redialer has a new one. No request is
+// ever sent twice. Of one that ended with ErrClosed, ErrProtocol, or its context's error, it is not known whether the node carried it out.
+//
+// The flow of a request:
 //
 //  1. The calling goroutine takes a slot (so many requests are in flight at most) and a call from the pool.
 //  2. Under send.mu it gives the call the slot's next tag and appends the frame to the bytes to be sent.
@@ -11,10 +17,4 @@
 //     and wakes the caller. A caller that was alone for a while reads its reply itself, and the reader stands aside (aside.go).
 //  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call
 //     to the reader, which drops it when the reply comes: no memory of the caller is ever written to after it returned.
-//
-// A call returns at the deadline of its context, and at most ownTime after it was cancelled. Without either it waits for as long as the
-// connection lasts: where a node's machine is gone without a word that may be a quarter of an hour, until the system gives up sending.
-//
-// A connection that breaks fails all calls with an error that says so; the Client stays closed, and a Redialer has a new one. No request is ever sent
-// twice. Of one that ended with ErrClosed, ErrProtocol, or its context's error, it is not known whether the node carried it out.
 package client

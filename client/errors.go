@@ -23,7 +23,7 @@ var (
 	ErrDenied = errors.New("client: the node wants its secret, or another one")
 	// ErrUnreachable: no connection was made.
 	ErrUnreachable = errors.New("client: no node answers")
-	// ErrClosed: either side has closed the connection; dial again. Whether the node carried out a request that was under way
+	// ErrClosed: either side has closed the connection; dial again, or have a Redialer do it. Whether the node carried out a request that was under way
 	// is not known; nor is it of one whose context has ended.
 	ErrClosed = errors.New("client: the connection is closed")
 	// ErrProtocol: what answered is not a covey node, or one of another version. The connection is closed.

@@ -26,7 +26,7 @@ const (
 	loneStreak = 8
 	// asideTime is how long no request was made when the reader, which stood aside, reads again; at most twice that.
 	asideTime = 100 * time.Millisecond
-	// ownTime is how long a caller waits for its own reply at most, and half of it at least. After that the reader reads.
+	// ownTime is how long a caller waits for its own reply at most (doc.go tells users), and half of it at least. After that the reader reads.
 	ownTime = 20 * time.Millisecond
 	// sentenceBytes bounds the sentence, in bytes, that is read from a reply that nobody waits for.
 	sentenceBytes = 4 << 10

@@ -46,7 +46,7 @@ func NewRedialer(addr string, options ...Option) (*Redialer, error) {
 }
 
 // Client returns the Client whose connection is open, or dials for one. All who call meanwhile wait for the same dialing, which does not end
-// with their contexts, but with WithDialTimeout. Its error is that of Dial, and for redialPause all calls get it at once. The Client is the
+// with their contexts, but with WithDialTimeout. Its error is that of Dial, and for 100 ms (redialPause) all calls get it at once. The Client is the
 // Redialer's: it is not to be closed.
 func (r *Redialer) Client(ctx context.Context) (*Client, error) {
 	a := r.attempt(time.Now())
