@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 )
@@ -18,6 +20,46 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// startProgram runs a node in a process of its own, which prints to out, until it answers. ended tells how it has ended.
+func startProgram(t *testing.T, out io.Writer) (node *os.Process, ended <-chan error) {
+	t.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	program := exec.Command(os.Args[0], "run", "--listen", addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off", "--max-memory", "64m")
+	program.Env = append(os.Environ(), asProgram+"=1")
+	program.Stdout, program.Stderr = out, out
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- program.Wait() }()
+	t.Cleanup(func() { _ = program.Process.Kill() })
+	eventually(t, "the node answers", func() bool {
+		select {
+		case err := <-end:
+			t.Fatalf("the node ended: %v", err)
+		default:
+		}
+		return call(t, "set", "k", "v", "-a", addr).status == exitDone
+	})
+	return program.Process, end
+}
+
+// TestANodeEndsInOrderWhenItIsTold: by whoever stops it, and by a terminal that is closed.
+func TestANodeEndsInOrderWhenItIsTold(t *testing.T) {
+	for _, told := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if signal.Ignored(told) {
+			continue // this test runs under nohup, or in the background of a shell: so does what it starts
+		}
+		node, ended := startProgram(t, io.Discard)
+		if err := node.Signal(told); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("told to end by %v, the node ended with: %v", told, err)
+		}
+	}
+}
+
 // TestANodeOutlivesWhoReadsWhatItPrints: its streams lead into a pipe that nobody reads any more, and it serves all the same.
 func TestANodeOutlivesWhoReadsWhatItPrints(t *testing.T) {
 	read, write, err := os.Pipe()
@@ -25,29 +67,12 @@ func TestANodeOutlivesWhoReadsWhatItPrints(t *testing.T) {
 		t.Fatal(err)
 	}
 	read.Close()
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	node := exec.Command(os.Args[0], "run", "--listen", addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off", "--max-memory", "64m")
-	node.Env = append(os.Environ(), asProgram+"=1")
-	node.Stdout, node.Stderr = write, write
-	if err := node.Start(); err != nil {
-		t.Fatal(err)
-	}
-	write.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- node.Wait() }()
-	t.Cleanup(func() { _ = node.Process.Kill() })
-	eventually(t, "the node answers", func() bool {
-		select {
-		case err := <-ended:
-			t.Fatalf("the node ended: %v", err)
-		default:
-		}
-		return call(t, "set", "k", "v", "-a", addr).status == exitDone
-	})
-	if err := node.Process.Signal(syscall.SIGTERM); err != nil {
+	defer write.Close()
+	node, ended := startProgram(t, write)
+	if err := node.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil {
-		t.Errorf("told to end, the node ended with %v", err)
+		t.Errorf("told to end, the node ended with: %v", err)
 	}
 }
