@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 const (
@@ -32,7 +33,7 @@ func lockWait() float64 {
 func BenchmarkNodeLoops(b *testing.B) {
 	for _, loops := range []int{1, 2, 4, 8} {
 		b.Run(fmt.Sprintf("loops=%d", loops), func(b *testing.B) {
-			discovery := freePort(b)
+			discovery := harness.FreePort(b)
 			addr := startNodeWith(b, loops, discovery)
 			startNodeWith(b, 1, discovery) // which is ready once it is linked, and has all that the first has
 			b.Run("mixed", func(b *testing.B) { benchmarkLoops(b, addr) })

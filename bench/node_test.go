@@ -14,6 +14,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/loop"
 )
 
@@ -21,12 +22,12 @@ import (
 const bootPatience = 20 * time.Second
 
 // startNode runs a node on a free port of the loopback until the benchmark ends, and returns its address once it answers.
-func startNode(b *testing.B) string { return startNodeWith(b, 0, freePort(b)) }
+func startNode(b *testing.B) string { return startNodeWith(b, 0, harness.FreePort(b)) }
 
 // startNodeWith is startNode with a number of loops, 0 for the default, and the port on which nodes find each other.
 func startNodeWith(b *testing.B, loops int, discovery uint16) string {
 	b.Helper()
-	addr := netip.MustParseAddrPort(fmt.Sprintf("127.0.0.1:%d", freePort(b)))
+	addr := netip.MustParseAddrPort(fmt.Sprintf("127.0.0.1:%d", harness.FreePort(b)))
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -48,26 +49,6 @@ func startNodeWith(b *testing.B, loops int, discovery uint16) string {
 	})
 	fill(b, addr.String())
 	return addr.String()
-}
-
-// freePort is a port that nothing holds, for TCP and UDP.
-func freePort(b *testing.B) uint16 {
-	b.Helper()
-	for range 20 {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		port := ln.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
-		ln.Close()
-		if err == nil {
-			udp.Close()
-			return uint16(port)
-		}
-	}
-	b.Fatal("no port is free for both TCP and UDP")
-	return 0
 }
 
 // fill waits until the node is ready, and sets the first thousand keys.

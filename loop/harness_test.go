@@ -2,7 +2,6 @@ package loop
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +9,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // testNode is a whole node in this process, on loopback sockets of its own.
@@ -31,54 +29,13 @@ type testNode struct {
 	stop func() error
 }
 
-// lockedBuffer is a bytes.Buffer for a writer and readers on different goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+// What tests of other packages need too.
+type lockedBuffer = harness.Buffer
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// The ports of tests lie below those that the kernel gives to whoever asks for any, or dials: else one that was free a moment ago is
-// often some connection's by the time that a node listens.
-const firstPort, portsOfTests = 10_000, 22_000
-
-// lastPort is where freePort looked last. Other processes with tests begin elsewhere.
-var lastPort = func() *atomic.Uint32 {
-	var at atomic.Uint32
-	at.Store(uint32(os.Getpid()) * 997)
-	return &at
-}()
-
-// freePort returns a port that was free for TCP and UDP a moment ago, and that no other test of this process gets.
-func freePort(t testing.TB) uint16 {
-	t.Helper()
-	for range 500 {
-		port := firstPort + lastPort.Add(1)%portsOfTests
-		ln, err := net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", port))
-		if err != nil {
-			continue
-		}
-		pc, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
-		_ = ln.Close()
-		if err == nil {
-			_ = pc.Close()
-			return uint16(port)
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
+var (
+	freePort   = harness.FreePort
+	eventually = harness.Eventually
+)
 
 func testConfig(t testing.TB, discovery uint16) Config {
 	return Config{
@@ -136,20 +93,7 @@ func startNode(t *testing.T, cfg Config) *testNode {
 
 func (tn *testNode) ready() bool { return tn.n.mind.State() == codec.StateReady }
 
-// patience is how long a test waits for what has to come, on a machine that has a lot else to do.
-const patience = time.Minute
-
-// eventually waits for a condition; the deadline is generous, the condition is what is tested.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-		time.Sleep(2 * time.Millisecond) // between looks at the condition
-	}
-}
+const patience = harness.Patience
 
 // rawClient speaks RESP by hand, to see bytes and not what a library makes of them. Who dials a node with a secret speaks soon: it closes
 // what is silent for firstByteTimeout, and on a busy machine that is no long time to prepare something in.

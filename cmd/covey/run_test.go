@@ -6,70 +6,24 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
-// lastPort is where freePort looked last. Other processes with tests begin elsewhere.
-var lastPort = os.Getpid() * 997
+// What tests of other packages need too.
+type lines = harness.Buffer
 
-// freePort is a port of the loopback that nothing holds, for TCP and UDP. It lies below those that the kernel gives to whoever
-// dials: else it is some connection's by the time that a node listens, now and then.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 500 {
-		lastPort++
-		port := 10_000 + lastPort%22_000
-		ln, err := net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", port))
-		if err != nil {
-			continue
-		}
-		udp, err := net.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
-		ln.Close()
-		if err == nil {
-			udp.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for both TCP and UDP")
-	return 0
-}
-
-// lines keeps what a running node prints.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-	}
-}
+var (
+	freePort   = harness.FreePort
+	eventually = harness.Eventually
+)
 
 // TestANodeIsRunAskedAndEndedByTheCommandLine goes through the verbs as a first user does, with a real node.
 func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {

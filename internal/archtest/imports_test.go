@@ -31,7 +31,7 @@ var only = map[string][]string{
 }
 
 // importable says whether the package in folder from may import the package in folder to at all: programs are imported
-// by nobody, what measures is imported by nobody but what measures too, the lab by its own tests alone.
+// by nobody, what measures is imported by nobody but what measures too, what is for tests by tests alone.
 func importable(from, to string) bool {
 	switch {
 	case strings.HasPrefix(to, "bench"):
@@ -40,7 +40,7 @@ func importable(from, to string) bool {
 		return to != "cmd/covey" && within([]string{"cmd/covey"}, from)
 	case to == "loop":
 		return strings.HasPrefix(from, "cmd/") || strings.HasPrefix(from, "bench")
-	case to == "internal/lab", to == "internal/sim", to == "internal/archtest":
+	case to == "internal/lab", to == "internal/sim", to == "internal/archtest", to == "internal/harness":
 		return false
 	}
 	return true
