@@ -84,7 +84,7 @@ func parseOne(line []byte) (s Secret, err error) {
 	if err != nil || len(b) != secretLen {
 		return s, ErrSecret
 	}
-	if b == nil || subtle.ConstantTimeCompare(b, make([]byte, secretLen)) == 1 {
+	if subtle.ConstantTimeCompare(b, make([]byte, secretLen)) == 1 {
 		return s, ErrSecret
 	}
 	copy(s.bytes[:], b)
