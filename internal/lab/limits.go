@@ -20,8 +20,9 @@ const (
 	dialLimit = 5 * time.Second
 	// lookLimit bounds one look at a node by the Go client.
 	lookLimit = time.Second
-	// endLimit bounds the wait for a process that was sent SIGKILL.
-	endLimit = 5 * time.Second
+	// endLimit bounds the wait for a process that was sent SIGKILL. Each of its threads has to get a processor once more, and its layer-2
+	// socket waits for the kernel (synchronize_rcu in packet_release): beside a lot else 5 s are not enough.
+	endLimit = time.Minute
 	// limitBurst and limitQueue are what a cable that carries a rate lets through at once, and queues, in bytes.
 	limitBurst, limitQueue = "128kb", "1mb"
 	// maxFrame bounds a frame on a TAP device, in bytes: the MTU is 1500, and a tag has its room.

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds waits that are a step of a test and not what it measures.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // startAll starts a node without an argument on each host.
 func startAll(hosts []*Host) []*Node {

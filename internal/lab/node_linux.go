@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -215,9 +216,28 @@ func (n *Node) WaitExit(limit time.Duration) (code int, when time.Time) {
 	case <-n.ended:
 		return n.cmd.ProcessState.ExitCode(), n.when
 	case <-timer.C:
-		n.Host.net.t.Fatalf("%s: the node still runs after %v", n.Host.Name, limit)
+		n.Host.net.t.Fatalf("%s: the node still runs after %v: %s", n.Host.Name, limit, n.threads())
 		return 0, time.Time{}
 	}
+}
+
+// threads says what each thread of the node does: its state, as in ps, and where in the kernel it waits.
+func (n *Node) threads() string {
+	var all []string
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", n.PID()))
+	for _, task := range tasks {
+		text, err := os.ReadFile(filepath.Join(task, "stat"))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		where, _ := os.ReadFile(filepath.Join(task, "wchan"))
+		state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
+		all = append(all, fmt.Sprintf("thread %s %s %s", filepath.Base(task), state, where))
+	}
+	if len(all) == 0 {
+		return "it has no thread any more, and its output is still open"
+	}
+	return strings.Join(all, ", ")
 }
 
 // end is the cleanup: the node is killed if it still runs, and a failed test sees its last lines. A node that ended
@@ -231,7 +251,7 @@ func (n *Node) end() {
 		select {
 		case <-n.ended:
 		case <-timer.C:
-			t.Errorf("%s: the node did not end after SIGKILL", n.Host.Name)
+			t.Errorf("%s: the node did not end within %v after SIGKILL: %s", n.Host.Name, endLimit, n.threads())
 			return
 		}
 	} else if !n.awaited {

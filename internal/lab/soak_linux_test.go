@@ -26,6 +26,7 @@ const (
 // TestSoak writes to four nodes all the time while one machine after the other crashes, freezes or loses its network. When
 // it is over all nodes must hold the same.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	seed := *soakSeed
 	if seed == 0 {
 		seed = rand.Uint64()
