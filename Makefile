@@ -18,11 +18,18 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PROFILE = cmd/covey/wire.pgo
 TODAY = $(shell date +%F)
 
-# Packages in which goroutines meet: their tests run under the race detector too.
-RACED = ./loop/... ./store/... ./client/... ./cmd/... ./command/... ./ifaces/... ./peer/... ./seal/...
+# Packages in which goroutines meet: their tests run under the race detector too. Pure packages start none: of theirs, those tests that do.
+RACED = ./loop/... ./client/... ./cmd/... ./ifaces/...
+MET = ./command ./peer ./store
+MEET = TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
 
-# Most tests of nodes wait. Three packages run beside each other, the longest first, and four tests of one that own their sockets.
-SIDE = -p 3 -parallel 4
+# Packages whose tests only calculate. They take what tests of nodes, which mostly wait, leave of the processors.
+BUSY = internal/sim store command peer codec seal internal/archtest
+AWAIT = $(filter-out $(BUSY:%=covey/%) covey/internal/lab,$(shell $(GO) list ./...))
+LOW = nice -n 10
+
+# Three packages of nodes run beside each other, and so many tests of one that own their sockets. make check has vetted them.
+SIDE = -vet=off -p 3 -parallel
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s%s\n", $$1, $$2 }' Makefile
@@ -46,10 +53,20 @@ demo: build ## three nodes on this machine: set on one, read on the others, memb
 	@$(GO) run ./internal/demo -binary bin/covey
 
 test: check ## vet, gofmt and every test, at most ten minutes on two cores
-	@$(MAKE) --no-print-directory -j 2 -O race invariants
-	$(GO) test $(SIDE) -timeout 4m ./loop ./internal/sim $$($(GO) list ./... | grep -v '/internal/lab$$')
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	$(GO) test -count=1 -parallel 3 -timeout 7m ./internal/lab
+	@$(MAKE) --no-print-directory -j 2 -Oline await busy
+
+# What waits: the tests of nodes, plain and under the race detector, and those on separate hosts.
+await:
+	$(GO) test $(SIDE) 6 -timeout 4m ./loop $(AWAIT)
+	@$(MAKE) --no-print-directory race
+	$(GO) test -vet=off -count=1 -parallel 6 -timeout 7m ./internal/lab
+
+# What calculates, beginning with what the race detector's run will want compiled.
+busy:
+	@$(LOW) $(GO) build -race $(RACED) 2>/dev/null || true
+	@$(LOW) $(MAKE) --no-print-directory invariants
+	$(LOW) $(GO) test -vet=off -timeout 10m $(BUSY:%=./%)
 
 check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
@@ -62,9 +79,10 @@ lint: ## staticcheck and govulncheck, at the versions named here; fetches both, 
 	$(GO) run $(GOVULNCHECK) ./...
 
 race: ## the tests of the packages in which goroutines meet, under the race detector
-	@if $(GO) test -race -run '^$$' ./internal/archtest >/dev/null 2>&1; then \
-		echo "$(GO) test -race $(SIDE) $(RACED)"; \
-		$(GO) test -race $(SIDE) -timeout 8m $(RACED); \
+	@if $(GO) build -race ./ifaces >/dev/null 2>&1; then \
+		echo "$(GO) test -race $(SIDE) 4 $(RACED) and where goroutines meet of $(MET)"; \
+		$(GO) test -race $(SIDE) 4 -timeout 8m $(RACED) && \
+		$(GO) test -race $(SIDE) 4 -timeout 8m -run '^($(MEET))$$' $(MET); \
 	elif [ "$$CI" = true ]; then \
 		echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
 	else \
@@ -72,7 +90,7 @@ race: ## the tests of the packages in which goroutines meet, under the race dete
 	fi
 
 invariants: ## the tests of the store, with its structure checked after every call
-	$(GO) test -tags invariants -timeout 8m ./store
+	$(GO) test -vet=off -tags invariants -timeout 10m ./store
 
 model: ## the store beside plain models over SEEDS=2000 random histories each
 	$(GO) test -count=1 -timeout 60m ./store -run 'Model|R1R2R4' -seeds=$(SEEDS)
@@ -161,4 +179,4 @@ compare-detection: ## how soon a lost node is seen, and who is taken for lost, b
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run install demo test check lint race invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run install demo test await busy check lint race invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
