@@ -57,7 +57,7 @@ func TestAMemberIsDialedAtItsOtherAddressWhenItsLinkIsSilent(t *testing.T) {
 		t.Fatalf("a member with a working link is dialed: %v", x.dials)
 	}
 	c.deaf = true
-	b.pass(SuspectAfter + 600*time.Millisecond)
+	b.pass(suspectAfter + 600*time.Millisecond)
 	if !x.dialsTo(y.at(1)) || x.dialsTo(y.addr) {
 		t.Fatalf("with a silent link %v are dialed, want %v alone", x.dials, y.at(1))
 	}
@@ -120,7 +120,7 @@ func TestALostCardIsNoDeath(t *testing.T) {
 
 func TestTheAddressesOfOneNodeAreBounded(t *testing.T) {
 	b, x, y, _ := linkedPair(t)
-	for network := range byte(2 * MaxAddresses) {
+	for network := range byte(2 * maxAddresses) {
 		b.heardAt(y.Node.Announce(codec.FormAnnounce), y.at(network+1), x)
 		b.pass(TickInterval)
 	}
@@ -130,8 +130,8 @@ func TestTheAddressesOfOneNodeAreBounded(t *testing.T) {
 			count++
 		}
 	}
-	if count > MaxAddresses || x.dialing.byAddr[y.addr] == nil {
-		t.Errorf("%d addresses of one node are kept, at most %d may be, and that of its link must", count, MaxAddresses)
+	if count > maxAddresses || x.dialing.byAddr[y.addr] == nil {
+		t.Errorf("%d addresses of one node are kept, at most %d may be, and that of its link must", count, maxAddresses)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestThePastIsTriedOnAndStaticPeersMayChange(t *testing.T) {
 		}
 	}
 	pass(10 * time.Minute)
-	if got := dials[once]; got < MaxTries+8 || got > MaxTries+22 {
+	if got := dials[once]; got < maxTries+8 || got > maxTries+22 {
 		t.Errorf("the address of the past was dialed %d times in ten minutes", got)
 	}
 	x.SetStatic(b.now, []netip.AddrPort{later})

@@ -31,7 +31,7 @@ func (n *Node) Announce(form codec.Form) codec.Announce {
 	n.beacon.sequence++
 	a := codec.Announce{
 		Form: form, ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, State: n.State(), Cluster: n.cluster, Node: n.id,
-		Incarnation: n.incarnation, Sequence: n.beacon.sequence, Port: n.port, Lifetime: uint32(AnnounceLifetime.Milliseconds()),
+		Incarnation: n.incarnation, Sequence: n.beacon.sequence, Port: n.port, Lifetime: uint32(announceLifetime.Milliseconds()),
 	}
 	if n.leaving {
 		a.Lifetime = 0
@@ -57,7 +57,7 @@ func (n *Node) restartAnnounces(now int64) {
 	n.beacon.next = now
 }
 
-// announce wishes for the announce that is due: quick ones first, then one every AnnounceInterval with jitter.
+// announce wishes for the announce that is due: quick ones first, then one every announceInterval with jitter.
 func (n *Node) announce(now int64) {
 	b := &n.beacon
 	if now < b.next || n.leaving {
@@ -68,8 +68,8 @@ func (n *Node) announce(now int64) {
 		b.next = b.begun + int64(quick[b.quick])
 		return
 	}
-	spread := 1 + AnnounceSpread*(2*n.rand.Float64()-1)
-	b.next = now + int64(float64(AnnounceInterval)*spread)
+	spread := 1 + announceSpread*(2*n.rand.Float64()-1)
+	b.next = now + int64(float64(announceInterval)*spread)
 }
 
 // hear takes an announce. It is a hint and no more: whom to dial, and that somebody does not know us yet.
@@ -90,7 +90,7 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 		n.counters.repeated.Add(1)
 		return
 	}
-	if len(n.beacon.heard) >= MaxHeard {
+	if len(n.beacon.heard) >= maxHeard {
 		clear(n.beacon.heard) // a repeat or two may pass: it does no harm
 	}
 	n.beacon.heard[from] = a.Sequence
@@ -113,9 +113,9 @@ func (n *Node) hear(now int64, a *codec.Announce, addr netip.AddrPort) {
 	n.wishHandshake(now)
 }
 
-// wishHandshake wishes for an announce at once, unless one went within HandshakeGap.
+// wishHandshake wishes for an announce at once, unless one went within handshakeGap.
 func (n *Node) wishHandshake(now int64) {
-	if n.beacon.handshake == 0 || now-n.beacon.handshake >= int64(HandshakeGap) {
+	if n.beacon.handshake == 0 || now-n.beacon.handshake >= int64(handshakeGap) {
 		n.beacon.handshake = now
 		n.wishAnnounce(codec.FormHandshake)
 	}

@@ -34,7 +34,7 @@ func (c *Clock) step(mono, ms int64) {
 
 // slew moves the clock toward another time, ms away, for as much as may be after dt ns: so little that no time comes twice.
 func (c *Clock) slew(ms, dt int64) {
-	most := dt / 1e6 * SlewRate
+	most := dt / 1e6 * slewRate
 	c.offset.Add(min(max(ms*1e6, -most), most))
 }
 

@@ -11,7 +11,7 @@ type Counters struct {
 	Dials             uint64
 	DialsFailed       uint64
 	LinksOpened       uint64
-	LinksRefused      uint64 // over MaxLinks, MaxGreeting or MaxMembers, those that ended for another included
+	LinksRefused      uint64 // over MaxLinks, maxGreeting or MaxMembers, those that ended for another included
 	Breaches          uint64 // links closed for a breach of the protocol
 	Merged            uint64 // records received
 	Ahead             uint64 // of those, dropped for being too far ahead of time (R8)

@@ -141,8 +141,8 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		n.paid(now, l) // equal: that is a comparison too
 	}
 	n.settleTime(now, m, stamped, h.Stamped)
-	restless := now-n.unrest < 2*int64(RelayDelay) && (len(n.streams) <= MaxPassed || now-l.passedAt >= int64(RelayGap))
-	if restless || now-l.passedAt >= int64(RelayLook) {
+	restless := now-n.unrest < 2*int64(relayDelay) && (len(n.streams) <= maxPassed || now-l.passedAt >= int64(relayRest))
+	if restless || now-l.passedAt >= int64(relayLook) {
 		n.relayTo(now, l)
 	}
 	n.hold(now, l)
@@ -150,7 +150,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		return root{}, nil
 	}
 	if n.late(now, l, h.Head) {
-		n.lateUntil = now + int64(LatePause)
+		n.lateUntil = now + int64(latePause)
 	}
 	return n.mayRepair(now, l, h), nil
 }
@@ -165,7 +165,7 @@ func (n *Node) heartbeatResponse(now int64, l *Link, body []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rtt := now - int64(h.Sent)
-	if m := l.member; m != nil && rtt >= 0 && rtt < int64(DeadAfter) {
+	if m := l.member; m != nil && rtt >= 0 && rtt < int64(deadAfter) {
 		m.measure(rtt, int64(h.Clock)+rtt/2e6-int64(n.clock.Cluster(now)))
 		l.tell(h.Step)
 		if !m.measured {
@@ -185,24 +185,24 @@ func (m *member) measure(rtt, offset int64) {
 	}
 	m.rtt += (rtt - m.rtt) / 4
 	m.offset += (offset - m.offset) / 4
-	if off := offset - m.offset; rtt <= m.rtt || max(off, -off) > rtt/1e6+SlewFrom {
+	if off := offset - m.offset; rtt <= m.rtt || max(off, -off) > rtt/1e6+slewFrom {
 		m.offset = offset // the quicker the answer, the better it tells; and what cannot be noise is a step
 	}
 }
 
 // excuse does not count as others' silence the time that this node itself was asleep or stopped: what they sent may still be unread. A
 // node whose Ticks are late again and again, because it gets too little of its processors, excuses what is beyond TickSlack, but no more
-// than LateGrace of one silence, so that it still finds out which members are dead.
+// than lateGrace of one silence, so that it still finds out which members are dead.
 func (n *Node) excuse(now int64) {
 	late := now - n.lastTick
 	if late <= int64(TickSlack) {
 		return
 	}
 	grace := now
-	if late > int64(TickLate) {
+	if late > int64(tickLate) {
 		late -= int64(TickInterval)
 	} else {
-		late, grace = late-int64(TickSlack), int64(LateGrace)
+		late, grace = late-int64(TickSlack), int64(lateGrace)
 	}
 	for _, l := range n.links {
 		touched := l.touched.Load()
@@ -225,7 +225,7 @@ func (n *Node) detect(now int64) {
 		switch {
 		case l.closing:
 			if l.heard != 0 && now >= l.closeBy {
-				l.closeBy = now + int64(ByeTimeout)
+				l.closeBy = now + int64(byeTimeout)
 				n.out.Closes = append(n.out.Closes, l)
 				n.wish()
 			}
@@ -254,11 +254,11 @@ func (n *Node) listen(now int64, m *member) {
 	l := m.link
 	m.seen = max(m.seen, l.touched.Load())
 	switch silence := now - max(m.seen, l.excuse); {
-	case silence >= int64(DeadAfter):
+	case silence >= int64(deadAfter):
 		n.close(now, l, codec.ReasonSilent)
-	case silence >= int64(SuspectAfter):
+	case silence >= int64(suspectAfter):
 		if m.silent = true; n.via(now, m.id) == nil || n.weak&WithoutVouching != 0 {
-			n.setState(now, m, Suspect, "silent for "+SuspectAfter.String())
+			n.setState(now, m, Suspect, "silent for "+suspectAfter.String())
 		}
 	default:
 		m.silent = false
@@ -273,7 +273,7 @@ func (n *Node) bye(now int64, l *Link, reason codec.Reason) {
 		return
 	}
 	l.closing = true
-	l.closeBy = now + int64(ByeTimeout)
+	l.closeBy = now + int64(byeTimeout)
 	l.muted.Store(true)
 	if reason == codec.ReasonSelf {
 		n.isSelf(now, l)
@@ -313,7 +313,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 		n.setState(now, m, Left, "took another id")
 		n.renamed(now, m)
 	case reason == codec.ReasonSilent && l.said != 0:
-		m.lostAt, m.lostWhy = now-int64(VouchAge), "silent for "+DeadAfter.String()
+		m.lostAt, m.lostWhy = now-int64(vouchAge), "silent for "+deadAfter.String()
 		n.judge(now, m)
 	case reason == 0 && m.leaves:
 		m.lostAt = 0
@@ -322,7 +322,7 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 		m.lostWhy = "connection closed without a goodbye"
 		n.judge(now, m)
 	default:
-		m.judgeAt, m.lostWhy = now+int64(DeadAfter), "no new link after "+reason.String()
+		m.judgeAt, m.lostWhy = now+int64(deadAfter), "no new link after "+reason.String()
 	}
 	n.wake(now, m, reason)
 }
@@ -342,7 +342,7 @@ func (n *Node) judgeLost(now int64) {
 }
 
 // judge decides about a member without a link: it is alive as long as a peer says that it has a link with it, else dead. A peer that said
-// so before the loss has VouchWait to say so again; one that has said nothing yet is waited for as long; others are not.
+// so before the loss has vouchWait to say so again; one that has said nothing yet is waited for as long; others are not.
 func (n *Node) judge(now int64, m *member) {
 	if m.state == Dead || m.state == Left {
 		m.lostAt = 0
@@ -357,14 +357,14 @@ func (n *Node) judge(now int64, m *member) {
 		switch {
 		case p.linkedAt == 0, lists && p.linkedAt <= m.lostAt:
 			all = false
-		case lists && now-p.linkedAt < int64(VouchAge):
+		case lists && now-p.linkedAt < int64(vouchAge):
 			n.setState(now, m, Alive, "no link, but "+codec.FormatID(p.id)+" has one")
 			return
 		}
 	}
 	switch {
 	case now < m.judgeAt:
-	case all || now-m.lostAt >= int64(VouchWait):
+	case all || now-m.lostAt >= int64(vouchWait):
 		m.lostAt = 0
 		n.setState(now, m, Dead, m.lostWhy)
 	default:

@@ -133,7 +133,7 @@ func (n *Node) leaveRoom(id uint64) {
 			oldest = t
 		}
 	}
-	if count >= MaxAddresses && oldest != nil {
+	if count >= maxAddresses && oldest != nil {
 		n.dropTarget(oldest)
 	}
 }
@@ -144,7 +144,7 @@ func (n *Node) outdated(now int64, t *target, m *member) bool {
 	if m == nil || t.static || t.number != 0 || t.link != nil || t.addr == m.addr || !m.addr.IsValid() {
 		return false
 	}
-	return t.failures >= MaxTries || m.link != nil && now-t.seen >= int64(AddressAge)
+	return t.failures >= maxTries || m.link != nil && now-t.seen >= int64(addressAge)
 }
 
 // addressOf notes where a member was reached, so that it can be dialed again.
@@ -171,9 +171,9 @@ func (n *Node) Expects(ip netip.Addr) bool {
 
 // wake has a member that lost its link dialed soon, or after a quarrel later.
 func (n *Node) wake(now int64, m *member, reason codec.Reason) {
-	wait := int64(BackoffMin)
+	wait := int64(backoffMin)
 	if quarrel(reason) {
-		wait = int64(BackoffMax)
+		wait = int64(backoffMax)
 	}
 	for _, t := range n.dialing.order {
 		if t.id == m.id {
@@ -186,7 +186,7 @@ func (n *Node) wake(now int64, m *member, reason codec.Reason) {
 func (n *Node) wakeAll(now int64) {
 	for _, t := range n.dialing.order {
 		if !t.own {
-			t.failures, t.next = 0, now+n.rand.Int64N(int64(BackoffMin))
+			t.failures, t.next = 0, now+n.rand.Int64N(int64(backoffMin))
 		}
 	}
 }
@@ -196,7 +196,7 @@ func (n *Node) wakeAll(now int64) {
 func (n *Node) healed(now int64) {
 	for _, t := range n.dialing.order {
 		if m := n.known(t.id); m != nil && m.state == Dead {
-			t.failures, t.next = 0, min(t.next, now+n.rand.Int64N(int64(BackoffMin)))
+			t.failures, t.next = 0, min(t.next, now+n.rand.Int64N(int64(backoffMin)))
 		}
 	}
 	n.wishHandshake(now)
@@ -229,14 +229,14 @@ func (n *Node) dial(now int64) {
 		if m != nil && m.state == Left && !t.static && t.hinted <= m.since {
 			continue // until it announces itself again
 		}
-		if m == nil && !t.static && (t.own || t.failures >= MaxTries && !(t.past && now-t.heard < n.horizon)) {
+		if m == nil && !t.static && (t.own || t.failures >= maxTries && !(t.past && now-t.heard < n.horizon)) {
 			n.dropTarget(t)
 			continue
 		}
 		if n.dialing.busy >= MaxDialing {
 			return
 		}
-		if t.told && told >= MaxTold || m == nil && !n.mayCall(now, t) {
+		if t.told && told >= maxTold || m == nil && !n.mayCall(now, t) {
 			continue
 		}
 		if t.told {
@@ -297,11 +297,11 @@ func (n *Node) undialed(now int64, l *Link) {
 	t.vouched = t.vouched || l.phase != phaseOpened
 	switch {
 	case quarrel(l.said) || quarrel(l.heard):
-		t.failures = MaxTries
+		t.failures = maxTries
 		n.backOff(now, t)
 	case l.choice != 0 || n.reached(t):
 		t.failures = 0
-		t.next = now + n.rand.Int64N(int64(BackoffMin))
+		t.next = now + n.rand.Int64N(int64(backoffMin))
 	default:
 		n.backOff(now, t)
 	}
@@ -322,15 +322,15 @@ func (n *Node) dialFailed(now int64, addr netip.AddrPort, number uint32) {
 	n.backOff(now, t)
 }
 
-// backOff doubles the wait after each dial that led to no link, up to BackoffMax, and takes up to a half of it off.
+// backOff doubles the wait after each dial that led to no link, up to backoffMax, and takes up to a half of it off.
 func (n *Node) backOff(now int64, t *target) {
-	wait := int64(BackoffMin) << min(t.failures, 10)
-	wait = min(wait, int64(BackoffMax))
+	wait := int64(backoffMin) << min(t.failures, 10)
+	wait = min(wait, int64(backoffMax))
 	switch {
 	case t.own:
-		wait = int64(SelfRetry)
-	case t.past && !t.static && t.failures >= MaxTries:
-		wait = int64(PastRetry)
+		wait = int64(selfRetry)
+	case t.past && !t.static && t.failures >= maxTries:
+		wait = int64(pastRetry)
 	}
 	t.failures++
 	t.next = now + wait - n.rand.Int64N(wait/2)

@@ -38,10 +38,10 @@ func (s *sender) ask(kind codec.Kind, body []byte) error {
 // mayAnswer reports whether appendAnswers would append something.
 func (s *sender) mayAnswer() bool { return len(s.asked) > 0 && s.window() > 0 }
 
-// appendAnswers answers what was asked, in its order, until about AnswerSlice bytes are appended or the window is full.
+// appendAnswers answers what was asked, in its order, until about answerSlice bytes are appended or the window is full.
 func (s *sender) appendAnswers(dst []byte, n *Node, now int64) []byte {
 	begun, done := len(dst), 0
-	for done < len(s.asked) && s.window() > 0 && len(dst)-begun < AnswerSlice {
+	for done < len(s.asked) && s.window() > 0 && len(dst)-begun < answerSlice {
 		start := len(dst)
 		a := &s.asked[done]
 		if a.count == 0 {
@@ -65,7 +65,7 @@ func (s *sender) appendShard(dst []byte, n *Node, p codec.Pull, now uint64) []by
 	// Complete and the registers are read before the records: what they promise is then in the store.
 	m := codec.Records{ID: p.ID, Shard: p.Shard, Step: n.steps.number.Load(), Complete: n.State() == codec.StateReady}
 	m.Floor, m.Flush = codec.Version(n.store.Floor()), codec.Version(n.store.Flushed())
-	limit := int(min(p.Limit, PullLimit))
+	limit := int(min(p.Limit, pullLimit))
 	w := n.borrow()
 	defer n.repay(w)
 	dst, m.Next, m.Done = w.ofShard(n, dst, p, limit, now)

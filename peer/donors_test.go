@@ -45,7 +45,7 @@ func TestR21_ADonorThatNeverEndsKeepsNobodyFromBecomingReady(t *testing.T) {
 			b.wire(x, y, 9)
 			b.settle()
 			begun, ready := b.now, time.Duration(0)
-			for range 2 * int((DonorPatience+20*time.Second)/time.Second) {
+			for range 2 * int((donorPatience+20*time.Second)/time.Second) {
 				for _, l := range evil {
 					says(l, codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: x.clock.Cluster(b.now), Sent: uint64(b.now)}))
 					for _, f := range frames(t, l.Control(b.now, nil)) {
@@ -59,7 +59,7 @@ func TestR21_ADonorThatNeverEndsKeepsNobodyFromBecomingReady(t *testing.T) {
 					ready = time.Duration(b.now - begun)
 				}
 			}
-			if ready < DonorPatience || ready > DonorPatience+20*time.Second {
+			if ready < donorPatience || ready > donorPatience+20*time.Second {
 				t.Errorf("ready after %v", ready)
 			}
 			for i := range 200 {
@@ -93,7 +93,7 @@ func TestR21_WhoIsReadyBeforeADonorHasGivenAllIsNoWitness(t *testing.T) {
 				return k == codec.KindDigests || k == codec.KindRecords || k == codec.KindListing
 			}
 			b.settle()
-			b.pass(DonorPatience - time.Second)
+			b.pass(donorPatience - time.Second)
 			if x.State() != codec.StateLoading {
 				t.Fatalf("%v although a donor has not given all", x.State())
 			}
@@ -166,12 +166,12 @@ func TestR21_AShardThatComesSlowlyIsNotAskedOfAnother(t *testing.T) {
 			most = max(most, hedged)
 		}
 	}
-	play(SlowShard-2*time.Second, 1)
+	play(slowShard-2*time.Second, 1)
 	if asked != 256 {
 		t.Fatalf("%d asked for, of 256 that come", asked)
 	}
-	play(2*SlowShard, 1)
-	if asked <= 256 || most != MaxHedged {
+	play(2*slowShard, 1)
+	if asked <= 256 || most != maxHedged {
 		t.Errorf("%d asked for in all, %d of them of two at one time", asked, most)
 	}
 }
@@ -192,7 +192,7 @@ func TestR22_WhoIsReadyBeforeASeekingPeerHasGivenAllIsNoWitness(t *testing.T) {
 		}
 	}
 	ready := time.Duration(0)
-	for begun := b.now; b.now-begun < int64(DonorPatience+10*time.Second); {
+	for begun := b.now; b.now-begun < int64(donorPatience+10*time.Second); {
 		l.Touched(b.now)
 		beat := codec.Heartbeat{Anew: true, State: codec.StateSeeking, Clock: x.clock.Cluster(b.now), Sent: uint64(b.now)}
 		if err := hand(l, b.now, codec.AppendHeartbeat(nil, beat)); err != nil {
@@ -203,7 +203,7 @@ func TestR22_WhoIsReadyBeforeASeekingPeerHasGivenAllIsNoWitness(t *testing.T) {
 			ready = time.Duration(b.now - begun)
 		}
 	}
-	if left := x.partialsOf().count; ready < DonorPatience || left != allLeaves {
+	if left := x.partialsOf().count; ready < donorPatience || left != allLeaves {
 		t.Errorf("ready after %v, with %d partial leaves", ready, left)
 	}
 	x.Step(b.now, Event{Kind: EventClosed, Link: l})

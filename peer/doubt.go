@@ -64,14 +64,14 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 		d = nil
 	}
 	switch {
-	case d == nil && len(n.doubts) >= MaxDoubts:
+	case d == nil && len(n.doubts) >= maxDoubts:
 		return AnswerLate
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
 		n.ask(now, d)
 	case len(d.open) == 0 && d.filled: // it was evicted once more
 		n.askOnceMore(now, d)
-	case len(d.open) == 0 && d.evicted && !d.cramped && d.again < AskAgain:
+	case len(d.open) == 0 && d.evicted && !d.cramped && d.again < maxAskAgain:
 		d.again++
 		n.askOnceMore(now, d)
 	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && (d.cramped || d.evicted):
@@ -104,8 +104,8 @@ func (n *Node) askOnceMore(now int64, d *doubt) {
 
 // add queues a doubt to be asked, once.
 func (a *asking) add(d *doubt) {
-	if len(a.queue) >= 2*MaxDoubts {
-		a.queue = current(a.queue) // MaxDoubts at most
+	if len(a.queue) >= 2*maxDoubts {
+		a.queue = current(a.queue) // maxDoubts at most
 	}
 	a.queue = append(a.queue, d)
 }
@@ -115,7 +115,7 @@ func (n *Node) forgetDoubt(d *doubt) {
 	delete(n.doubts, d.client)
 }
 
-// forgetDoubts forgets doubts whose clients are gone, on all links too. A peer that leaves a question open for AskPatience loses its
+// forgetDoubts forgets doubts whose clients are gone, on all links too. A peer that leaves a question open for askPatience loses its
 // link: it would make every client that has to ask wait.
 func (n *Node) forgetDoubts(now int64) {
 	for _, d := range n.doubts {
@@ -133,7 +133,7 @@ func (n *Node) forgetDoubts(now int64) {
 		for i := range a.sent {
 			a.sent[i].doubts = current(a.sent[i].doubts)
 		}
-		if len(a.sent) > 0 && !l.held.Load() && now-max(a.sent[0].at, l.heldAt) >= int64(AskPatience) {
+		if len(a.sent) > 0 && !l.held.Load() && now-max(a.sent[0].at, l.heldAt) >= int64(askPatience) {
 			n.close(now, l, codec.ReasonOverload)
 		}
 	}
@@ -147,7 +147,7 @@ func current(doubts []*doubt) []*doubt {
 	return doubts
 }
 
-// appendQuestions appends Fetches for the queued doubts, as long as no more than AskCredit are unanswered. On a held link they wait,
+// appendQuestions appends Fetches for the queued doubts, as long as no more than askCredit are unanswered. On a held link they wait,
 // for the answer would not be taken. No question overtakes what was written here before: what was evicted is known to nobody else till
 // it has come. On the loop of l.
 func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
@@ -155,12 +155,12 @@ func (n *Node) appendQuestions(now int64, l *Link, dst []byte) []byte {
 	if l.out.asks = 0; l.held.Load() {
 		return dst
 	}
-	for len(a.sent) < AskCredit && len(a.queue) > 0 {
+	for len(a.sent) < askCredit && len(a.queue) > 0 {
 		q := question{id: fetchBit | askBit | a.id%askBit, at: now}
 		var keys []byte
 		used := 0
 		for _, d := range a.queue {
-			if len(q.doubts) == FetchKeys || len(keys)+len(d.key) > FetchBytes {
+			if len(q.doubts) == fetchKeys || len(keys)+len(d.key) > FetchBytes {
 				break
 			}
 			if !d.over && !n.follows(l, d) {
@@ -245,7 +245,7 @@ const (
 )
 
 // losses sets why of those of keys, which are key hashes, whose value is among records that have come no more than its version is here.
-// It goes through the records once: there may be FetchKeys of both.
+// It goes through the records once: there may be fetchKeys of both.
 func (n *Node) losses(now int64, keys map[uint64]loss, run []byte) {
 	var r codec.Record
 	for len(keys) > 0 && len(run) > 0 {

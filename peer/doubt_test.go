@@ -59,7 +59,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	if got := b.asks(m, 1, "k"); got != AnswerLate {
 		t.Errorf("while the two may still step to one time: %d", got)
 	}
-	b.pass(HeldPatience)
+	b.pass(heldPatience)
 	if l := b.linkWith(m, c); !l.held.Load() || l.member.readiness != codec.StateReady {
 		t.Fatalf("held %v, %s", l.held.Load(), l.member.readiness)
 	}
@@ -111,12 +111,12 @@ func TestR21_AMemberOfAnotherTimeKeepsNobodyFromBecomingReady(t *testing.T) {
 		b.settle()
 	}
 	from := b.now
-	for e.State() != codec.StateReady && b.now-from < int64(DonorPatience) {
+	for e.State() != codec.StateReady && b.now-from < int64(donorPatience) {
 		b.pass(TickInterval)
 	}
 	key := []byte("nowhere")
 	took, l := time.Duration(b.now-from), b.linkWith(e, c)
-	if e.State() != codec.StateReady || took > HeldPatience+time.Second || e.join.hasty != nil || !e.store.Certain(key, e.store.Hash(key), e.clock.Cluster(b.now)) {
+	if e.State() != codec.StateReady || took > heldPatience+time.Second || e.join.hasty != nil || !e.store.Certain(key, e.store.Hash(key), e.clock.Cluster(b.now)) {
 		t.Fatalf("%s after %s, hasty %v", e.State(), took, e.join.hasty != nil)
 	}
 	if !l.held.Load() || l.member.stream.synced {
@@ -145,7 +145,7 @@ func TestR17_QuestionsThatAreOverTakeNoRoom(t *testing.T) {
 	l := b.linkWith(x, y)
 	conn.slow = func(k codec.Kind) bool { return k == codec.KindFetch }
 	begun, most := b.now, 0
-	for i := 0; l.member != nil && b.now-begun < int64(2*AskPatience); i++ {
+	for i := 0; l.member != nil && b.now-begun < int64(2*askPatience); i++ {
 		for client := range uint64(100) {
 			x.Ask(b.now, client, fmt.Append(nil, "absent ", client, " ", i/40)) // each is given up in the end
 		}
@@ -162,7 +162,7 @@ func TestR17_QuestionsThatAreOverTakeNoRoom(t *testing.T) {
 	if most > 200 {
 		t.Errorf("%d questions are kept for 100 clients", most)
 	}
-	if took := time.Duration(b.now - begun); l.member != nil || took < AskPatience || took > AskPatience+2*AskTimeout {
+	if took := time.Duration(b.now - begun); l.member != nil || took < askPatience || took > askPatience+2*AskTimeout {
 		t.Errorf("linked: %v, after %s", l.member != nil, took)
 	}
 }
@@ -170,11 +170,11 @@ func TestR17_QuestionsThatAreOverTakeNoRoom(t *testing.T) {
 // TestR17_AQueueOfQuestionsIsBounded: clients come and go between two heartbeats.
 func TestR17_AQueueOfQuestionsIsBounded(t *testing.T) {
 	var a asking
-	for range 5 * MaxDoubts {
+	for range 5 * maxDoubts {
 		a.add(&doubt{over: true})
 	}
 	a.add(&doubt{})
-	if got := len(a.queue); got > 2*MaxDoubts || len(current(a.queue)) != 1 {
+	if got := len(a.queue); got > 2*maxDoubts || len(current(a.queue)) != 1 {
 		t.Errorf("%d wait", got)
 	}
 }
@@ -297,7 +297,7 @@ func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
 	b, small, large := little(t)
 	asked := 0
 	for small.Ask(b.now, 1, []byte("k")) == AnswerPending {
-		if asked++; asked > 1+AskAgain {
+		if asked++; asked > 1+maxAskAgain {
 			t.Fatalf("it is asked for the %dth time", asked)
 		}
 		small.doubts[1].filled = false
@@ -307,7 +307,7 @@ func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
 		d := small.doubts[1]
 		d.filled, d.evicted = false, true // as if that had been so when the answer was looked at
 	}
-	if asked != 1+AskAgain {
+	if asked != 1+maxAskAgain {
 		t.Errorf("it was asked for %d times", asked)
 	}
 }

@@ -43,7 +43,7 @@ func TestAPeerThatDoesNotReadEndsItsLinkAndNothingElse(t *testing.T) {
 		},
 		"an offer": func(b *bench, n, _, evil *bnode, l *Link) {
 			l.control = l.control[:ControlLimit-100] // the answer to the heartbeat fits
-			for i := range uint64(OffersAtOnce) {
+			for i := range uint64(offersAtOnce) {
 				n.streamOf(b.now, 1<<32+i, 1<<40+i, 1)
 			}
 			b.quietly(n, evil, beat)

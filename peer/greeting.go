@@ -24,7 +24,7 @@ func (n *Node) opened(now int64, l *Link, c cut) {
 	switch {
 	case n.leaving:
 		n.close(now, l, codec.ReasonLeft)
-	case len(n.links) > MaxLinks || !l.dialed && n.greetsOf(l.host) > MaxGreeting:
+	case len(n.links) > MaxLinks || !l.dialed && n.greetsOf(l.host) > maxGreeting:
 		n.counters.refused.Add(1)
 		n.close(now, l, codec.ReasonOverload)
 	case l.dialed:
@@ -227,7 +227,7 @@ func (n *Node) complete(now int64, l *Link, stamped bool) {
 			n.close(now, old, codec.ReasonDuplicate)
 		}
 	}
-	m.rtt, m.offset, m.measured = rtt, offset, rtt <= int64(GreetingSlow)
+	m.rtt, m.offset, m.measured = rtt, offset, rtt <= int64(greetingSlow)
 	l.tell(g.Step)
 	n.adopt(now, l, m)
 	n.settleTime(now, m, stamped, g.Stamped)
@@ -270,7 +270,7 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 		applied = g.Applied
 	}
 	cur, ok := n.ring.seek(applied)
-	if applied == 0 && ok && n.ring.bytesAfter(cur) > StreamFrom {
+	if applied == 0 && ok && n.ring.bytesAfter(cur) > streamFrom {
 		cur, ok = n.ring.seek(math.MaxUint64) // a peer that has nothing of a long stream copies or compares: that brings each key once
 	}
 	l.acked.Store(min(applied, n.ring.Head()))
@@ -304,13 +304,13 @@ func (n *Node) sameID(now int64, l *Link) {
 }
 
 // mayRekey counts how often this node has taken another id, and reports whether it may once more. Ids are random from the second on, so
-// a node that claims each of them is no clone; it must not make this node end all its links more than MaxRekeys times in StepRest.
+// a node that claims each of them is no clone; it must not make this node end all its links more than maxRekeys times in stepRest.
 func (n *Node) mayRekey(now int64) bool {
-	if now-n.rekeyed >= int64(StepRest) {
+	if now-n.rekeyed >= int64(stepRest) {
 		n.rekeyed, n.renames = now, 0
 	}
 	n.renames++
-	return n.renames <= MaxRekeys
+	return n.renames <= maxRekeys
 }
 
 // younger reports whether the first of two starts is the one that takes another id.

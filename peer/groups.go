@@ -8,23 +8,23 @@ func (n *Node) compareGroups(now int64) {
 	s := &n.steps
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || !m.measured || !m.apart() || m.linkedAt <= l.chosenAt || now < s.yieldTo || now-l.touched.Load() >= int64(VouchAge) {
+		if l == nil || !m.measured || !m.apart() || m.linkedAt <= l.chosenAt || now < s.yieldTo || now-l.touched.Load() >= int64(vouchAge) {
 			continue
 		}
 		waited := now - max(l.chosenAt, l.heldAt)
-		if waited < int64(StepDelay) {
+		if waited < int64(stepDelay) {
 			continue
 		}
 		ours, theirs := n.sides(m)
 		smaller := ours.size < theirs.size || ours.size == theirs.size && ours.low > theirs.low
 		switch {
 		case smaller && ours.low == n.id:
-		case smaller && waited >= int64(StepDelay+2*StepWait):
-		case waited >= int64(StepPatience) && n.yields(now, m):
+		case smaller && waited >= int64(stepDelay+2*stepWait):
+		case waited >= int64(stepPatience) && n.yields(now, m):
 		default:
 			continue
 		}
-		to := max(s.number.Load(), min(l.told, s.number.Load()+MaxClimb))
+		to := max(s.number.Load(), min(l.told, s.number.Load()+maxClimb))
 		if to < codec.MaxStep {
 			s.wanted, s.wantedBy, s.wantedTo = true, m.offset, to+1
 			return
@@ -103,7 +103,7 @@ func (n *Node) propose(now int64) {
 	defer n.mu.Unlock()
 	if s.best.To == 0 {
 		k.Node = n.id
-		s.best, s.bestAt = k, now+int64(StepWait)
+		s.best, s.bestAt = k, now+int64(stepWait)
 		n.passStep(now, nil, k)
 	}
 }
@@ -166,19 +166,19 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 		return
 	case now < s.yieldTo && s.foreign.Node <= k.Node:
 		return
-	case fromOld < fromNew && (k.To > s.number.Load()+MaxClimb+1 || !n.consents(now, k)):
+	case fromOld < fromNew && (k.To > s.number.Load()+maxClimb+1 || !n.consents(now, k)):
 		return
 	case fromOld < fromNew && s.best.To != 0 && k.From != s.number.Load() && s.best.From == s.number.Load():
 		return // it could not be taken
 	case fromOld < fromNew:
 		if s.best.To == 0 {
-			s.bestAt = now + int64(StepWait)
+			s.bestAt = now + int64(stepWait)
 		}
 		s.best = k
 	case !n.mayYield(now):
 		return
 	default:
-		s.best, s.foreign, s.yieldTo = codec.Step{}, k, now+int64(StepYield)
+		s.best, s.foreign, s.yieldTo = codec.Step{}, k, now+int64(stepYield)
 	}
 	n.passStep(now, l, k)
 }
@@ -187,10 +187,10 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 // steps for another group, which nobody takes, can so hold up this group for less than half of each minute.
 func (n *Node) mayYield(now int64) bool {
 	s := &n.steps
-	if now-s.yielded >= int64(StepRest) {
+	if now-s.yielded >= int64(stepRest) {
 		s.yielded, s.yields = now, 0
 	}
-	if n.countsHosts() && s.yields >= MaxYields {
+	if n.countsHosts() && s.yields >= maxYields {
 		return false
 	}
 	s.yields++

@@ -19,7 +19,7 @@ func (n *Node) hint(now int64, addr netip.AddrPort, id uint64) {
 	t.id, t.failures, t.hinted, t.told = id, 0, now, false
 	next := now
 	if id < n.id {
-		next += int64(DialCourtesy) // it has heard us too, most likely, and R23 would prefer its dial
+		next += int64(dialCourtesy) // it has heard us too, most likely, and R23 would prefer its dial
 	}
 	if t.next <= now || t.next > next {
 		t.next = next

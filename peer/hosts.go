@@ -37,7 +37,7 @@ type side struct {
 // out of the count.
 type hosts map[netip.Addr]int64
 
-// note takes in the hosts of linked members, and forgets those that had none for HostMemory.
+// note takes in the hosts of linked members, and forgets those that had none for hostMemory.
 func (h hosts) note(now int64, members []*member) {
 	for _, m := range members {
 		if _, known := h[m.host]; m.ours() && (known || len(h) < MaxMembers) {
@@ -45,7 +45,7 @@ func (h hosts) note(now int64, members []*member) {
 		}
 	}
 	for host, seen := range h {
-		if now-seen > int64(HostMemory) {
+		if now-seen > int64(hostMemory) {
 			delete(h, host)
 		}
 	}
@@ -94,7 +94,7 @@ func (n *Node) yields(now int64, m *member) bool {
 // and have behind it what nobody here can count. So the time is near this machine's own, and it is not done often.
 func (n *Node) trusts(now int64, m *member) bool {
 	off := n.clock.Offset() + m.offset
-	return now >= n.steps.restTo && max(off, -off) <= int64(WallTrust/time.Millisecond)
+	return now >= n.steps.restTo && max(off, -off) <= int64(wallTrust/time.Millisecond)
 }
 
 // consents reports whether this node may take a step that somebody proposes.

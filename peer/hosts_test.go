@@ -96,7 +96,7 @@ func TestR7_TheWordOfOneMemberMovesNoTime(t *testing.T) {
 			b.beats(honest, evil, decadesMS, 1, 2*time.Second)
 		},
 		"patience": func(b *bench, honest []*bnode, evil *bnode) {
-			b.beats(honest, evil, decadesMS, 0, 2*StepPatience)
+			b.beats(honest, evil, decadesMS, 0, 2*stepPatience)
 		},
 		"patience, with a list of many that are with it": func(b *bench, honest []*bnode, evil *bnode) {
 			var many codec.LinkChanges
@@ -137,10 +137,10 @@ func TestR7_NobodyUsesUpTheNumbersOfSteps(t *testing.T) {
 		}
 	}
 	const minutes = 3
-	b.beats(honest, evil, 0, codec.MaxStep, minutes*StepRest)
+	b.beats(honest, evil, 0, codec.MaxStep, minutes*stepRest)
 	for _, n := range honest {
 		got, steps := n.steps.number.Load(), n.counters.steps.Load()
-		if got < 5+minutes*LoneClimb*LoneClimbs || got > 5+(minutes+2)*LoneClimb*LoneClimbs || steps > (minutes+2)*LoneClimbs+1 {
+		if got < 5+minutes*loneClimb*loneClimbs || got > 5+(minutes+2)*loneClimb*loneClimbs || steps > (minutes+2)*loneClimbs+1 {
 			t.Errorf("%s has number %d after %d minutes, and %d steps", n.name, got, minutes, steps)
 		}
 	}
@@ -176,7 +176,7 @@ func TestR7_HostsAreCountedOnceAndRememberedForAWhile(t *testing.T) {
 	if ours, _ := sizes(); ours != 3 {
 		t.Fatalf("%d hosts just after the links were lost", ours)
 	}
-	b.beats(honest, evil, 0, 0, HostMemory+time.Second)
+	b.beats(honest, evil, 0, 0, hostMemory+time.Second)
 	if ours, _ := sizes(); ours != 1 {
 		t.Fatalf("%d hosts long after the links were lost", ours)
 	}
@@ -273,13 +273,13 @@ func TestGreetingsThatNobodyEndsAreBoundedForEachHost(t *testing.T) {
 		return l
 	}
 	first := open("10.9.9.9:1")
-	for range MaxGreeting - 1 {
+	for range maxGreeting - 1 {
 		open("10.9.9.9:1")
 	}
 	if l := open("10.9.9.9:1"); l.said != codec.ReasonOverload || n.Counters().LinksRefused != 1 {
 		t.Fatalf("one too many: %q, %d counted", l.said, n.Counters().LinksRefused)
 	}
-	for range 2 * MaxGreeting {
+	for range 2 * maxGreeting {
 		if l := open("127.0.0.1:1"); l.closing {
 			t.Fatal("a node of this machine is refused")
 		}
@@ -323,11 +323,11 @@ func TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams(t *testing.T) {
 		if count > 0 {
 			looks++
 		}
-		if offers += count; count > OffersAtOnce {
+		if offers += count; count > offersAtOnce {
 			t.Fatalf("%d offers at one look", count)
 		}
 	}
-	if offers != MaxPassed || looks != MaxPassed/OffersAtOnce || len(l.relaying()) != MaxPassed {
+	if offers != maxPassed || looks != maxPassed/offersAtOnce || len(l.relaying()) != maxPassed {
 		t.Errorf("%d offers at %d looks, %d streams are passed on", offers, looks, len(l.relaying()))
 	}
 }
@@ -337,7 +337,7 @@ func TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams(t *testing.T) {
 func TestR7_NobodyHoldsUpAGroupForEverBySayingThatAnotherStepsToIt(t *testing.T) {
 	b, honest, evil := trio(t, 0)
 	x := honest[0]
-	held, looks := 0, 2*int(StepRest/(HeartbeatInterval))
+	held, looks := 0, 2*int(stepRest/(HeartbeatInterval))
 	for i := range looks {
 		now := x.clock.Cluster(b.now)
 		b.says(x, evil, codec.AppendStep(nil, codec.Step{To: 1, Node: 1, Old: now + hourMS + uint64(i), New: now}))
@@ -383,14 +383,14 @@ func TestR26_WhoClaimsEachIdThatANodeTakesEndsItsLinksAFewTimesAMinute(t *testin
 	for minute := range 2 {
 		for i := range 20 {
 			l := b.greetsAs(n, netip.MustParseAddrPort("10.9.9.9:40000"), n.ID())
-			if got, want := l.said, codec.ReasonProtocol; (i >= MaxRekeys) != (got == want) {
+			if got, want := l.said, codec.ReasonProtocol; (i >= maxRekeys) != (got == want) {
 				t.Fatalf("claim %d of minute %d is answered with %s", i, minute, got)
 			}
 			n.Step(b.now, Event{Kind: EventClosed, Link: l})
 		}
-		b.now += int64(StepRest)
+		b.now += int64(stepRest)
 	}
-	if got := n.Counters().Rekeys; got != 2*MaxRekeys {
+	if got := n.Counters().Rekeys; got != 2*maxRekeys {
 		t.Errorf("%d ids were taken", got)
 	}
 }

@@ -35,7 +35,7 @@ type pulls struct {
 	owed  bool   // all shards are to be pulled from this donor
 	had   shards // shards that were pulled since owed was set
 	begin int    // the shard to begin with; another one for each donor
-	slots [PullCredit]pull
+	slots [pullCredit]pull
 	id    uint32 // of the last Pull
 }
 
@@ -216,7 +216,7 @@ func (l *Link) donor() donor {
 	return donor{host: l.host}
 }
 
-// hedge has shards pulled from another donor too of which nothing has come for SlowPull, or that are being pulled for SlowShard: of a
+// hedge has shards pulled from another donor too of which nothing has come for slowPull, or that are being pulled for slowShard: of a
 // third after twice that, and so on. Many donors on one cable are slow, each of them, and asking others makes that worse: few are asked for
 // by two at one time.
 func (n *Node) hedge(now int64) {
@@ -242,7 +242,7 @@ func (n *Node) hedge(now int64) {
 		if asked == 0 || n.join.covered.has(s) {
 			continue
 		}
-		if min(age[s], now-moved[s]) >= int64(SlowPull)*asked || age[s] >= int64(SlowShard)*asked {
+		if min(age[s], now-moved[s]) >= int64(slowPull)*asked || age[s] >= int64(slowShard)*asked {
 			slow = append(slow, s)
 		}
 		if asked > 1 {
@@ -256,7 +256,7 @@ func (n *Node) hedge(now int64) {
 		}
 		had := pulled[l.donor()]
 		for i := range l.pulls.slots {
-			next := slices.IndexFunc(slow, func(s uint16) bool { return !had.has(s) && (n.join.asked[s] > 1 || hedged < MaxHedged) })
+			next := slices.IndexFunc(slow, func(s uint16) bool { return !had.has(s) && (n.join.asked[s] > 1 || hedged < maxHedged) })
 			if p := &l.pulls.slots[i]; p.id == 0 && next >= 0 && !l.closing {
 				if n.join.asked[slow[next]] == 1 {
 					hedged++
@@ -275,7 +275,7 @@ func (n *Node) pull(now int64, l *Link, p *pull, cursor uint64) {
 	l.pulls.id = l.pulls.id%(fetchBit-1) + 1
 	p.id = l.pulls.id
 	n.counters.pulls.Add(1)
-	m := codec.Pull{ID: p.id, Shard: p.shard, Cursor: cursor, Limit: PullLimit}
+	m := codec.Pull{ID: p.id, Shard: p.shard, Cursor: cursor, Limit: pullLimit}
 	n.send(l, func(b []byte) []byte { return codec.AppendPull(b, m) })
 }
 

@@ -62,7 +62,7 @@ func FuzzJoin(f *testing.F) {
 				asked++
 			}
 		}
-		if asked > PullCredit || len(l.control) > ControlLimit+codec.MaxFrame || len(l.in.wanted) > FetchBytes+codec.MaxKey || len(x.streams) > MaxStreams {
+		if asked > pullCredit || len(l.control) > ControlLimit+codec.MaxFrame || len(l.in.wanted) > FetchBytes+codec.MaxKey || len(x.streams) > MaxStreams {
 			t.Fatal("a bound was passed")
 		}
 		if len(x.Members(nil)) > MaxMembers || len(x.dialing.order) > MaxTargets {

@@ -45,7 +45,7 @@ func copyAll(t testing.TB, keys int) (gave, took time.Duration) {
 	b.store.Shards, b.store.MaxBytes = store.DefaultShards, 1<<30
 	donors := []*bnode{b.add("a", 1<<16, 0, 0), b.add("b", 2<<16, 0, 0)}
 	b.wire(donors[0], donors[1], 1)
-	b.pass(2 * SeekTime)
+	b.pass(2 * seekTime)
 	now := donors[0].clock.Cluster(b.now)
 	value := make([]byte, 100)
 	random := rand.NewChaCha8([32]byte{1})

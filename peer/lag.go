@@ -7,7 +7,7 @@ import (
 
 // lag tells how old a write of this node's stream is by its number: each Tick marks the head, if it has moved. Where there
 // are too many marks, neighbours are joined that together span no more than an eighth of their age: the age of a write is
-// known to a Tick and an eighth. So MaxMarks are enough for any time.
+// known to a Tick and an eighth. So maxMarks are enough for any time.
 type lag struct {
 	marks []mark // oldest first
 	last  int64  // when the last look was
@@ -27,13 +27,13 @@ func (g *lag) note(now int64, head uint64) {
 	if head == 0 || n > 0 && g.marks[n-1].seq >= head {
 		return
 	}
-	if n >= MaxMarks {
+	if n >= maxMarks {
 		g.join(now)
 	}
 	g.marks = append(g.marks, mark{head, since, now})
 }
 
-// join joins neighbours; so many as MaxMarks are never all too far apart.
+// join joins neighbours; so many as maxMarks are never all too far apart.
 func (g *lag) join(now int64) {
 	kept := g.marks[:1]
 	for _, m := range g.marks[1:] {
@@ -43,7 +43,7 @@ func (g *lag) join(now int64) {
 			kept = append(kept, m)
 		}
 	}
-	g.marks = kept[max(0, len(kept)-MaxMarks+1):]
+	g.marks = kept[max(0, len(kept)-maxMarks+1):]
 }
 
 // age returns how old the oldest write after acked is, at most; 0 when there is none.

@@ -18,7 +18,7 @@ func TestTheAgeOfTheOldestWriteThatIsNotAcknowledged(t *testing.T) {
 		}
 		now += int64(TickInterval)
 		g.note(now, uint64(len(at)))
-		if len(g.marks) > MaxMarks {
+		if len(g.marks) > maxMarks {
 			t.Fatalf("%d marks", len(g.marks))
 		}
 		acked := r.IntN(len(at) + 1)

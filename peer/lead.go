@@ -88,7 +88,7 @@ func (n *Node) remind(now int64) {
 	}
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || !l.debt.owed || m.readiness != codec.StateReady || l.held.Load() || !l.leads.Load() && leading >= RepairsAtOnce {
+		if l == nil || !l.debt.owed || m.readiness != codec.StateReady || l.held.Load() || !l.leads.Load() && leading >= repairsAtOnce {
 			continue
 		}
 		closed := n.closedWith(now, m)
@@ -143,7 +143,7 @@ func (l *Link) repairRoot(now int64, theirs root) {
 // begin leads a comparison of a closed epoch, or of all that is held, unless one is under way on this link.
 func (l *Link) begin(now int64, epoch uint64, whole bool) bool {
 	r := &l.out.repair
-	if l.leads.Load() && now-r.moved < int64(RepairPatience) || now < r.follows || len(r.work) > 0 {
+	if l.leads.Load() && now-r.moved < int64(repairPatience) || now < r.follows || len(r.work) > 0 {
 		return false
 	}
 	r.descent = descent{id: r.id + 1, low: epoch, moved: now, whole: whole, debts: l.debts.Load()}
@@ -188,7 +188,7 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 		first := int(child) << (16 - bits)
 		switch end := first + allLeaves>>bits; {
 		case end <= r.from || first >= r.until:
-		case next.Count >= RoundShards || r.listed > RepairListing:
+		case next.Count >= roundShards || r.listed > repairListing:
 			r.until = first
 		case l.deeper(now, &next, child):
 		default:
@@ -239,7 +239,7 @@ func (l *Link) compared(now int64, body []byte) error {
 	r := &l.out.repair
 	switch m.Form {
 	case codec.ComparedAsk:
-		r.follows = now + int64(RepairPause)
+		r.follows = now + int64(repairPause)
 		l.queue(work{form: codec.ComparedAnswer, epoch: m.Epoch, id: m.ID})
 	case codec.ComparedAnswer:
 		l.answered(now, &m)

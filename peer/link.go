@@ -159,7 +159,7 @@ func (l *Link) frame(now int64, h codec.Header, body []byte) error {
 }
 
 // Control begins a flush: it appends the control frames that wait, the acknowledgement owed, what is to be fetched, and
-// answers to the other's Pulls and Fetches up to AnswerSlice bytes.
+// answers to the other's Pulls and Fetches up to answerSlice bytes.
 func (l *Link) Control(now int64, dst []byte) []byte {
 	l.scheduled.Store(false) // first: what comes from here on rings again
 	if l.waiting.Load() || l.out.mayAsk() {

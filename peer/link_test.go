@@ -270,13 +270,13 @@ func TestR11AckedCountsPeersThatAreLinkedNow(t *testing.T) {
 func TestR8RecordsAheadOfTimeAreDroppedAndManyCostTheLink(t *testing.T) {
 	b, x, _, c := pair(t)
 	l := c.sides[0].link
-	for i := range uint64(MaxAhead + 1) {
+	for i := range uint64(maxAhead + 1) {
 		r := record(b, x, fmt.Sprint("k", i), "v", 77)
 		r.Stamp += 11_000 << 16
 		if err := hand(l, b.now, batchOf(l, i+1, r)); err != nil {
 			t.Fatal(err)
 		}
-		if closed := l.said == codec.ReasonClock; closed != (i == MaxAhead) {
+		if closed := l.said == codec.ReasonClock; closed != (i == maxAhead) {
 			t.Fatalf("after %d records: closed %v", i+1, closed)
 		}
 	}

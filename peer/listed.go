@@ -79,10 +79,10 @@ func appendChanges(dst codec.LinkChanges, before, after listing) codec.LinkChang
 	return dst
 }
 
-// appendListing lists with whom this node has a link that had bytes within VouchAge.
+// appendListing lists with whom this node has a link that had bytes within vouchAge.
 func (n *Node) appendListing(now int64, dst listing) listing {
 	for _, m := range n.members {
-		if m.link != nil && now-m.link.touched.Load() < int64(VouchAge) {
+		if m.link != nil && now-m.link.touched.Load() < int64(vouchAge) {
 			dst = append(dst, listedAt(m.id, m.addr))
 		}
 	}
@@ -115,7 +115,7 @@ func (n *Node) takeLinks(now int64, l *Link, h *codec.Heartbeat) error {
 // via returns a peer that says that it has a link with a node, nil if none does.
 func (n *Node) via(now int64, id uint64) *member {
 	for _, p := range n.members {
-		if p.link != nil && now-p.linkedAt < int64(VouchAge) && p.linked.has(id) {
+		if p.link != nil && now-p.linkedAt < int64(vouchAge) && p.linked.has(id) {
 			return p
 		}
 	}
@@ -127,7 +127,7 @@ func (n *Node) via(now int64, id uint64) *member {
 func (n *Node) appendRelayed(dst []Member) []Member {
 	from := len(dst)
 	for _, p := range n.members {
-		if p.link == nil || n.lastTick-p.linkedAt >= int64(VouchAge) {
+		if p.link == nil || n.lastTick-p.linkedAt >= int64(vouchAge) {
 			continue
 		}
 		known := n.members // both are in the order of ids: one way through them

@@ -115,11 +115,11 @@ func TestR25_ADeathBySilenceIsNoNews(t *testing.T) {
 	b.cut(z, x)
 	b.cut(z, y)
 	begun, told := b.now, x.beat.sequence
-	for x.known(z.ID()).state != Dead && b.now-begun < int64(2*DeadAfter) {
+	for x.known(z.ID()).state != Dead && b.now-begun < int64(2*deadAfter) {
 		b.pass(TickInterval)
 	}
 	b.pass(2 * TickInterval)
-	if took := b.now - begun; took > int64(DeadAfter+4*TickInterval) || int64(x.beat.sequence-told) > took/int64(HeartbeatInterval)+1 {
+	if took := b.now - begun; took > int64(deadAfter+4*TickInterval) || int64(x.beat.sequence-told) > took/int64(HeartbeatInterval)+1 {
 		t.Errorf("dead after %v, with %d rounds of heartbeats meanwhile", time.Duration(took), x.beat.sequence-told)
 	}
 }
@@ -157,8 +157,8 @@ func TestAddressesThatOthersTellOfLeaveRoom(t *testing.T) {
 	x.out.Reset()
 	x.dial(now + int64(time.Second))
 	x.Drain(&o)
-	if len(o.Dials) != MaxTold+1 || !slices.ContainsFunc(o.Dials, func(d Dial) bool { return d.Addr == heard }) {
-		t.Errorf("%d dials, of %d that may be for addresses nobody was heard at", len(o.Dials), MaxTold)
+	if len(o.Dials) != maxTold+1 || !slices.ContainsFunc(o.Dials, func(d Dial) bool { return d.Addr == heard }) {
+		t.Errorf("%d dials, of %d that may be for addresses nobody was heard at", len(o.Dials), maxTold)
 	}
 	for _, d := range o.Dials {
 		x.dialFailed(now+int64(time.Second), d.Addr, d.Number)
@@ -166,7 +166,7 @@ func TestAddressesThatOthersTellOfLeaveRoom(t *testing.T) {
 	o.Reset()
 	x.dial(now + int64(time.Hour))
 	x.Drain(&o)
-	if len(o.Dials) != MaxTold+1 {
+	if len(o.Dials) != maxTold+1 {
 		t.Errorf("%d dials after those have failed", len(o.Dials))
 	}
 }

@@ -13,10 +13,10 @@ func (m *floorMarks) set(ms, number uint64) {
 	for len(list) > 0 && list[len(list)-1].ms >= ms {
 		list = list[:len(list)-1]
 	}
-	if len(list) == MaxFloorMarks {
+	if len(list) == maxFloorMarks {
 		kept := list[:0]
 		for i, k := range list {
-			if i >= MaxFloorMarks*3/4 || i%2 == 0 {
+			if i >= maxFloorMarks*3/4 || i%2 == 0 {
 				kept = append(kept, k)
 			}
 		}

@@ -15,7 +15,7 @@ func TestR14MarksFindWhereALogIsAboveAFloor(t *testing.T) {
 	const beat = 500
 	for i := uint64(1); i <= 20_000; i++ {
 		m.set(i*beat, i)
-		if len(m) > MaxFloorMarks {
+		if len(m) > maxFloorMarks {
 			t.Fatalf("%d marks", len(m))
 		}
 	}

@@ -65,7 +65,7 @@ type member struct {
 	lostAt   int64         // when its link was lost, until that is judged (detect.go), boot-time ns; 0: nothing is to be judged
 	judgeAt  int64         // its link was closed on purpose though it did not leave: not dead before then, boot-time ns
 	lostWhy  string        // the reason, for the log
-	silent   bool          // its link has brought nothing for SuspectAfter
+	silent   bool          // its link has brought nothing for suspectAfter
 	leaves   bool          // it has announced that it leaves; its Bye may be stuck behind what a slow network did not take
 	rtt      int64         // ns, smoothed
 	offset   int64         // its clock minus this node's, ms

@@ -26,7 +26,7 @@ func (l *Link) compare(now int64, body []byte) error {
 	case leads && m.Epoch == r.epoch:
 		r.split, r.moved = true, now
 	case !leads && m.Epoch == r.led:
-		r.follows = now + int64(RepairPause)
+		r.follows = now + int64(repairPause)
 	}
 	for run := m.Entries; len(run) > 0; {
 		var e codec.ListingEntry

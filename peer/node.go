@@ -34,7 +34,7 @@ type Config struct {
 	Clock                   *Clock
 	Static                  []netip.AddrPort // --peer: dialed for ever
 	Past                    []netip.AddrPort // where members of an earlier start were: dialed for the horizon
-	Horizon                 time.Duration    // how long dead and left members are remembered; 0: DefaultHorizon
+	Horizon                 time.Duration    // how long dead and left members are remembered; 0: defaultHorizon
 	Keyed                   bool             // members have proved that they know a secret: their word counts
 	Still                   func(f func())   // runs f while no loop is in a turn; nil: Tick is called when none is
 }
@@ -110,7 +110,7 @@ func NewNode(cfg Config) *Node {
 		n.still = func(f func()) { f() }
 	}
 	if n.horizon == 0 {
-		n.horizon = int64(DefaultHorizon)
+		n.horizon = int64(defaultHorizon)
 	}
 	n.ident.Store(cfg.ID)
 	n.chosen.Store(new([]*Link))

@@ -37,7 +37,7 @@ func TestOwnRepeatedAndForeignAnnouncesAreCountedAndDropped(t *testing.T) {
 	if c.AnnouncesOwn != 1 || c.AnnouncesHeard != 1 || c.AnnouncesRepeated != 2 || c.AnnouncesForeign != 2 {
 		t.Fatalf("%+v", c)
 	}
-	n.Tick(b.now + int64(DialCourtesy))
+	n.Tick(b.now + int64(dialCourtesy))
 	b.carryOut(n)
 	if len(n.dials) != 1 || n.dials[0].Addr.Addr() != netip.AddrFrom4([4]byte{10, 9, 9, 2}) {
 		t.Fatalf("dials %v: only the stranger, where it was heard first", n.dials)
@@ -146,7 +146,7 @@ func TestDialsAreBoundedAndBackOff(t *testing.T) {
 		n.Tick(b.now)
 		b.carryOut(n)
 	}
-	if len(waits) != MaxTries || waits[len(waits)-1] <= StrangerRest || slices.Min(waits[2:]) < StrangerRest {
+	if len(waits) != maxTries || waits[len(waits)-1] <= StrangerRest || slices.Min(waits[2:]) < StrangerRest {
 		t.Fatalf("waits between dials of one address: %v", waits)
 	}
 	if len(n.dialing.order) != 0 || n.dialing.busy != 0 {
@@ -173,7 +173,7 @@ func TestAStaticPeerIsDialedForEver(t *testing.T) {
 		}
 		n.dials = nil
 	}
-	if tried < 20 || time.Duration(longest) > BackoffMax+TickInterval || time.Duration(longest) < BackoffMax/2 {
+	if tried < 20 || time.Duration(longest) > backoffMax+TickInterval || time.Duration(longest) < backoffMax/2 {
 		t.Fatalf("%d dials in 2 minutes, at most %v apart", tried, time.Duration(longest))
 	}
 }
@@ -420,11 +420,11 @@ func TestOneLinkAcrossAHealedSplitBringsTheOthersAtOnce(t *testing.T) {
 	}
 	// The dials wait for seconds now.
 	at := slices.IndexFunc(x.dialing.order, func(t *target) bool { return t.addr == z.addr })
-	x.dialing.order[at].next = b.now + int64(BackoffMax)
+	x.dialing.order[at].next = b.now + int64(backoffMax)
 	x.forms = nil
 	b.wire(y, x, 9)
 	b.settle()
-	b.pass(BackoffMin + 2*TickInterval)
+	b.pass(backoffMin + 2*TickInterval)
 	if !slices.ContainsFunc(x.dials, func(d Dial) bool { return d.Addr == z.addr }) {
 		t.Errorf("x dials %v, not z that was dead too", x.dials)
 	}
@@ -461,11 +461,11 @@ func TestAfterAQuarrelTheNextDialWaits(t *testing.T) {
 		b.closed(c.sides[0])
 		b.closed(c.sides[1])
 		x.dials, y.dials = nil, nil
-		b.pass(BackoffMax/2 - 2*TickInterval)
+		b.pass(backoffMax/2 - 2*TickInterval)
 		if len(x.dials) != 0 {
 			t.Errorf("after Bye(%v) it dials again at once", reason)
 		}
-		b.pass(BackoffMax)
+		b.pass(backoffMax)
 		if len(x.dials) == 0 {
 			t.Errorf("after Bye(%v) it never dials again", reason)
 		}

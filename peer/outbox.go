@@ -38,7 +38,7 @@ func (o *Outbox) Reset() {
 
 // change adds a change, unless nobody has drained for very long.
 func (o *Outbox) change(c Change) {
-	if len(o.Changes) < MaxChanges {
+	if len(o.Changes) < maxChanges {
 		o.Changes = append(o.Changes, c)
 	}
 }
@@ -113,7 +113,7 @@ func (n *Node) close(now int64, l *Link, reason codec.Reason) {
 		l.control = codec.AppendBye(l.control, codec.Bye{Reason: reason})
 	}
 	l.closing, l.said = true, reason
-	l.closeBy = now + int64(ByeTimeout)
+	l.closeBy = now + int64(byeTimeout)
 	if reason != codec.ReasonLeft {
 		l.muted.Store(true)
 	}

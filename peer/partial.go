@@ -143,7 +143,7 @@ func (n *Node) lookPartial(now int64, c *cut) {
 	n.partial.mu.Lock()
 	defer n.partial.mu.Unlock()
 	own := n.partial.last
-	if changes := n.store.PartialChanges(); changes != n.partial.changes && (n.partial.at == 0 || now-n.partial.at >= int64(PartialInterval)) {
+	if changes := n.store.PartialChanges(); changes != n.partial.changes && (n.partial.at == 0 || now-n.partial.at >= int64(partialInterval)) {
 		n.partial.changes, n.partial.at = changes, now
 		own = n.partialsOf()
 		n.partial.last = own
@@ -357,7 +357,7 @@ func (n *Node) askAgain(now int64) {
 	}
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || l.bitmaps.low == 0 || now-l.bitmaps.low < int64(RepairMax) || m.readiness != codec.StateReady || m.floor.Compare(n.floor()) < 0 {
+		if l == nil || l.bitmaps.low == 0 || now-l.bitmaps.low < int64(repairMax) || m.readiness != codec.StateReady || m.floor.Compare(n.floor()) < 0 {
 			continue
 		}
 		l.bitmaps.low = 0

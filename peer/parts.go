@@ -16,7 +16,7 @@ type sums = [store.PartsWidth]uint64
 // listing of one of them.
 func listedBytes(keys int) int {
 	entries := 1 + keys/allLeaves
-	if entries <= PartsFrom {
+	if entries <= partsFrom {
 		return codec.ListingEntryMin * entries
 	}
 	return codec.DigestsNodeLen + codec.ListingEntryMin*(1+entries/store.PartsWidth)
@@ -27,11 +27,11 @@ func listedBytes(keys int) int {
 func (l *Link) appendParts(now int64, dst []byte) []byte {
 	n, r := l.node, &l.out.repair
 	m := codec.Digests{Epoch: r.work[0].epoch, Level: codec.DigestsLeaves}
-	for len(r.work) > 0 && r.work[0].parts && r.work[0].epoch == m.Epoch && m.Count < codec.MaxDigestsLeaves && r.walked < PartsSlice {
+	for len(r.work) > 0 && r.work[0].parts && r.work[0].epoch == m.Epoch && m.Count < codec.MaxDigestsLeaves && r.walked < partsSlice {
 		var parts sums
 		w := r.work[0]
 		entries := n.store.Parts(&parts, w.prefix, leafBits, w.epoch, n.clock.Cluster(now))
-		if r.walked += entries + 1; entries > PartsFrom {
+		if r.walked += entries + 1; entries > partsFrom {
 			m.Nodes = codec.AppendDigestsNode(m.Nodes, uint32(w.prefix>>(64-leafBits)), &parts)
 			m.Count++
 		} else {

@@ -6,8 +6,8 @@ import (
 	"covey/codec"
 )
 
-// relayTo chooses anew which streams are passed on to the peer of l (R12): MaxPassed at most, for a peer that lists no links would otherwise
-// get all, and at most OffersAtOnce more than the last time. Streams of running starts come first, then the newest of the others: a node
+// relayTo chooses anew which streams are passed on to the peer of l (R12): maxPassed at most, for a peer that lists no links would otherwise
+// get all, and at most offersAtOnce more than the last time. Streams of running starts come first, then the newest of the others: a node
 // that restarts again and again leaves many behind. What is not passed on, repair brings.
 func (n *Node) relayTo(now int64, l *Link) {
 	if l.member == nil || l.closing {
@@ -20,14 +20,14 @@ func (n *Node) relayTo(now int64, l *Link) {
 	}
 	list, offered := n.scratch[:0], 0
 	pass := func(s *stream) {
-		if len(list) == MaxPassed || !n.relays(now, l, s) {
+		if len(list) == maxPassed || !n.relays(now, l, s) {
 			return
 		}
 		switch {
 		case s.handed > 0:
 			list = append(list, old[s.handed-1])
 			s.handed = 0
-		case offered < OffersAtOnce:
+		case offered < offersAtOnce:
 			offered++
 			s.relayed.Add(1)
 			list = append(list, n.offer(now, l, s))
@@ -87,7 +87,7 @@ func (n *Node) linger(now int64, s *stream) {
 	if s.lingers != 0 {
 		s.relayed.Add(-1)
 	}
-	s.lingers = now + int64(RelayLinger)
+	s.lingers = now + int64(relayLinger)
 }
 
 // dropStreams ends the lingering, lets the log go when no stream is in it, and forgets the streams of nodes without a link
@@ -128,13 +128,13 @@ func (n *Node) relays(now int64, l *Link, s *stream) bool {
 	origin := n.known(s.member)
 	switch {
 	case origin != nil && origin.link != nil:
-		return m.linkedAt > l.chosenAt && now-max(l.chosenAt, origin.link.chosenAt) >= int64(RelayDelay)
+		return m.linkedAt > l.chosenAt && now-max(l.chosenAt, origin.link.chosenAt) >= int64(relayDelay)
 	case origin == nil:
 		return true // its node is linked with another peer
 	case origin.state == Dead || origin.state == Left:
 		return s.applied.Load() > 0
 	}
-	return m.linkedAt > l.chosenAt && now-l.chosenAt >= int64(RelayDelay)
+	return m.linkedAt > l.chosenAt && now-l.chosenAt >= int64(relayDelay)
 }
 
 // offer begins to pass on a stream. The order matters: a batch that comes meanwhile is in the log, or below from.
@@ -238,7 +238,7 @@ func (n *Node) offerHeard(now int64, l *Link, body []byte) error {
 	}
 	s.used = now
 	origin := n.known(s.member)
-	direct := origin != nil && origin.stream == s && origin.link != nil && now-origin.link.touched.Load() < int64(VouchAge)
+	direct := origin != nil && origin.stream == s && origin.link != nil && now-origin.link.touched.Load() < int64(vouchAge)
 	sub := l.in.subscribe(s, n.streams)
 	n.mu.Unlock()
 	n.counters.offers.Add(1)

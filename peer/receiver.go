@@ -233,7 +233,7 @@ func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint6
 // want queues a key to be fetched. When too many wait, everything is compared instead.
 func (l *Link) want(now int64, key []byte) {
 	r := &l.in
-	if r.keys >= FetchKeys || len(r.wanted)+len(key) > FetchBytes {
+	if r.keys >= fetchKeys || len(r.wanted)+len(key) > FetchBytes {
 		l.node.owe(now, l, 0)
 		return
 	}
@@ -243,7 +243,7 @@ func (l *Link) want(now int64, key []byte) {
 }
 
 // mayFetch reports whether appendFetch would append something.
-func (r *receiver) mayFetch() bool { return r.keys > 0 && r.fetches < FetchCredit }
+func (r *receiver) mayFetch() bool { return r.keys > 0 && r.fetches < fetchCredit }
 
 // appendFetch asks for the keys that wait.
 func (r *receiver) appendFetch(dst []byte) []byte {
@@ -283,7 +283,7 @@ func (n *Node) early(now int64, l *Link, count uint64) {
 	if now-l.tooEarly.since >= minute {
 		l.tooEarly = ahead{since: now}
 	}
-	if l.tooEarly.count += count; l.tooEarly.count > MaxAhead {
+	if l.tooEarly.count += count; l.tooEarly.count > maxAhead {
 		n.close(now, l, codec.ReasonClock)
 	}
 }

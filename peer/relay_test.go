@@ -167,7 +167,7 @@ func TestR12_StreamsThatAreOverTakeNoPlaceFromThoseThatGoOn(t *testing.T) {
 	b := newBench(t)
 	n := b.add("n", 1<<16|9000, 0, 0)
 	n.Tick(b.now)
-	const starts = 2 * MaxPassed
+	const starts = 2 * maxPassed
 	n.mu.Lock()
 	for i := range uint64(starts) {
 		n.streamOf(b.now, 1<<32+i, 1<<40, i+1).advance(1, 1)
@@ -187,10 +187,10 @@ func TestR12_StreamsThatAreOverTakeNoPlaceFromThoseThatGoOn(t *testing.T) {
 	for _, h := range c.relaying() {
 		passed[h.stream.id] = true
 	}
-	if len(passed) != MaxPassed || !passed[a.in.stream.id] {
+	if len(passed) != maxPassed || !passed[a.in.stream.id] {
 		t.Errorf("%d streams are passed on, one that goes on: %v", len(passed), passed[a.in.stream.id])
 	}
-	for i := uint64(starts - MaxPassed + 2); i < starts; i++ {
+	for i := uint64(starts - maxPassed + 2); i < starts; i++ {
 		if !passed[1<<32+i] {
 			t.Fatalf("that of start %d of %d is not passed on, older ones are", i, starts)
 		}

@@ -99,14 +99,14 @@ func (n *Node) mayRepair(now int64, l *Link, h *codec.Heartbeat) (theirs root) {
 	}
 	under := 0
 	for _, o := range n.members {
-		if o.link != nil && now < o.link.repairAt && o.link.repairWait == int64(RepairMin) {
+		if o.link != nil && now < o.link.repairAt && o.link.repairWait == int64(repairMin) {
 			under++
 		}
 	}
-	if under >= RepairsAtOnce {
+	if under >= repairsAtOnce {
 		return root{}
 	}
-	l.repairWait = min(max(2*l.repairWait, int64(RepairMin)), int64(RepairMax))
+	l.repairWait = min(max(2*l.repairWait, int64(repairMin)), int64(repairMax))
 	l.repairAt = now + l.repairWait
 	return m.roots.theirs[epoch%rootsKept]
 }
@@ -193,7 +193,7 @@ func (l *Link) descend(now int64, body []byte) error {
 		r.lost = false
 		l.out.listed, l.out.lacked = nil, false
 	}
-	r.follows, r.led = now+int64(RepairPause), m.Epoch
+	r.follows, r.led = now+int64(repairPause), m.Epoch
 	if m.Level == codec.DigestsLeaves {
 		return l.partsHeard(&m)
 	}
@@ -241,7 +241,7 @@ func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
 		return false
 	}
 	if next.Count >= codec.MaxDigestsNodes {
-		l.out.repair.lost = true // a leader that keeps to RoundShards never asks for as many
+		l.out.repair.lost = true // a leader that keeps to roundShards never asks for as many
 		return true
 	}
 	next.Nodes = codec.AppendDigestsNode(next.Nodes, node, &sums)
@@ -249,13 +249,13 @@ func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
 	return true
 }
 
-// appendRepair works on the queue until about AnswerSlice bytes are appended or the window is full.
+// appendRepair works on the queue until about answerSlice bytes are appended or the window is full.
 func (l *Link) appendRepair(now int64, dst []byte) []byte {
 	s := &l.out
 	r := &s.repair
 	begun := len(dst)
 	r.walked = 0
-	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < AnswerSlice && r.walked < PartsSlice {
+	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < answerSlice && r.walked < partsSlice {
 		w := &r.work[0]
 		if w.epoch != 0 || len(w.hashes) > 0 {
 			r.moved = now // what answers a listing alone may be of a scrub
@@ -311,7 +311,7 @@ func (l *Link) appendListing(now int64, dst []byte, w work) []byte {
 	partial, some := l.partial(w.prefix, w.bits)
 	ok := partial == some
 	if ok {
-		top.prints, ok = n.store.List(top.prints[:0], w.prefix, uint(w.bits), ListedAtOnce, n.clock.Cluster(now))
+		top.prints, ok = n.store.List(top.prints[:0], w.prefix, uint(w.bits), listedAtOnce, n.clock.Cluster(now))
 	}
 	if !ok && w.bits > maxListBits {
 		return dst // so many keys of one hash were made on purpose
@@ -347,7 +347,7 @@ func (l *Link) appendNewer(now int64, dst []byte, w *work) []byte {
 	dst = codec.BeginRecords(dst)
 	top := n.borrow()
 	defer n.repay(top)
-	for len(w.hashes) > 0 && len(dst)-start < RepairSlice {
+	for len(w.hashes) > 0 && len(dst)-start < repairSlice {
 		dst = top.byHash(n, dst, w.hashes[0], cluster)
 		size := 0
 		for i := range top.recs {

@@ -32,13 +32,13 @@ func (l *Link) scrub(now int64) {
 	leaves := l.scrubs.Swap(nil)
 	cluster := n.clock.Cluster(now)
 	epoch := store.ClosedEpoch(cluster)
-	if now < s.at || epoch == 0 || len(r.work) > 0 || l.leads.Load() && now-r.moved < int64(RepairPatience) {
+	if now < s.at || epoch == 0 || len(r.work) > 0 || l.leads.Load() && now-r.moved < int64(repairPatience) {
 		return
 	}
 	top := n.borrow()
 	defer n.repay(top)
 	m, from, looked := codec.Scrub{Epoch: epoch}, s.from, 0
-	for range ScrubShards {
+	for range scrubShards {
 		top.prints, s.from = n.store.Prints(top.prints[:0], s.from, codec.MaxScrubEntries/2, cluster)
 		for i := range top.prints {
 			if p := &top.prints[i]; leaves.has(int(p.Hash>>48)) && !p.Ghost && !p.Gone && p.Epoch() <= epoch && m.Count < codec.MaxScrubEntries {
@@ -77,7 +77,7 @@ func (l *Link) scrubbed(now int64, body []byte) error {
 	for i := range int(m.Count) {
 		hash, print := m.Entry(i)
 		prefix, ok := uint64(hash)<<(64-scrubBits), false
-		top.prints, ok = n.store.List(top.prints[:0], prefix, scrubBits, ListedAtOnce, cluster)
+		top.prints, ok = n.store.List(top.prints[:0], prefix, scrubBits, listedAtOnce, cluster)
 		if ok && stale(top.prints, print, m.Epoch, cluster) && (len(top.prints) > 0 || !l.forgotten(prefix).has(prefix)) {
 			l.queue(work{epoch: m.Epoch, prefix: prefix, bits: scrubBits})
 		}

@@ -25,7 +25,7 @@ func (n *Node) setReadiness(s codec.State) {
 
 // settle looks whether the node has become ready.
 func (n *Node) settle(now int64) {
-	if now-n.join.since >= int64(SeekTime) {
+	if now-n.join.since >= int64(seekTime) {
 		n.settled.Store(true)
 	}
 	switch n.State() {
@@ -54,11 +54,11 @@ func (n *Node) settle(now int64) {
 }
 
 // sought reports whether a seeking node has found all there is (R22): its second has passed, everybody it has heard of
-// has greeted or had a second to, and what its peers, none of them ready, hold was copied. After DonorPatience it has, be that all or
+// has greeted or had a second to, and what its peers, none of them ready, hold was copied. After donorPatience it has, be that all or
 // not.
 func (n *Node) sought(now int64) (found, all bool) {
 	waited := now - n.join.since
-	if waited < int64(SeekTime) || waited < int64(SeekLimit) && n.expects(now) {
+	if waited < int64(seekTime) || waited < int64(seekLimit) && n.expects(now) {
 		return false, false
 	}
 	all = true
@@ -66,7 +66,7 @@ func (n *Node) sought(now int64) (found, all bool) {
 		if m.link == nil || m.link.foreign(now) {
 			continue
 		}
-		if m.link.pulls.owed && waited < int64(DonorPatience) || m.readiness == codec.StateLoading && waited < int64(LoadingPatience) {
+		if m.link.pulls.owed && waited < int64(donorPatience) || m.readiness == codec.StateLoading && waited < int64(loadingPatience) {
 			return false, false
 		}
 		all = all && !m.link.pulls.owed
@@ -77,12 +77,12 @@ func (n *Node) sought(now int64) (found, all bool) {
 // expects reports whether a node that was heard of may still greet.
 func (n *Node) expects(now int64) bool {
 	for _, l := range n.links {
-		if l.phase != phaseGreeted && !l.closing && now-l.opened < int64(SeekTime) {
+		if l.phase != phaseGreeted && !l.closing && now-l.opened < int64(seekTime) {
 			return true
 		}
 	}
 	for _, t := range n.dialing.order {
-		if now-t.heard < int64(SeekTime) && !t.own && !n.reached(t) {
+		if now-t.heard < int64(seekTime) && !t.own && !n.reached(t) {
 			return true
 		}
 	}
@@ -90,12 +90,12 @@ func (n *Node) expects(now int64) bool {
 }
 
 // load looks whether loading is done (R21): every shard came from a ready donor, what each of them holds was compared after
-// that, and all of its stream that was there when it greeted is here. Once that is so of one donor, the others have DonorPatience: one
+// that, and all of its stream that was there when it greeted is here. Once that is so of one donor, the others have donorPatience: one
 // that never comes to an end keeps nobody from becoming ready, but then no absence is certain here (hasten). Those of another time are
 // no donors beside one of this; they are compared with when their links are held no more (hold).
 func (n *Node) load(now int64) {
 	// One that was heard of and has not greeted yet may hold what the donors so far do not have: as in R22 it has a second.
-	expecting := now-n.join.since < int64(SeekLimit) && n.expects(now)
+	expecting := now-n.join.since < int64(seekLimit) && n.expects(now)
 	donors, foreign, finished, done := 0, 0, 0, n.join.covered.full() && !expecting
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady {
@@ -119,7 +119,7 @@ func (n *Node) load(now int64) {
 	case donors == 0 && foreign == 0:
 		n.seekAgain(now)
 	case donors == 0: // of another time all of them: one is to step first
-	case done || now-n.join.finished >= int64(DonorPatience) && n.hasten(now):
+	case done || now-n.join.finished >= int64(donorPatience) && n.hasten(now):
 		for _, m := range n.members {
 			if m.link != nil && m.readiness == codec.StateReady && done && !m.link.foreign(now) {
 				m.stream.synced = true
@@ -165,7 +165,7 @@ func (n *Node) amend(now int64) {
 		return
 	}
 	for _, m := range n.members {
-		if m.link != nil && !m.link.foreign(now) && (m.link.pulls.owed || m.link.debt.owed) && now-j.hastened < int64(HasteLimit) {
+		if m.link != nil && !m.link.foreign(now) && (m.link.pulls.owed || m.link.debt.owed) && now-j.hastened < int64(hasteLimit) {
 			return
 		}
 	}
@@ -286,7 +286,7 @@ func (n *Node) follow(now int64, m *member) {
 	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
 	clear(n.steps.hosts)
-	if told := min(m.link.told, n.steps.number.Load()+MaxClimb); told > n.steps.number.Load() {
+	if told := min(m.link.told, n.steps.number.Load()+maxClimb); told > n.steps.number.Load() {
 		n.steps.number.Store(told)
 		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})
 	}
@@ -315,7 +315,7 @@ func (n *Node) slewTime(now int64) {
 	n.offsets = all
 	slices.Sort(all)
 	median := (all[(len(all)-1)/2] + all[len(all)/2]) / 2
-	if median >= SlewFrom || median <= -SlewFrom {
+	if median >= slewFrom || median <= -slewFrom {
 		n.clock.slew(median, min(dt, int64(time.Second)))
 	}
 }

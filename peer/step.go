@@ -12,10 +12,10 @@ import (
 // Steps of the cluster's time (R7). Records and digests pass only between nodes of one time: with the same number of the
 // last step, and clocks no more than StepFrom apart. Any other link is held: heartbeats alone go over it (inTime, hold).
 //
-//  1. Two groups meet. After StepDelay the lowest id of the smaller one that has a link with the other proposes a step; the
+//  1. Two groups meet. After stepDelay the lowest id of the smaller one that has a link with the other proposes a step; the
 //     others of it do so when it does not (groups.go).
 //  2. The proposal goes to all, from peer to peer. Of several the lowest id's counts (proposed).
-//  3. After StepWait it is taken: at a Tick, while no loop is in a turn (takeSteps). Clock, store, ring and all that waits to
+//  3. After stepWait it is taken: at a Tick, while no loop is in a turn (takeSteps). Clock, store, ring and all that waits to
 //     be sent go over to the new time and number at once.
 //  4. The step is told to all peers. Those of the group who did not know of the proposal take it too; the other group goes
 //     over to the number, by a step that changes nothing else (catchUp).
@@ -32,7 +32,7 @@ type steps struct {
 	foreign  codec.Step // the last one of another group
 	yieldTo  int64      // until then another group is about to step
 	yields   int        // how often that was put off since yielded
-	yielded  int64      // when the first of these was; after StepRest they are counted anew
+	yielded  int64      // when the first of these was; after stepRest they are counted anew
 	lookAt   int64      // when groups are compared next
 	wanted   bool       // this node is to propose a step
 	wantedBy int64      // ms that the time of the others is ahead
@@ -41,7 +41,7 @@ type steps struct {
 	restTo   int64      // until then no step to a time of fewer hosts
 	climbAt  int64      // when the number may be raised again for nothing but a peer's being higher
 	climbs   int        // how often it was since restless
-	restless int64      // when the first of these was; after StepRest they are counted anew
+	restless int64      // when the first of these was; after stepRest they are counted anew
 }
 
 // apart reports whether clocks are so far from each other that it cannot be drift that slewing has not caught up with.
@@ -96,7 +96,7 @@ func (n *Node) hold(now int64, l *Link) {
 // foreign reports whether a link has been held for longer than a step takes: then nobody waits for what its other end has. One held for
 // a moment only is not foreign: it is of this mesh, and will soon tell what it has. With Node.mu.
 func (l *Link) foreign(now int64) bool {
-	return l.held.Load() && now-max(l.chosenAt, l.parted) >= int64(HeldPatience)
+	return l.held.Load() && now-max(l.chosenAt, l.parted) >= int64(heldPatience)
 }
 
 // judgeTime looks which links are held, and what is to be done about those that are. It reports whether steps are due.
@@ -114,7 +114,7 @@ func (n *Node) judgeTime(now int64) bool {
 		s.best = codec.Step{}
 	}
 	if len(s.due) == 0 && s.best.To == 0 && now >= s.lookAt {
-		s.lookAt = now + int64(StepLook)
+		s.lookAt = now + int64(stepLook)
 		s.hosts.note(now, n.members)
 		n.compareGroups(now)
 	}
@@ -135,7 +135,7 @@ func (n *Node) catchUp(now int64) {
 		}
 		cluster, told := n.clock.Cluster(now), m.link.told
 		way, off := s.way(own, told, int64(cluster), m.offset, nil)
-		explained := way != nil && off <= StepFrom && off < max(m.offset, -m.offset) && told <= own+MaxClimb
+		explained := way != nil && off <= StepFrom && off < max(m.offset, -m.offset) && told <= own+maxClimb
 		if m.apart() {
 			if explained && n.yields(now, m) {
 				s.due = append(s.due, way...)
@@ -151,21 +151,21 @@ func (n *Node) catchUp(now int64) {
 		default:
 			s.due = append(s.due, codec.Step{From: own, To: to, Node: m.id, Old: cluster, New: cluster})
 		}
-		s.climbAt = now + int64(StepDelay)
+		s.climbAt = now + int64(stepDelay)
 		s.climbs++
 	}
 }
 
 // climb returns the number that this node goes over to because m has a higher one and the same time; its own: none now. Each such
-// step holds all links for a moment. So what peers of two hosts have is followed each StepDelay, by MaxClimb, and the word of one
-// alone no more than LoneClimbs times in StepRest, by LoneClimb: two nodes that meet are a step or a few apart.
+// step holds all links for a moment. So what peers of two hosts have is followed each stepDelay, by maxClimb, and the word of one
+// alone no more than loneClimbs times in stepRest, by loneClimb: two nodes that meet are a step or a few apart.
 func (n *Node) climb(now int64, m *member) uint32 {
 	s := &n.steps
 	own := s.number.Load()
 	if now < s.climbAt {
 		return own
 	}
-	if now-s.restless >= int64(StepRest) {
+	if now-s.restless >= int64(stepRest) {
 		s.restless, s.climbs = now, 0
 	}
 	second := own // the highest number that another than m and its host has
@@ -176,9 +176,9 @@ func (n *Node) climb(now int64, m *member) uint32 {
 	}
 	switch {
 	case second > own:
-		return min(second, m.link.told, own+MaxClimb)
-	case s.climbs < LoneClimbs:
-		return min(m.link.told, own+LoneClimb)
+		return min(second, m.link.told, own+maxClimb)
+	case s.climbs < loneClimbs:
+		return min(m.link.told, own+loneClimb)
 	}
 	return own
 }
@@ -263,7 +263,7 @@ func (n *Node) takeStep(now int64, k codec.Step) {
 	}
 	if by != 0 {
 		clear(s.hosts)
-		s.restTo = now + int64(StepRest)
+		s.restTo = now + int64(stepRest)
 		n.join.floor = codec.Version{}
 		n.verdict.restart(n.clock.Cluster(now))
 		n.out.change(Change{ID: n.id, Old: Self, New: Self, Reason: "the time was stepped by " + (time.Duration(by) * time.Millisecond).String() + " to that of a larger group"})

@@ -93,7 +93,7 @@ func TestR7_OfProposalsTheLowestIdsCounts(t *testing.T) {
 			t.Fatalf("%s: that of %d is at hand, want %d", c.name, best.Node, c.best)
 		}
 	}
-	if s.bestAt != b.now+int64(StepWait) {
+	if s.bestAt != b.now+int64(stepWait) {
 		t.Fatal("the time to take it moved")
 	}
 }
@@ -188,9 +188,9 @@ func TestR7_NoWordOfOneLeadsFarInNumbers(t *testing.T) {
 				b.says(n, evil, codec.AppendStep(nil, codec.Step{To: codec.MaxStep - 1, Node: evil.ID(), Old: now, New: now + hourMS, Phase: phase}))
 			}
 		}
-		b.beats(honest, evil, hourMS, codec.MaxStep-2, 2*StepPatience)
+		b.beats(honest, evil, hourMS, codec.MaxStep-2, 2*stepPatience)
 		for _, n := range honest {
-			if got := n.steps.number.Load(); got > MaxClimb+1+LoneClimb*LoneClimbs {
+			if got := n.steps.number.Load(); got > maxClimb+1+loneClimb*loneClimbs {
 				t.Errorf("%s: %s has number %d", name, n.name, got)
 			}
 		}
@@ -201,7 +201,7 @@ func TestR7_NoWordOfOneLeadsFarInNumbers(t *testing.T) {
 	n.join.time = timeOwn
 	l.tell(codec.MaxStep)
 	n.settleTime(b.now, l.member, false, true)
-	if got := n.steps.number.Load(); n.join.time != timeReady || got != MaxClimb {
+	if got := n.steps.number.Load(); n.join.time != timeReady || got != maxClimb {
 		t.Errorf("a new node has number %d", got)
 	}
 }

@@ -22,7 +22,7 @@ func (n *Node) borrow() *worktop {
 	if w, ok := n.worktops.Get().(*worktop); ok {
 		return w
 	}
-	return &worktop{hashes: make([]uint64, MergeRun), outcomes: make([]store.Outcome, MergeRun)}
+	return &worktop{hashes: make([]uint64, mergeRun), outcomes: make([]store.Outcome, mergeRun)}
 }
 
 // repay gives a worktop back: nothing of it is looked at any more.
@@ -59,11 +59,11 @@ func (w *worktop) byHash(n *Node, dst []byte, hash, now uint64) []byte {
 // behind extends dst by n bytes of any content.
 func behind(dst []byte, n int) []byte { return slices.Grow(dst, n)[:len(dst)+n] }
 
-// decode reads the next records of a run, MergeRun at most, with the hashes of their keys, and returns the rest of it.
+// decode reads the next records of a run, mergeRun at most, with the hashes of their keys, and returns the rest of it.
 func (w *worktop) decode(run []byte, n *Node) (rest []byte, err error) {
 	clear(w.recs)
 	w.recs = w.recs[:0]
-	for len(run) > 0 && len(w.recs) < MergeRun {
+	for len(run) > 0 && len(w.recs) < mergeRun {
 		i := len(w.recs)
 		w.recs = append(w.recs, store.Record{})
 		r := (*codec.Record)(&w.recs[i])
