@@ -35,9 +35,9 @@ func (n *node) Ask(client uint64, key []byte) command.Answer {
 	a := n.mind.Ask(now, client, key)
 	n.drain(now)
 	switch a {
-	case peer.AnswerNone:
+	case peer.AskedAll:
 		return command.AnswerNone
-	case peer.AnswerPending:
+	case peer.AskedPending:
 		return command.AnswerPending
 	}
 	return command.AnswerLate

@@ -40,21 +40,21 @@ type question struct {
 	doubts []*doubt // that are not over
 }
 
-// Answer says how far the peers have answered a question.
-type Answer uint8
+// Asked says how far the peers have answered a question.
+type Asked uint8
 
-// The answers.
+// How far.
 const (
-	AnswerNone    Answer = iota // all linked and ready peers have answered, or there are none: the store has all there is
-	AnswerPending               // a peer has not answered yet
-	AnswerLate                  // a peer did not answer within AskTimeout or has a value that is not kept here, or too many questions are open
+	AskedAll     Asked = iota // all linked and ready peers have answered, or there are none: the store has all there is
+	AskedPending              // a peer has not answered yet
+	AskedLate                 // a peer did not answer within AskTimeout or has a value that is not kept here, or too many questions are open
 )
 
 // Ask asks the peers for a key, on behalf of a client, and says how far they have answered. It is called again, each time after the store
-// was not certain of the key, until the answer is not AnswerPending. A client asks for one key at a time. key is not kept.
-func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
+// was not certain of the key, until the answer is not AskedPending. A client asks for one key at a time. key is not kept.
+func (n *Node) Ask(now int64, client uint64, key []byte) Asked {
 	if n.weak&WithoutAsking != 0 {
-		return AnswerNone
+		return AskedAll
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -65,7 +65,7 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 	}
 	switch {
 	case d == nil && len(n.doubts) >= maxDoubts:
-		return AnswerLate
+		return AskedLate
 	case d == nil:
 		d = &doubt{client: client, key: bytes.Clone(key), begun: now}
 		n.ask(now, d)
@@ -76,14 +76,14 @@ func (n *Node) Ask(now int64, client uint64, key []byte) Answer {
 		n.askOnceMore(now, d)
 	case now-d.begun >= int64(AskTimeout), len(d.open) == 0 && (d.cramped || d.evicted):
 		n.forgetDoubt(d)
-		return AnswerLate
+		return AskedLate
 	}
 	if len(d.open) > 0 {
 		n.doubts[client] = d
-		return AnswerPending
+		return AskedPending
 	}
 	n.forgetDoubt(d)
-	return AnswerNone
+	return AskedAll
 }
 
 // ask puts a doubt to all peers that are ready and of this time, or were so a moment ago.

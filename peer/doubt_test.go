@@ -39,10 +39,10 @@ func (n *bnode) forgetsAll() {
 }
 
 // asks asks for a key until there is an answer.
-func (b *bench) asks(n *bnode, client uint64, key string) Answer {
+func (b *bench) asks(n *bnode, client uint64, key string) Asked {
 	for {
 		got := n.Ask(b.now, client, []byte(key))
-		if got != AnswerPending {
+		if got != AskedPending {
 			return got
 		}
 		b.carryOut(n)
@@ -56,7 +56,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	m.forgetsAll()
 	b.wire(c, m, 903)
 	b.settle()
-	if got := b.asks(m, 1, "k"); got != AnswerLate {
+	if got := b.asks(m, 1, "k"); got != AskedLate {
 		t.Errorf("while the two may still step to one time: %d", got)
 	}
 	b.pass(heldPatience)
@@ -65,7 +65,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	}
 	from := b.now
 	for i := range 10 {
-		if got := b.asks(m, 1, fmt.Sprint("absent", i)); got != AnswerNone {
+		if got := b.asks(m, 1, fmt.Sprint("absent", i)); got != AskedAll {
 			t.Fatalf("answer %d after %s", got, time.Duration(b.now-from))
 		}
 	}
@@ -74,7 +74,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	l.told++ // as if it had taken a step that nothing is known of
 	m.hold(b.now, l)
 	m.mu.Unlock()
-	if got := m.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+	if got := m.Ask(b.now, 1, []byte("k")); got != AskedPending {
 		t.Errorf("of one that is held since a moment: %d", got)
 	}
 	b.carryOut(m)
@@ -84,7 +84,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	m.mu.Unlock()
 	b.carryOut(m)
 	b.settle()
-	if got := m.Ask(b.now, 1, []byte("k")); got != AnswerNone {
+	if got := m.Ask(b.now, 1, []byte("k")); got != AskedAll {
 		t.Errorf("when it is held no more: %d", got)
 	}
 }
@@ -208,7 +208,7 @@ func (b *bench) evicts(small, by *bnode) {
 
 // heldAnswer has a node ask for "k", and get the answer while the link is held, so that nothing of it is taken.
 func (b *bench) heldAnswer(small, large *bnode) *Link {
-	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AskedPending {
 		b.t.Fatalf("nobody is asked: %d", got)
 	}
 	b.carryOut(small)
@@ -218,7 +218,7 @@ func (b *bench) heldAnswer(small, large *bnode) *Link {
 	small.hold(b.now, l)
 	small.mu.Unlock()
 	b.settle()
-	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending || b.get(small, "k") != "(none)" {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AskedPending || b.get(small, "k") != "(none)" {
 		b.t.Fatalf("an answer was taken on a link that is held: %d", got)
 	}
 	return l
@@ -230,7 +230,7 @@ func TestR17_AnAnswerThatIsNotTakenSaysNothingOfRoom(t *testing.T) {
 	l := b.heldAnswer(small, large)
 	b.closed(l.User().(*bside))
 	b.carryOut(small)
-	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerNone {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AskedAll {
 		t.Errorf("nobody is linked any more: %d", got)
 	}
 }
@@ -238,7 +238,7 @@ func TestR17_AnAnswerThatIsNotTakenSaysNothingOfRoom(t *testing.T) {
 // TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore: it had room the last time, be it that it had none the time before.
 func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
 	b, small, large := little(t)
-	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AskedPending {
 		t.Fatalf("nobody is asked: %d", got)
 	}
 	d := small.doubts[1]
@@ -249,7 +249,7 @@ func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
 		t.Fatalf("%s, filled %v", got, d.filled)
 	}
 	b.evicts(small, large)
-	if got := small.Ask(b.now, 1, []byte("k")); got != AnswerPending {
+	if got := small.Ask(b.now, 1, []byte("k")); got != AskedPending {
 		t.Fatalf("it is not asked for: %d", got)
 	}
 	b.carryOut(small)
@@ -283,7 +283,7 @@ func TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain(t *testing.T) {
 		for client, key := range waits {
 			if small.store.Certain([]byte(key), small.store.Hash([]byte(key)), small.clock.Cluster(b.now)) {
 				delete(waits, client)
-			} else if got := small.Ask(b.now, client, []byte(key)); got != AnswerPending {
+			} else if got := small.Ask(b.now, client, []byte(key)); got != AskedPending {
 				t.Fatalf("round %d, %s: answer %d", round, key, got)
 			}
 		}
@@ -296,7 +296,7 @@ func TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain(t *testing.T) {
 func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
 	b, small, large := little(t)
 	asked := 0
-	for small.Ask(b.now, 1, []byte("k")) == AnswerPending {
+	for small.Ask(b.now, 1, []byte("k")) == AskedPending {
 		if asked++; asked > 1+maxAskAgain {
 			t.Fatalf("it is asked for the %dth time", asked)
 		}
@@ -327,7 +327,7 @@ func TestR17_AQuestionDoesNotOvertakeWhatWasWrittenHere(t *testing.T) {
 		b.set(small, fmt.Sprint("own", i), strings.Repeat("x", 200<<10))
 	}
 	for !certain() {
-		if got := small.Ask(b.now, 1, key); got != AnswerPending {
+		if got := small.Ask(b.now, 1, key); got != AskedPending {
 			t.Fatalf("answer %d, and it is not here", got)
 		}
 		b.carryOut(small)

@@ -37,7 +37,7 @@ func (h *Host) Ask(client uint64, key []byte) command.Answer {
 	a := h.Node.Ask(h.mono(), client, key)
 	h.carryOut()
 	return [...]command.Answer{
-		peer.AnswerNone: command.AnswerNone, peer.AnswerPending: command.AnswerPending, peer.AnswerLate: command.AnswerLate,
+		peer.AskedAll: command.AnswerNone, peer.AskedPending: command.AnswerPending, peer.AskedLate: command.AnswerLate,
 	}[a]
 }
 

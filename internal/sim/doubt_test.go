@@ -31,7 +31,7 @@ func (f *front) Ask(client uint64, key []byte) command.Answer {
 	a := f.h.Node.Ask(f.h.mono(), client, key)
 	f.h.carryOut()
 	return [...]command.Answer{
-		peer.AnswerNone: command.AnswerNone, peer.AnswerPending: command.AnswerPending, peer.AnswerLate: command.AnswerLate,
+		peer.AskedAll: command.AnswerNone, peer.AskedPending: command.AnswerPending, peer.AskedLate: command.AnswerLate,
 	}[a]
 }
 
