@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ import (
 // error and take half of the connections. Two guards stand before that: a lock among covey nodes
 // (claimName) and a probe for strangers.
 func claim(addr netip.AddrPort) (release func(), err error) {
-	release, err = claimName(addr.Port())
+	release, err = claimName(strconv.Itoa(int(addr.Port())))
 	if err != nil {
 		return nil, &nameTaken{addr.Port(), err}
 	}

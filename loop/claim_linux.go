@@ -1,14 +1,11 @@
 package loop
 
-import (
-	"fmt"
-	"net"
-)
+import "net"
 
-// claimName takes the abstract unix socket @covey-PORT, which the kernel frees when the process
-// ends however it ends: an atomic lock, where SO_REUSEPORT would let a second node share the port.
-func claimName(port uint16) (release func(), err error) {
-	ln, err := net.Listen("unix", fmt.Sprintf("@covey-%d", port))
+// claimName takes the abstract unix socket @covey-NAME, which the kernel frees when the process
+// ends however it ends: an atomic lock. The name is a port, which SO_REUSEPORT would let a second node share, or stands for a path.
+func claimName(name string) (release func(), err error) {
+	ln, err := net.Listen("unix", "@covey-"+name)
 	if err != nil {
 		return nil, err
 	}

@@ -63,10 +63,12 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer web.close()
 	if cfg.Unix != "" {
-		if n.unix, err = listenUnix(cfg.Unix); err != nil {
+		ln, release, err := listenUnix(cfg.Unix)
+		if err != nil {
 			return err
 		}
-		defer n.unix.Close()
+		defer release()
+		n.unix = ln
 	}
 	return n.run(ctx, moved, web)
 }

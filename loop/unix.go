@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,8 +40,25 @@ func checkUnix(path string) error {
 	return nil
 }
 
-// listenUnix opens the socket for every program of the machine, as the TCP port is; who may reach it is up to the folder.
-func listenUnix(path string) (*net.UnixListener, error) {
+// listenUnix opens the socket for every program of the machine, as the TCP port is; who may reach it is up to the folder. release closes it.
+func listenUnix(path string) (ln *net.UnixListener, release func(), err error) {
+	sum := sha256.Sum256([]byte(filepath.Clean(path)))
+	free, err := claimName(fmt.Sprintf("unix-%x", sum[:16])) // or of two nodes that start at once each might take the other's socket away
+	if err != nil {
+		return nil, nil, taken(path)
+	}
+	if ln, err = openUnix(path); err != nil {
+		free()
+		return nil, nil, err
+	}
+	return ln, func() { _ = ln.Close(); free() }, nil
+}
+
+func taken(path string) error {
+	return fmt.Errorf("%w: --unix %s is taken by another process; stop it, or give another path", ErrConfig, path)
+}
+
+func openUnix(path string) (*net.UnixListener, error) {
 	if err := freePath(path); err != nil {
 		return nil, err
 	}
@@ -71,7 +89,7 @@ func freePath(path string) error {
 		_ = other.Close()
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("%w: --unix %s is taken by another process; stop it, or give another path", ErrConfig, path)
+		return taken(path)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("%w: --unix %s: %w", ErrConfig, path, err)

@@ -148,15 +148,15 @@ func TestNoLinkIsMadeByTheUnixSocket(t *testing.T) {
 // The socket of a node that was killed makes room for the next; nothing else is taken away.
 func TestWhatIsAtThePathOfTheUnixSocket(t *testing.T) {
 	path := socketPath(t)
-	first, err := listenUnix(path)
+	first, err := openUnix(path) // not of a node: nothing else says that it is taken
 	if err != nil {
 		t.Fatal(err)
 	}
 	refused := func(path, want string) {
 		t.Helper()
-		ln, err := listenUnix(path)
+		_, release, err := listenUnix(path)
 		if err == nil {
-			_ = ln.Close()
+			release()
 		}
 		if !errors.Is(err, ErrConfig) || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
@@ -165,7 +165,7 @@ func TestWhatIsAtThePathOfTheUnixSocket(t *testing.T) {
 	refused(path, "is taken by another process")
 	first.SetUnlinkOnClose(false) // as if it were killed
 	_ = first.Close()
-	second, err := listenUnix(path)
+	_, release, err := listenUnix(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,11 @@ func TestWhatIsAtThePathOfTheUnixSocket(t *testing.T) {
 	if err != nil || there.Mode().Perm() != unixMode {
 		t.Errorf("its rights are %v, %v", there.Mode(), err)
 	}
-	_ = second.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	refused(filepath.Dir(path)+"//s", "is taken by another process") // a node has claimed it, though nothing is there
+	release()
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
