@@ -132,10 +132,11 @@ func (o leavesOf) has(hash uint64) bool { return o.count > 0 && o.at(o.leaf(hash
 
 func (o leavesOf) leaf(hash uint64) int { return int(hash << 8 >> 8 * uint64(o.count) >> 56) }
 
-// forgotten returns the leaves of the shard of a prefix in which this node has forgotten ghosts (R16); good until the next call.
+// forgotten returns the leaves of the shard of a prefix in which this node has forgotten ghosts and has no room for what went (R16); good
+// until the next call.
 func (l *Link) forgotten(prefix uint64) leavesOf {
 	n, r := l.node, &l.out.repair
-	if !n.store.Forgets() {
+	if !n.store.Forgets() || n.store.Roomy() && n.weak&WithoutRegain == 0 {
 		return leavesOf{} // it was partial with all donors, and there is room: what is missing here may be asked for
 	}
 	r.sums, r.inSums = n.store.Partial(r.sums[:0], int(prefix>>56)), 0

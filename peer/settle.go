@@ -32,6 +32,7 @@ func (n *Node) settle(now int64) {
 	case codec.StateReady:
 		n.amend(now)
 		n.askAgain(now)
+		n.regain(now)
 	case codec.StateLoading:
 		if n.weak&EarlyFloor != 0 {
 			n.takeFloors()

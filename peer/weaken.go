@@ -24,6 +24,7 @@ const (
 	WithoutVouching                      // R25: nobody speaks up for one without a link
 	WithoutHosts                         // R7: everybody's word about the time counts, without a secret too
 	AnyFloor                             // R16: a leaf becomes complete on the word of any complete peer
+	WithoutRegain                        // R16: what was evicted and forgotten never comes again
 )
 
 // Weaken switches protections off, for tests alone; before Start.

@@ -94,6 +94,11 @@ func (s *Store) PartialChanges() uint64 { return s.env.partials.Load() }
 // Forgets reports whether ghosts, or young tombstones, were ever forgotten here: not all that others have has room.
 func (s *Store) Forgets() bool { return s.env.forgets.Load() }
 
+// Roomy reports whether so much of the budget is free that what was evicted and forgotten may come again.
+func (s *Store) Roomy() bool {
+	return s.env.memory.used.Load() <= s.env.maxBytes-s.env.maxBytes/roomyShare
+}
+
 // setPartial notes whether the leaf of a hash is partial.
 func (sh *shard) setPartial(rest uint64, partial bool) {
 	if sh.leaves.isPartial(rest) != partial {

@@ -64,6 +64,7 @@ const (
 	nodeShare   = 1024 // bytes of the budget a node id
 	nodeProbes  = 16   // places a node id may have in the table
 
+	roomyShare   = 4        // a store is roomy where a quarter of its budget, or more, is free
 	roomFrom     = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written
 	MaxPieces    = 1_000    // pieces of a large value that are told at one time: a system call takes 1,024
 	PinFrom      = 64 << 10 // bytes of a value from which on it may be read where it lies

@@ -159,6 +159,89 @@ func TestR16_AGhostMakesOneLeafOfACopyPartial(t *testing.T) {
 	}
 }
 
+// missed is what a small node lacks after a cut in which more was written than the ring of the other holds. Before that it had forgotten ghosts of
+// most leaves, and then what it held was deleted: it has room. It returns how many of the keys of the cut it lacks two minutes after it, and
+// in an hour.
+func missed(t *testing.T, weak peer.Weakness) (soon, late int) {
+	const keys, during = 6000, 300
+	w := mesh(t, 38, 0)
+	big, small := w.AddHost(0, 16<<10), w.AddHost(0, 16<<10)
+	small.memory, big.weak, small.weak = 1<<20, weak, weak
+	big.Start()
+	small.Start()
+	within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+	for i := range keys {
+		if big.set(fmt.Sprint("pad", i), strings.Repeat("x", 1000)); i%10 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
+	w.Run(10 * time.Second)
+	for i := range keys {
+		if big.del(fmt.Sprint("pad", i)); i%10 == 0 {
+			w.Run(5 * time.Millisecond)
+		}
+	}
+	w.Run(10 * time.Second)
+	if c := small.Store.Counts(); c.Forgotten == 0 || !small.Store.Roomy() || small.partialLeaves() < 500 {
+		t.Fatalf("%+v, %d partial leaves", c, small.partialLeaves())
+	}
+	lacks := func() (n int) {
+		for i := range during {
+			if !small.has(fmt.Sprint("cut", i), strings.Repeat("y", 200)) {
+				n++
+			}
+		}
+		return n
+	}
+	w.Cut(big, small, true)
+	for i := range during {
+		big.set(fmt.Sprint("cut", i), strings.Repeat("y", 200))
+	}
+	w.Run(10 * time.Second)
+	w.Heal()
+	w.Run(2 * time.Minute)
+	soon = lacks()
+	t.Logf("weak %d: %d partial leaves, %d of %d lacking two minutes after the cut", weak, small.partialLeaves(), soon, during)
+	w.Run(peer.ScrubPass)
+	return soon, lacks()
+}
+
+// TestR16_WhatANodeWithRoomMissedComesThoughItHasForgottenGhosts: it counts as evicted only where there is no room for it.
+func TestR16_WhatANodeWithRoomMissedComesThoughItHasForgottenGhosts(t *testing.T) {
+	if soon, late := missed(t, 0); soon > 0 || late > 0 {
+		t.Errorf("%d keys are lacking in two minutes, %d in an hour", soon, late)
+	}
+	if soon, late := missed(t, peer.WithoutRegain); soon < 50 || late < 50 {
+		t.Errorf("without the rule %d keys are lacking in two minutes, %d in an hour", soon, late)
+	}
+}
+
+// TestR16_WhatANodeGaveUpComesAgainWhenItHasRoom: of what it has evicted all that has no ghost any more, once, and nothing goes to and fro.
+func TestR16_WhatANodeGaveUpComesAgainWhenItHasRoom(t *testing.T) {
+	const keys = 3000
+	for _, weak := range []peer.Weakness{0, peer.WithoutRegain} {
+		w, small := little(t, 39, 3, keys, weak)
+		if small.Store.Counts().Forgotten == 0 || len(small.lost(keys)) < 100 {
+			t.Fatalf("%+v, %d evicted", small.Store.Counts(), len(small.lost(keys)))
+		}
+		for i := range keys {
+			if w.Hosts[0].del(fmt.Sprint("pad", i)); i%50 == 0 {
+				w.Run(5 * time.Millisecond)
+			}
+		}
+		w.Run(3 * time.Minute)
+		lost, ghosts, repaired := len(small.lost(keys)), small.Store.Counts().Ghosts, w.counted().Repaired
+		t.Logf("weak %d: %d of %d keys are lacking, %d ghosts", weak, lost, keys, ghosts)
+		if weak == 0 && lost > ghosts || weak != 0 && lost < ghosts+100 {
+			t.Errorf("%d of %d keys are lacking, %d ghosts (weak %d)", lost, keys, ghosts, weak)
+		}
+		w.Run(2 * peer.ScrubPass)
+		if n := w.counted().Repaired - repaired; n > 0 {
+			t.Errorf("%d records came again", n)
+		}
+	}
+}
+
 func TestR16_RootsThatCountPartialLeavesNeverAgree(t *testing.T) { // the control
 	const keys = 3000
 	w, _ := little(t, 32, 3, keys, peer.WithPartial)
