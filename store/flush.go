@@ -167,6 +167,9 @@ func (sh *shard) cover(e *entry, now uint64) {
 	switch {
 	case noV && (noE || e.ghost):
 		sh.forget(e, v.epoch())
+		if !noE { // a ghost has no key under which its expiry could be kept
+			sh.setPartial(e.hash<<sh.bits, true)
+		}
 	case noV && e.v != Version{}, noE && e.e != Version{}:
 		sh.settle(e, now)
 		// What is covered is put back to where a key begins: V to a deletion, E to never, at the zero version.

@@ -242,3 +242,27 @@ func (s *Store) ghostOf(key []byte, hash uint64) bool {
 	var e entry
 	return sh.find(&e, key, hash) && e.ghost
 }
+
+// TestR4_AGhostWhoseExpiryIsNewerThanTheFlushMakesItsLeafPartial: its value is gone for certain, and its expiry may count for a value that is
+// newer too; but a ghost has no key under which it could be kept.
+func TestR4_AGhostWhoseExpiryIsNewerThanTheFlushMakesItsLeafPartial(t *testing.T) {
+	for _, newer := range []bool{true, false} {
+		s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20})
+		key, r := evicted(t, s)
+		flush := Record{Flags: Flush, Stamp: r.Stamp + 1<<stampBits, Node: 9}
+		expire := Record{Key: r.Key, Kind: KindString, Flags: ExpiryOnly, Stamp: r.Stamp, Node: r.Node, ExpireAt: epoch0 + 9000, ExpireNode: 2}
+		if expire.ExpireStamp = flush.Stamp - 1; newer {
+			expire.ExpireStamp = flush.Stamp + 1
+		}
+		if got := merge(s, epoch0, expire); got != Applied {
+			t.Fatalf("an expiry of a ghost: %v", got)
+		}
+		if got := merge(s, epoch0+2, flush); got != Applied {
+			t.Fatalf("a flush: %v", got)
+		}
+		if certain := s.Certain([]byte(key), s.Hash([]byte(key)), epoch0+2); certain == newer {
+			t.Errorf("certain that nothing is known of the key: %v, its expiry newer than the flush: %v", certain, newer)
+		}
+		check(t, s)
+	}
+}
