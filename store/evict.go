@@ -169,6 +169,7 @@ func (sh *shard) drain(s uint32, why int, now uint64) {
 		hits := *e.cell & allHits
 		if (hits == 0 || why == drainAll) && at != sh.spare && e.flags&gone == 0 {
 			sh.evictEntry(&e, now)
+			sh.evictions++
 			continue
 		}
 		to := log

@@ -131,7 +131,7 @@ func TestR16_WhatComesAndFitsInNoWayIsEvictedAtOnce(t *testing.T) {
 		}
 	}
 	check(t, small)
-	if c := small.Counts(); c.Ghosts != 5 || c.Keys != 0 || c.Refused != 0 {
+	if c := small.Counts(); c.Ghosts != 5 || c.Keys != 0 || c.Refused != 0 || c.Evictions != 5 { // "new" came three times
 		t.Errorf("%+v", c)
 	}
 	for now := uint64(epoch0 + 3); now < epoch0+20_000; now += 1000 {

@@ -5,12 +5,11 @@ package store
 // their own, oldest first. When they exceed their budget the oldest segment goes, and its leaves become partial: of a key
 // there it is no longer known that it was never written.
 
-// evictEntry makes an entry a ghost, a dead one if its expiry is due: the wheel may not see it before later.
+// evictEntry makes an entry a ghost, a dead one if its expiry is due: the wheel may not see it before later. The caller counts it.
 func (sh *shard) evictEntry(e *entry, now uint64) {
 	sh.settle(e, now)
 	if sh.env.misses(WithoutGhosts) {
 		sh.forget(e, EpochOf(now))
-		sh.evictions++
 		return
 	}
 	sh.detach(e)
@@ -22,7 +21,6 @@ func (sh *shard) evictEntry(e *entry, now uint64) {
 	sh.put(e, false, nil, nil)
 	sh.part(e, log)
 	sh.attach(e, now)
-	sh.evictions++
 }
 
 // limitGhosts forgets the oldest ghosts while they take more than their budget.

@@ -83,16 +83,20 @@ func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
 }
 
 // mergeLarge takes in a record whose value fits in no way: it comes without, and is evicted at once (R16). Others have it, so it is not
-// absent here, nor what it was before.
+// absent here, nor what it was before. It counts as evicted once: each command that needs it has it sent again (R17).
 func (s *Store) mergeLarge(r *Record, hash, now uint64) Outcome {
 	cut := *r
 	cut.Value = nil
 	sh := s.shardOf(hash)
 	sh.lock(now)
-	o := sh.merge(&cut, hash, now)
 	var e entry
+	again := sh.find(&e, r.Key, hash) && e.ghost && e.v == r.Version() && e.content == r.Content
+	o := sh.merge(&cut, hash, now)
 	if sh.find(&e, r.Key, hash) && !e.ghost && e.flags&(Deleted|bare) == 0 && e.v == r.Version() && e.content == r.Content {
 		sh.evictEntry(&e, now)
+		if !again {
+			sh.evictions++
+		}
 		sh.limitGhosts(now)
 	}
 	s.endWrite(sh, r.Key, hash, now)
