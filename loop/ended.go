@@ -195,7 +195,7 @@ func (l *eventLoop) seeOff(c *conn, now int64) {
 	case c.tail != nil && c.tail.fd < 0 && now-c.tail.since > int64(frameTimeout):
 		l.n.counters.idleClosed.Add(1)
 		c.close()
-	case c.rest, c.await.on && due == 0, c.tail != nil && c.tail.unread >= 0 && !c.waiting:
+	case c.rest && !c.waiting, c.await.on && due == 0, c.tail != nil && c.tail.unread >= 0 && !c.waiting:
 	case !c.waiting && due == 0 && c.tail == nil:
 		l.finish(c, now)
 	case !c.waiting && due == 0:

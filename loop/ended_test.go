@@ -271,6 +271,34 @@ func TestANodeEndsBesideAClientThatHasEndedItsSide(t *testing.T) {
 	}
 }
 
+// Who has ended its side and reads nothing is closed after frameTimeout, also when the turn that made what it is owed had no time for what is
+// behind that.
+func TestWhoEndsItsSideAndReadsNothingIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, freePort(t))
+	cfg.Loops = 1
+	tn := startNode(t, cfg)
+	eventually(t, "ready", tn.ready)
+	for i, behind := range [][]byte{nil, respCommand("GET", "none")} {
+		deaf := dialNarrow(t, tn.addr)
+		if _, err := deaf.Write(join(respCommand("ECHO", strings.Repeat("x", codec.MaxValue)), behind)); err != nil {
+			t.Fatal(err)
+		}
+		if err := deaf.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it waits", func() bool {
+			return tn.connsWith(func(c *conn) bool {
+				return c.tail != nil && c.slow && c.waiting && c.owes() && c.rest == (behind != nil)
+			}) == 1
+		})
+		tn.n.clock.suspended.Add(2 * int64(frameTimeout))
+		eventually(t, fmt.Sprint("nothing of it is left: ", i), func() bool {
+			return tn.n.served.Load() == 0 && tn.n.waiting.Load() == 0 && tn.n.holdings.held.Load() == 0
+		})
+	}
+}
+
 // What ends a connection cuts off nothing of the replies before it, nor its own.
 func TestWhatEndsAConnectionCutsOffNoReply(t *testing.T) {
 	t.Parallel()
