@@ -91,6 +91,15 @@ func startNode(t *testing.T, cfg Config) *testNode {
 	return tn
 }
 
+// startHooked is startNode with a turnHook, which is in place before the node's first turn and goes when its last has ended. Such a test
+// is not parallel: all nodes of the process have the hook.
+func startHooked(t *testing.T, cfg Config, hook func(l *eventLoop, begins bool)) *testNode {
+	t.Helper()
+	turnHook = hook
+	t.Cleanup(func() { turnHook = nil }) // behind the node's
+	return startNode(t, cfg)
+}
+
 func (tn *testNode) ready() bool { return tn.n.mind.State() == codec.StateReady }
 
 const patience = harness.Patience

@@ -328,13 +328,11 @@ func ofTheBell() bool {
 
 func TestAHandlersPanicCostsItsConnection(t *testing.T) {
 	var armed atomic.Bool
-	turnHook = func(_ *eventLoop, begins bool) {
+	tn := startHooked(t, testConfig(t, freePort(t)), func(_ *eventLoop, begins bool) {
 		if begins && !ofTheBell() && armed.CompareAndSwap(true, false) {
 			panic("a mistake")
 		}
-	}
-	tn := startNode(t, testConfig(t, freePort(t)))
-	t.Cleanup(func() { _ = tn.stop(); turnHook = nil })
+	})
 	eventually(t, "ready", tn.ready)
 	good, bad := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
 	for _, c := range []*rawClient{good, bad} {

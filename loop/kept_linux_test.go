@@ -15,7 +15,7 @@ func TestWhatCameWholeIsCarriedOutThoughAKeptReplyFindsNobody(t *testing.T) {
 	var armed atomic.Int32 // 2: the next turn is held; 1: the one behind it resets
 	held, release := make(chan bool), make(chan bool)
 	var leaves atomic.Pointer[rawClient] // the loop learns of it by its socket alone, which orders nothing in memory
-	turnHook = func(_ *eventLoop, begins bool) {
+	tn := startHooked(t, cfg, func(_ *eventLoop, begins bool) {
 		switch {
 		case !begins:
 		case armed.CompareAndSwap(2, 1):
@@ -24,9 +24,7 @@ func TestWhatCameWholeIsCarriedOutThoughAKeptReplyFindsNobody(t *testing.T) {
 		case armed.CompareAndSwap(1, 0):
 			_ = leaves.Load().Close()
 		}
-	}
-	tn := startNode(t, cfg)
-	t.Cleanup(func() { _ = tn.stop(); turnHook = nil })
+	})
 	eventually(t, "ready", tn.ready)
 	first, beside := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
 	ping := respCommand("PING")

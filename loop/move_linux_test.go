@@ -214,7 +214,7 @@ func TestWhoIsGoneDoesNotMove(t *testing.T) {
 	var armed atomic.Bool
 	held, release := make(chan bool), make(chan string)
 	moved := make(chan bool, 1)
-	turnHook = func(l *eventLoop, begins bool) {
+	tn := startHooked(t, cfg, func(l *eventLoop, begins bool) {
 		if !begins || !armed.CompareAndSwap(true, false) {
 			return
 		}
@@ -227,9 +227,7 @@ func TestWhoIsGoneDoesNotMove(t *testing.T) {
 			}
 		}
 		moved <- true
-	}
-	tn := startNode(t, cfg)
-	t.Cleanup(func() { _ = tn.stop(); turnHook = nil })
+	})
 	eventually(t, "ready", tn.ready)
 	beside, hasty := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
 	beside.do("PING")
