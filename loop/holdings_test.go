@@ -2,9 +2,17 @@ package loop
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
 	"testing"
 
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
 	"covey/peer"
+	"covey/seal"
 )
 
 // A peer that sends and is sent values of 16 MiB holds more than any client: clients that hold much go first, but none that holds little.
@@ -58,6 +66,58 @@ func TestWhoGoesAwayHoldsNothing(t *testing.T) {
 		defer w.mu.Unlock()
 		return tn.n.served.Load() == 1 && w.held.Load() < 1<<10 && len(w.heavy) == 0
 	})
+}
+
+// What a large value under way has beside its pages counts: the key, besides in the stub of its command, and what hashes the value.
+func TestWhatADraftHasBesideItsPagesCounts(t *testing.T) {
+	t.Parallel()
+	l := loopFor(t, nil)
+	c := &conn{g: &ear{}, l: l, client: command.Client{ID: 1, From: netip.MustParseAddr("127.0.0.1")}}
+	key := strings.Repeat("k", codec.MaxKey)
+	c.got = half(codec.RefValue+1, 0, codec.SetValue{}, "SET", key)
+	if act := l.traffic(c); act == gnet.Close || c.draft == nil {
+		t.Fatalf("no draft: %q", c.g.(*ear).said)
+	}
+	if least := int64(2*len(key) + 16<<10); c.held < least || l.n.holdings.held.Load() != c.held {
+		t.Errorf("%d bytes are held, %d of all, want %d at least", c.held, l.n.holdings.held.Load(), least)
+	}
+	c.closed = true
+	if c.release(); c.held != 0 || l.n.holdings.held.Load() != 0 {
+		t.Errorf("closed it holds %d bytes, and all %d", c.held, l.n.holdings.held.Load())
+	}
+}
+
+// So does room for a record of which a part has come, of whoever has not proved yet that it knows the secret.
+func TestTheBeginningOfARecordCounts(t *testing.T) {
+	t.Parallel()
+	secret := secretsOf(t, 1)
+	l := loopFor(t, secret)
+	e := &ear{}
+	c := &conn{g: e, l: l}
+	d, hello, _ := seal.Dial(secret[0], rand.NewChaCha8([32]byte{1}))
+	c.got = hello
+	if act := l.traffic(c); act == gnet.Close {
+		t.Fatal("no handshake")
+	}
+	s, err := d.Finish(e.said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := s.Out.Append(nil, []byte("a record"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.got = sealed[:5]
+	if act := l.traffic(c); act == gnet.Close || c.protocol != protocolProving {
+		t.Fatal("it does not wait for the rest")
+	}
+	if c.held < int64(cap(c.in)+seal.MaxPlain) || l.n.holdings.held.Load() != c.held {
+		t.Errorf("%d bytes are held, %d of all", c.held, l.n.holdings.held.Load())
+	}
+	c.closed = true
+	if c.release(); c.held != 0 || l.n.holdings.held.Load() != 0 {
+		t.Errorf("closed it holds %d bytes, and all %d", c.held, l.n.holdings.held.Load())
+	}
 }
 
 // What was written to a loop's slab in vain is given back, unless it is little.

@@ -111,6 +111,9 @@ type Opener struct {
 // Pending is how many bytes of an unfinished record wait.
 func (o *Opener) Pending() int { return len(o.part) }
 
+// Held is how many bytes the opener holds: room for a record, once one came in pieces.
+func (o *Opener) Held() int { return cap(o.part) }
+
 // Opened reports whether a record has been opened: the other side took part in this handshake.
 func (o *Opener) Opened() bool { return o.count > 0 && o.err == nil }
 

@@ -94,6 +94,14 @@ func (d *Draft) Left() int { return d.size - d.have }
 // Have returns how many bytes of the value have come.
 func (d *Draft) Have() int { return d.have }
 
+// Held returns how many bytes d holds beside its pages: the key, what the entry itself will have, and what hashes the value.
+func (d *Draft) Held() int {
+	if !d.Begun() {
+		return 0
+	}
+	return cap(d.key) + cap(d.head) + contentBlock
+}
+
 // Room appends to dst the places for the next bytes of the value: up to most bytes, in as few pieces as possible and MaxPieces at most.
 // The caller fills them in order and calls Came with how many bytes it has put there.
 func (d *Draft) Room(dst [][]byte, most int) [][]byte {
