@@ -28,7 +28,7 @@ type Draft struct {
 type drafts struct {
 	mu      sync.Mutex
 	open    map[*Draft]struct{}
-	claimed int64 // bytes of their values, of which not all have come, and of what hashes them
+	claimed int64 // bytes of their values, of which not all have come
 }
 
 // admit takes a draft of size bytes in, if all drafts together then have no more than most bytes.
@@ -56,7 +56,7 @@ func (s *drafts) dismiss(d *Draft, size int) {
 // draftable is how many bytes all drafts together may have in a store of that budget: one value of the largest size at least,
 // unless that would be more than 1/draftMost of the budget.
 func draftable(budget int64) int64 {
-	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes+contentBlock), budget/draftMost)
+	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes), budget/draftMost)
 }
 
 // Begin begins a value of size bytes for key, which is copied. It returns false if the value is too small for pages, larger than the
@@ -66,7 +66,7 @@ func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 	if !s.fitting(len(key), size) || len(key)+size < whole {
 		return false
 	}
-	if !s.env.drafts.admit(d, size+contentBlock, draftable(s.env.budget)) {
+	if !s.env.drafts.admit(d, size, draftable(s.env.budget)) {
 		return false
 	}
 	d.s, d.hash, d.size, d.have, d.filled = s, hash, size, 0, 0
@@ -171,7 +171,7 @@ func (d *Draft) Drop() {
 
 // end makes d ready for Begin. Its pages are somebody else's.
 func (d *Draft) end() {
-	d.s.env.drafts.dismiss(d, d.size+contentBlock)
+	d.s.env.drafts.dismiss(d, d.size)
 	d.s, d.first, d.last, d.page, d.pages, d.at = nil, 0, 0, 0, 0, 0
 }
 
