@@ -17,6 +17,8 @@ type long struct {
 	size  int    // bytes of the command before those
 
 	count int64 // what the command counts: keys deleted, or found
+
+	told bool // a part of its reply was appended to what is replied, or to the replies of EXEC
 }
 
 // part returns the arguments that this turn is to do. args are the name and what follows it; step is how many belong together (a key, or
@@ -44,6 +46,9 @@ func (l *long) did(n int) bool {
 
 // Held returns how many bytes the client's state holds: of the reply to a long command, and of a transaction's commands and replies.
 func (c *Client) Held() int { return len(c.long.body) + c.tx.held() }
+
+// Midway reports whether a part of a reply has gone out to the client, whose rest a later turn brings: what is said now would be in it.
+func (c *Client) Midway() bool { return c.long.told && !c.tx.begun }
 
 // GoesOn reports whether the command at the start of buf is a long list that c has begun. It is continued by GoOn.
 func (t *Turn) GoesOn(c *Client, buf []byte) bool { return c.long.cmd != nil && buf[0] == '*' }

@@ -62,6 +62,7 @@ func mget(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		n++
 	}
 	if l.did(n) {
+		l.told = true
 		return out, Again
 	}
 	*l = long{}

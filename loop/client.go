@@ -150,7 +150,7 @@ func (l *eventLoop) overload(c *conn) gnet.Action {
 
 // dismiss tells a client why its connection is about to be closed, unless it is in the middle of a reply.
 func (l *eventLoop) dismiss(c *conn, sentence string) {
-	if c.closed || c.owes() || c.g.OutboundBuffered() > 0 {
+	if c.closed || c.owes() || c.client.Midway() || c.g.OutboundBuffered() > 0 {
 		return
 	}
 	switch c.protocol {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -13,6 +14,7 @@ import (
 	"covey/command"
 	"covey/peer"
 	"covey/seal"
+	"covey/store"
 )
 
 // A peer that sends and is sent values of 16 MiB holds more than any client: clients that hold much go first, but none that holds little.
@@ -132,5 +134,46 @@ func TestASlabThatWasWrittenInVainIsGivenBack(t *testing.T) {
 	l.madeInVain(keepSlab + 1)
 	if cap(l.slab) < largeReply || len(l.out) != 0 || cap(l.out) != cap(l.slab) || string(l.out[:4]) == "kept" {
 		t.Error("a slab with much in it was kept")
+	}
+}
+
+// Who is to go because it holds too much is told so, but not in the middle of a reply that comes in pieces: it would be taken for an element.
+func TestWhoIsInTheMiddleOfAReplyIsToldNothing(t *testing.T) {
+	t.Parallel()
+	l := loopFor(t, nil)
+	defer freeSlab(l.slab)
+	for now := l.n.clock.now(); l.n.mind.State() != codec.StateReady; now += int64(peer.TickInterval) {
+		if now > int64(time.Minute) {
+			t.Fatal("alone, and not ready")
+		}
+		l.n.mind.Tick(now)
+	}
+	value := strings.Repeat("x", 300<<10) // more than a turn of MGET has
+	for words, told := range map[string]bool{"MGET a b": false, "MULTI,MGET a b,EXEC": true, "WAIT 1 0": true} {
+		e := &ear{}
+		c := &conn{g: e, l: l, client: command.Client{ID: 1, Proto: codec.RESP2, From: netip.MustParseAddr("127.0.0.1")}}
+		for _, key := range []string{"a", "b"} {
+			l.n.store.Set(nil, []byte(key), []byte(value), l.n.store.Hash([]byte(key)), l.n.cluster.Cluster(l.n.clock.now()), store.SetOptions{})
+		}
+		for _, line := range strings.Split(words, ",") {
+			c.got = respCommand(strings.Fields(line)...)
+			if l.traffic(c) == gnet.Close {
+				t.Fatalf("%s: closed", words)
+			}
+		}
+		if !c.waiting || c.owes() {
+			t.Fatalf("%s: it does not wait, or is owed something: %.60q of %d bytes", words, e.said, len(e.said))
+		}
+		before := len(e.said)
+		c.tooMuch.Store(true)
+		if act := l.client(c, l.begin()); act != gnet.Close {
+			t.Fatalf("%s: not closed", words)
+		}
+		if got := string(e.said[before:]); strings.HasPrefix(got, "-ERR this node cannot keep more") != told || got != "" && !told {
+			t.Errorf("%s: it is told %.60q", words, got)
+		}
+		c.closed = true
+		l.unpark(c)
+		c.release()
 	}
 }
