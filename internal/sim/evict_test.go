@@ -242,6 +242,47 @@ func TestR16_WhatANodeGaveUpComesAgainWhenItHasRoom(t *testing.T) {
 	}
 }
 
+// TestR16_WhatAFullNodeEvictsBeforeAPeerHasItIsLost is what the README says of it: nothing that was written while a peer is linked and keeps up,
+// nor while it is away for less than a twentieth of the memory; of more, what is there no more when the peer comes back.
+func TestR16_WhatAFullNodeEvictsBeforeAPeerHasItIsLost(t *testing.T) {
+	const memory, entry = 16 << 20, 1000
+	value := strings.Repeat("x", entry)
+	for _, c := range []struct {
+		away int // bytes written meanwhile
+		lost bool
+	}{{memory / 20, false}, {memory / 4, true}} {
+		w := mesh(t, 41, 0)
+		full, roomy := w.AddHost(0, memory/64), w.AddHost(0, 1<<20)
+		full.memory = memory
+		full.Start()
+		roomy.Start()
+		within(t, w, 3*time.Second, "ready", func() bool { return w.linked() && w.ready() })
+		written := func(key string, bytes int) (lacks int) {
+			for i := range bytes / entry {
+				if full.set(fmt.Sprint(key, i), value); i%50 == 0 {
+					w.Run(2 * time.Millisecond)
+				}
+			}
+			w.Run(4 * time.Second)
+			w.Heal()
+			w.Run(15 * time.Second)
+			for i := range bytes / entry {
+				if !roomy.has(fmt.Sprint(key, i), value) {
+					lacks++
+				}
+			}
+			return lacks
+		}
+		if n := written("linked", memory*5/4); n > 0 || full.Store.Counts().Evictions == 0 {
+			t.Fatalf("%d keys are lacking that were written while the two were linked, %d were evicted", n, full.Store.Counts().Evictions)
+		}
+		w.Cut(full, roomy, true)
+		if n := written("away", c.away); (n > 0) != c.lost {
+			t.Errorf("of %d keys written meanwhile %d are lacking", c.away/entry, n)
+		}
+	}
+}
+
 func TestR16_RootsThatCountPartialLeavesNeverAgree(t *testing.T) { // the control
 	const keys = 3000
 	w, _ := little(t, 32, 3, keys, peer.WithPartial)
