@@ -2,10 +2,17 @@ package loop
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/codec"
+	"covey/command"
+	"covey/store"
 )
 
 // TestR17_ASmallNodeAsksBeforeItIncrements runs clients, each with a pipeline, against a node that has evicted most of what they
@@ -82,4 +89,46 @@ func TestR17_ASmallNodeAsksBeforeItIncrements(t *testing.T) {
 		t.Errorf("a key that nobody has: %q", r)
 	}
 	t.Logf("%d keys asked for", asked)
+}
+
+// asked is a node that notes how far its stream is when peers are asked for a key.
+type asked struct {
+	*node
+	heads []uint64
+}
+
+func (a *asked) Ask(uint64, []byte) command.Answer {
+	a.heads = append(a.heads, a.ring.Head())
+	return command.AnswerNone
+}
+
+// TestR17_WhatATurnHasWrittenIsInTheRingBeforePeersAreAsked: a link on another loop sends the question as soon as it is put, behind what
+// the ring has then.
+func TestR17_WhatATurnHasWrittenIsInTheRingBeforePeersAreAsked(t *testing.T) {
+	t.Parallel()
+	l := loopFor(t, nil)
+	readyAlone(t, l.n)
+	host := &asked{node: l.n}
+	l.turn.Host = host
+	now, ghost := l.n.cluster.Cluster(l.n.clock.now()), []byte("n0")
+	value := make([]byte, 64<<10)
+	for i := 0; l.n.store.Certain(ghost, l.n.store.Hash(ghost), now); i++ {
+		if i > 4096 {
+			t.Fatal("it is not evicted")
+		}
+		key := fmt.Append(nil, "n", i)
+		l.n.store.Set(nil, key, value, l.n.store.Hash(key), now, store.SetOptions{})
+	}
+	e := &ear{}
+	c := &conn{g: e, l: l, client: command.Client{ID: 1, Proto: codec.RESP2, From: netip.MustParseAddr("127.0.0.1")}}
+	before := l.n.ring.Head()
+	for _, words := range [][]string{{"SET", "a", "1"}, {"SET", "b", "1"}, {"INCR", string(ghost)}} {
+		c.got = append(c.got, respCommand(words...)...)
+	}
+	if l.traffic(c) == gnet.Close || string(e.said) != "+OK\r\n+OK\r\n:1\r\n" {
+		t.Fatalf("%q", e.said)
+	}
+	if len(host.heads) != 1 || host.heads[0] != before+2 || l.n.ring.Head() != before+3 {
+		t.Errorf("peers are asked at %d of a stream that was at %d and is at %d", host.heads, before, l.n.ring.Head())
+	}
 }

@@ -92,21 +92,26 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 	}
 	n.birth.Lock() // not while nothing may run
 	defer n.birth.Unlock()
-	l := &eventLoop{n: n, gnet: g, bellRead: -1, parked: make(map[*conn]struct{})}
-	l.slab = newSlab(largeReply)
-	l.out = l.slab
-	l.bell.fd.Store(-1)
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin)}
-	l.turn.Commit = l.commit
-	if n.guard != nil {
-		l.turn.Door = doorman{n}
-	}
+	l := n.newLoop(g)
 	if prev, raced := n.loops.LoadOrStore(g, l); raced {
 		freeSlab(l.slab)
 		return prev.(*eventLoop)
 	}
 	if err := l.hang(); err != nil {
 		n.fail(err)
+	}
+	return l
+}
+
+// newLoop is a loop without a bell.
+func (n *node) newLoop(g gnet.EventLoop) *eventLoop {
+	l := &eventLoop{n: n, gnet: g, bellRead: -1, parked: make(map[*conn]struct{})}
+	l.slab = newSlab(largeReply)
+	l.out = l.slab
+	l.bell.fd.Store(-1)
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Commit: l.commit}
+	if n.guard != nil {
+		l.turn.Door = doorman{n}
 	}
 	return l
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -141,13 +140,7 @@ func TestASlabThatWasWrittenInVainIsGivenBack(t *testing.T) {
 func TestWhoIsInTheMiddleOfAReplyIsToldNothing(t *testing.T) {
 	t.Parallel()
 	l := loopFor(t, nil)
-	defer freeSlab(l.slab)
-	for now := l.n.clock.now(); l.n.mind.State() != codec.StateReady; now += int64(peer.TickInterval) {
-		if now > int64(time.Minute) {
-			t.Fatal("alone, and not ready")
-		}
-		l.n.mind.Tick(now)
-	}
+	readyAlone(t, l.n)
 	value := strings.Repeat("x", 300<<10) // more than a turn of MGET has
 	for words, told := range map[string]bool{"MGET a b": false, "MULTI,MGET a b,EXEC": true, "WAIT 1 0": true} {
 		e := &ear{}

@@ -2,7 +2,14 @@ package loop
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"covey/command"
 )
 
 // TestASweepComesToAllThatStay: whoever comes and goes between its parts.
@@ -56,5 +63,36 @@ func TestASweepComesToAllThatStay(t *testing.T) {
 				t.Fatalf("seed %d: seat %d is wrong", seed, i)
 			}
 		}
+	}
+}
+
+// closer is the engine's side of a loop, for a connection that the sweep closes.
+type closer struct {
+	gnet.EventLoop
+	closed int
+}
+
+func (e *closer) Close(gnet.Conn) error { e.closed++; return nil }
+
+// Who has said nothing for its time is closed without a word, which many clients would take for the reply to their first command. Who has
+// begun one is told why.
+func TestWhoHasSaidNothingIsClosedWithoutAWord(t *testing.T) {
+	t.Parallel()
+	for in, told := range map[string]string{"": "", "GET": "-ERR the rest of a command did not come"} {
+		l, e, engine := loopFor(t, nil), &ear{}, &closer{}
+		l.gnet = engine
+		c := &conn{g: e, l: l, client: command.Client{From: netip.MustParseAddr("10.0.0.7")}}
+		if c.got = []byte(in); in != "" && l.traffic(c) == gnet.Close {
+			t.Fatalf("%q: closed at once", in)
+		}
+		l.inspect(c, l.n.clock.now()+int64(time.Minute))
+		if got := string(e.said); !strings.HasPrefix(got, told) || told == "" && got != "" {
+			t.Errorf("%q: it is told %q", in, got)
+		}
+		if engine.closed != 1 || l.n.counters.idleClosed.Load() != 1 {
+			t.Errorf("%q: closed %d times, counted %d times", in, engine.closed, l.n.counters.idleClosed.Load())
+		}
+		c.closed = true
+		c.release()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -28,14 +29,21 @@ func loopFor(f testing.TB, all seal.Secrets) *eventLoop {
 	if err != nil {
 		f.Fatal(err)
 	}
-	l := &eventLoop{n: n, parked: map[*conn]struct{}{}, slab: newSlab(largeReply)}
-	l.bell.fd.Store(-1)
-	l.out = l.slab
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage}
-	if n.guard != nil {
-		l.turn.Door = doorman{n}
-	}
+	l := n.newLoop(nil)
+	l.turn.Pin = nil // there is no socket to write a pinned value to
 	return l
+}
+
+// readyAlone takes a node without an engine through its first second, in which nobody is heard.
+func readyAlone(t *testing.T, n *node) {
+	t.Helper()
+	begun := n.clock.now()
+	for now := begun; n.mind.State() != codec.StateReady; now += int64(peer.TickInterval) {
+		if now-begun > int64(time.Minute) {
+			t.Fatal("alone, and not ready")
+		}
+		n.mind.Tick(now)
+	}
 }
 
 // FuzzClients gives an open node whatever a client may send, in pieces: it does not panic, holds no more than four times what
