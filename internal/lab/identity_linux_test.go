@@ -173,6 +173,7 @@ func TestALinkThatCarriesNothingAnyMoreIsDeadThoughAnnouncesPass(t *testing.T) {
 	begin := time.Now()
 	apart.Rules(dropTCP)
 	dead.Add(waitState(t, others, apart.ID(9000), "dead", begin))
+	Poll(t, patience, "the node to have logged what it shows", func() bool { return nodes[0].Count("member changed", apart.ID(9000), "state=dead") > 0 })
 	before := nodes[0].Count("member changed", apart.ID(9000))
 	if took, flaps := Watch(4*time.Second, func() bool { return others[0].States()[apart.ID(9000)] != "dead" }); flaps {
 		t.Errorf("after %v it is not dead any more, though nothing passes", took)
