@@ -43,7 +43,7 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 		if _, err := hog.Write(respCommand("GET", "other")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "it is pinned", func() bool { return tn.n.waiting.Load() > 0 })
+		eventually(t, "it is pinned", func() bool { return tn.n.parked.Load() > 0 })
 		most += int64(maxOwedPin + quietPay + keepBuffer + maxOwed + codec.MaxValue)
 	}
 	const asked = 3
@@ -58,7 +58,7 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 	if copied {
 		eventually(t, "the reply waits", func() bool { return tn.n.holdings.held.Load() > codec.MaxValue })
 	} else {
-		eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() > 0 })
+		eventually(t, "the reply waits", func() bool { return tn.n.parked.Load() > 0 })
 	}
 	if held := tn.n.holdings.held.Load(); held > most {
 		t.Errorf("%d bytes are held for a client that does not read", held)
@@ -128,7 +128,7 @@ func TestAClientThatGoesLeavesNothingPinned(t *testing.T) {
 	if _, err := c.Write(respCommand("GET", "large")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() > 0 })
+	eventually(t, "the reply waits", func() bool { return tn.n.parked.Load() > 0 })
 	if got := other.do("DEL", "large"); got != ":1" {
 		t.Fatal(got)
 	}
@@ -155,7 +155,7 @@ func TestTheTimeOfACommandBeginsWithItsFirstBytes(t *testing.T) {
 	if _, err := c.Write(respCommand("GET", "large")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the reply waits", func() bool { return tn.n.waiting.Load() == 1 && tn.n.hurried.Load() == 0 })
+	eventually(t, "the reply waits", func() bool { return tn.n.parked.Load() == 1 && tn.n.hurried.Load() == 0 })
 	tn.n.clock.suspended.Add(int64(frameTimeout) + int64(frameTimeout)/2)
 	stuck := dialRaw(t, tn.addr) // begins a command earlier than c, and is closed when that takes too long
 	begin(tn, stuck, next[:50_000])

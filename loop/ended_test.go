@@ -116,7 +116,7 @@ func TestWhoEndsItsSideGetsAllReplies(t *testing.T) {
 		}
 	}
 	eventually(t, "nothing of them is left", func() bool {
-		return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 && tn.n.waiting.Load() == 0
+		return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 && tn.n.parked.Load() == 0
 	})
 }
 
@@ -168,7 +168,7 @@ func TestWhatCameWholeDoesNotWaitForALargeCommandBehindIt(t *testing.T) {
 			t.Errorf("%s: %d bytes of replies to who ended its side, want %d", tc.name, len(got), len(want))
 		}
 	}
-	eventually(t, "nothing of them is left", func() bool { return tn.n.waiting.Load() == 0 })
+	eventually(t, "nothing of them is left", func() bool { return tn.n.parked.Load() == 0 })
 }
 
 // Who closes at once, and reads none of the replies, has everything carried out that came whole.
@@ -198,7 +198,7 @@ func TestWhatCameWholeIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 		t.Errorf("%s keys", got)
 	}
 	eventually(t, "nothing of them is left", func() bool {
-		return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 && tn.n.waiting.Load() == 0
+		return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 && tn.n.parked.Load() == 0
 	})
 }
 
@@ -260,7 +260,7 @@ func TestANodeEndsBesideAClientThatHasEndedItsSide(t *testing.T) {
 	if err := deaf.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it waits", func() bool { return tn.n.waiting.Load() == 1 && tn.n.hurried.Load() == 0 })
+	eventually(t, "it waits", func() bool { return tn.n.parked.Load() == 1 && tn.n.hurried.Load() == 0 })
 	_ = c.Close()
 	eventually(t, "it alone is left", func() bool { return tn.n.served.Load() == 1 })
 	if err := tn.stop(); err != nil {
@@ -294,7 +294,7 @@ func TestWhoEndsItsSideAndReadsNothingIsNotWaitedForForEver(t *testing.T) {
 		})
 		tn.n.clock.suspended.Add(2 * int64(frameTimeout))
 		eventually(t, fmt.Sprint("nothing of it is left: ", i), func() bool {
-			return tn.n.served.Load() == 0 && tn.n.waiting.Load() == 0 && tn.n.holdings.held.Load() == 0
+			return tn.n.served.Load() == 0 && tn.n.parked.Load() == 0 && tn.n.holdings.held.Load() == 0
 		})
 	}
 }
@@ -333,5 +333,5 @@ func TestWhatEndsAConnectionCutsOffNoReply(t *testing.T) {
 		t.Errorf("what came behind the end was carried out: %s", got)
 	}
 	_ = c.Close()
-	eventually(t, "nothing of them is left", func() bool { return tn.n.served.Load() == 0 && tn.n.waiting.Load() == 0 })
+	eventually(t, "nothing of them is left", func() bool { return tn.n.served.Load() == 0 && tn.n.parked.Load() == 0 })
 }

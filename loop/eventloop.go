@@ -72,17 +72,14 @@ type eventLoop struct {
 	settled bool         // budget was set in this turn
 	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
-	answering []*conn            // connections that answer has still to look at
-	roster    roster             // all connections of the loop
-	parked    map[*conn]struct{} // connections that are looked at whenever the bell rings (parked.go)
-	waits     waits              // clients whose next command is a WAIT
-	waiters   atomic.Int32       // how many are parked: the ticker rings for them
-	slow      int32              // how many of the parked have slow readers, for which the ticker need not hurry
-	hurried   int32              // how many of the parked are not slow, as was last added to node.hurried
-	swept     int64              // when the last sweep began, ns
-	resting   atomic.Bool        // the loop has no connection and nothing to sweep: the ticker need not wake it
-	homeward  []*conn            // connections that are to go home though no event of theirs comes (goHome)
-	crowded   atomic.Bool        // some of them have to wait for a slot (reserve.slots)
+	answering []*conn // connections that answer has still to look at
+	roster    roster  // all connections of the loop
+	parked    parked
+	waits     waits       // clients whose next command is a WAIT
+	swept     int64       // when the last sweep began, ns
+	resting   atomic.Bool // the loop has no connection and nothing to sweep: the ticker need not wake it
+	homeward  []*conn     // connections that are to go home though no event of theirs comes (goHome)
+	crowded   atomic.Bool // some of them have to wait for a slot (reserve.slots)
 }
 
 // loopOf returns covey's side of an event loop; its first event creates it.
@@ -105,7 +102,7 @@ func (n *node) loopOf(g gnet.EventLoop) *eventLoop {
 
 // newLoop is a loop without a bell.
 func (n *node) newLoop(g gnet.EventLoop) *eventLoop {
-	l := &eventLoop{n: n, gnet: g, bellRead: -1, parked: make(map[*conn]struct{})}
+	l := &eventLoop{n: n, gnet: g, bellRead: -1, parked: parked{conns: make(map[*conn]struct{})}}
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
@@ -220,7 +217,7 @@ func (l *eventLoop) answer() {
 	now := l.begin()
 	again := len(l.answering) == 0
 	l.answering = l.bell.take(l.answering)
-	for c := range l.parked {
+	for c := range l.parked.conns {
 		if again && !c.debtor && c.queued.CompareAndSwap(false, true) {
 			l.answering = append(l.answering, c)
 		}

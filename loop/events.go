@@ -249,7 +249,7 @@ func (n *node) beatLoops(now int64) time.Duration {
 	if until := n.ringWaits(now); until != 0 {
 		next = min(max(time.Duration(until-now), tickBusy), tickInterval)
 	}
-	if n.waiting.Load() == 0 {
+	if n.parked.Load() == 0 {
 		return next
 	}
 	n.ringParked()
@@ -262,7 +262,7 @@ func (n *node) beatLoops(now int64) time.Duration {
 // ringParked has the loops with parked clients try them again: a peer may have answered what one waits for.
 func (n *node) ringParked() {
 	for l := range n.eachLoop() {
-		if l.waiters.Load() > 0 {
+		if l.parked.count.Load() > 0 {
 			l.bell.ring(nil)
 		}
 	}

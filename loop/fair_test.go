@@ -89,7 +89,7 @@ func owedIsPaid(t *testing.T, lastSmall int64, slice int) {
 		t.Fatal(err)
 	}
 	const connections, owed = 5, 1 << 20
-	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, parked: map[*conn]struct{}{}, settled: true, lastSmall: lastSmall}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}, parked: parked{conns: map[*conn]struct{}{}}, settled: true, lastSmall: lastSmall}
 	l.bell.fd.Store(-1)
 	var sinks []*sink
 	for range connections {
@@ -122,8 +122,8 @@ func owedIsPaid(t *testing.T, lastSmall int64, slice int) {
 			t.Errorf("connection %d got %d of %d bytes", i, s.taken, owed)
 		}
 	}
-	if len(l.parked) != 0 {
-		t.Errorf("%d connections still wait", len(l.parked))
+	if len(l.parked.conns) != 0 {
+		t.Errorf("%d connections still wait", len(l.parked.conns))
 	}
 }
 

@@ -49,7 +49,7 @@ type node struct {
 	called      atomic.Int64  // dialed ones
 	warned      atomic.Int64  // when the last breach was logged, ns
 	clientIDs   atomic.Uint64
-	waiting     atomic.Int64 // parked connections of all loops
+	parked      atomic.Int64 // parked connections of all loops
 	hurried     atomic.Int64 // those of them whose readers are not slow
 	awaiting    atomic.Int64 // connections with a WAIT that waits
 	loops       sync.Map     // gnet.EventLoop -> *eventLoop

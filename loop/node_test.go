@@ -276,7 +276,7 @@ func TestAClientThatDoesNotReadHoldsUpNobodyAndIsBounded(t *testing.T) {
 	var queued int
 	eventually(t, "the slow client waits", func() bool {
 		for l := range tn.n.eachLoop() {
-			queued += int(l.waiters.Load())
+			queued += int(l.parked.count.Load())
 		}
 		return queued > 0
 	})

@@ -1,9 +1,19 @@
 package loop
 
-import "github.com/panjf2000/gnet/v2"
+import (
+	"sync/atomic"
 
-// A parked connection is looked at whenever the loop's bell rings, and at every tick: it waits for something that no event of its own
-// socket tells. A WAIT waits in another way (waits.go).
+	"github.com/panjf2000/gnet/v2"
+)
+
+// parked are a loop's parked connections. Such a one is looked at whenever the loop's bell rings, and at every tick: it waits for something
+// that no event of its own socket tells. A WAIT waits in another way (waits.go). It belongs to the loop's goroutine; others read count.
+type parked struct {
+	conns   map[*conn]struct{}
+	count   atomic.Int32 // how many there are: the ticker rings for them
+	slow    int32        // how many of them have slow readers, for which the ticker need not hurry
+	hurried int32        // how many of them have not, as was last added to node.hurried
+}
 
 // wait parks the connection: its command stays in c.in and is tried again when a bell rings.
 func (l *eventLoop) wait(c *conn) {
@@ -21,33 +31,33 @@ func (l *eventLoop) park(c *conn) {
 	if c.left == 0 {
 		l.hurry(c)
 	}
-	if _, parked := l.parked[c]; parked {
+	if _, parked := l.parked.conns[c]; parked {
 		return
 	}
-	l.parked[c] = struct{}{}
+	l.parked.conns[c] = struct{}{}
 	if c.slow {
-		l.slow++
+		l.parked.slow++
 	}
-	l.setWaiters()
+	l.countParked()
 }
 
 // unpark is park undone, also when the connection closes.
 func (l *eventLoop) unpark(c *conn) {
-	if _, parked := l.parked[c]; !parked {
+	if _, parked := l.parked.conns[c]; !parked {
 		return
 	}
-	delete(l.parked, c)
+	delete(l.parked.conns, c)
 	if c.slow {
-		l.slow--
+		l.parked.slow--
 	}
-	l.setWaiters()
+	l.countParked()
 }
 
 // gauge decides whether the reader of a parked connection is slow: so slow that what the engine has queued for it lasts beyond the next
 // tickInterval. Then there is no use in looking at it every tickBusy. A client that does not read at all would otherwise keep the ticker
 // busy for ever, and the loops from lingering.
 func (l *eventLoop) gauge(c *conn, now int64) {
-	if _, parked := l.parked[c]; !parked {
+	if _, parked := l.parked.conns[c]; !parked {
 		return
 	}
 	queued := c.g.OutboundBuffered()
@@ -61,8 +71,8 @@ func (l *eventLoop) gauge(c *conn, now int64) {
 	case age < 4*int64(slowLook) && c.drained < slowDrain:
 		if !c.slow {
 			c.slow = true
-			l.slow++
-			l.setWaiters()
+			l.parked.slow++
+			l.countParked()
 		}
 	case age < 4*int64(slowLook):
 		l.hurry(c)
@@ -76,19 +86,20 @@ func (l *eventLoop) hurry(c *conn) {
 		return
 	}
 	c.slow = false
-	if _, parked := l.parked[c]; parked {
-		l.slow--
-		l.setWaiters()
+	if _, parked := l.parked.conns[c]; parked {
+		l.parked.slow--
+		l.countParked()
 	}
 }
 
-// setWaiters publishes how many connections of this loop are parked, and how many of them are not slow.
-func (l *eventLoop) setWaiters() {
-	n := int32(len(l.parked))
-	l.n.waiting.Add(int64(n - l.waiters.Swap(n)))
-	hurried := n - l.slow
-	l.n.hurried.Add(int64(hurried - l.hurried))
-	l.hurried = hurried
+// countParked publishes how many connections of this loop are parked, and how many of them are not slow.
+func (l *eventLoop) countParked() {
+	p := &l.parked
+	n := int32(len(p.conns))
+	l.n.parked.Add(int64(n - p.count.Swap(n)))
+	hurried := n - p.slow
+	l.n.hurried.Add(int64(hurried - p.hurried))
+	p.hurried = hurried
 }
 
 // resume tries a parked connection again.

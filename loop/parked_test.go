@@ -27,7 +27,7 @@ func TestAReaderThatIsSlowLetsTheTickerRest(t *testing.T) {
 	if _, err := deaf.Write(bytes.Repeat(respCommand("GET", "large"), asked)); err != nil {
 		t.Fatal(err)
 	}
-	slow := func() bool { return tn.n.waiting.Load() == 1 && tn.n.hurried.Load() == 0 }
+	slow := func() bool { return tn.n.parked.Load() == 1 && tn.n.hurried.Load() == 0 }
 	eventually(t, "the client is found to be slow", slow)
 	if _, err := other.Write(respCommand("WAIT", "1", "100")); err != nil {
 		t.Fatal(err)
@@ -42,5 +42,5 @@ func TestAReaderThatIsSlowLetsTheTickerRest(t *testing.T) {
 			t.Fatalf("reply %d has %d bytes", i, len(got))
 		}
 	}
-	eventually(t, "nobody waits", func() bool { return tn.n.waiting.Load() == 0 && tn.n.hurried.Load() == 0 })
+	eventually(t, "nobody waits", func() bool { return tn.n.parked.Load() == 0 && tn.n.hurried.Load() == 0 })
 }

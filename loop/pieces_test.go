@@ -281,5 +281,5 @@ func TestWhateverThePiecesEachCommandIsAnsweredInItsTurn(t *testing.T) {
 		t.Errorf("closed: %d for what they held, %d idle, %d for bad input, %d by a fault", n.overloads.Load(), n.idleClosed.Load(), n.badInput.Load(), n.panics.Load())
 	}
 	t.Logf("%d connections", seed-*piecesSeed)
-	eventually(t, "nothing of them is left", func() bool { return tn.n.counters.connections.Load() == 0 && tn.n.waiting.Load() == 0 })
+	eventually(t, "nothing of them is left", func() bool { return tn.n.counters.connections.Load() == 0 && tn.n.parked.Load() == 0 })
 }

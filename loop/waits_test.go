@@ -22,7 +22,7 @@ func TestWAITsAreAnsweredWhenTheirPeersHaveAcknowledged(t *testing.T) {
 		waiting = append(waiting, c)
 	}
 	eventually(t, "all wait, and none is looked at at each bell", func() bool {
-		return a.n.awaiting.Load() == idle && a.n.waiting.Load() == 0
+		return a.n.awaiting.Load() == idle && a.n.parked.Load() == 0
 	})
 	c := dialRaw(t, a.addr)
 	if got := c.do("WAIT", "1", "30"); got != ":0" {
@@ -59,7 +59,7 @@ func TestWAITsAreAnsweredWhenTheirPeersHaveAcknowledged(t *testing.T) {
 	for _, w := range waiting {
 		_ = w.Close()
 	}
-	eventually(t, "nobody waits", func() bool { return a.n.awaiting.Load() == 0 && a.n.waiting.Load() == 0 })
+	eventually(t, "nobody waits", func() bool { return a.n.awaiting.Load() == 0 && a.n.parked.Load() == 0 })
 }
 
 // Many clients write and wait for a peer at the same time, over and over.
