@@ -18,8 +18,8 @@
 //     loop looks by itself what else is ready, and lingers for what is next (round_linux.go).
 //  6. OnTick runs on a goroutine of its own: peer.Node.Tick, expiry, announces, cards. It never
 //     touches a connection; it rings doorbells.
-//  7. Whoever has called into peer.Node drains its wishes (drain.go): dials, closes, announces,
-//     doorbells, one log line for each change of a member.
+//  7. Whoever has called into peer.Node drains its wishes (drain.go): dials (dial.go), closes,
+//     announces, doorbells, one log line for each change of a member.
 //  8. At the end of Run's context the node says left, flushes, and stops the engine.
 //
 // Who owns what: a connection, its buffers and its loop's scratch belong to that loop's

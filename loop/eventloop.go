@@ -4,10 +4,8 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 
 	"covey/codec"
 	"covey/command"
@@ -176,8 +174,8 @@ func (l *eventLoop) begin() int64 {
 	return now
 }
 
-// commit ends the writing half of a turn: store before ring before reply. The head of the node's
-// stream after it is what the client's WAIT counts from.
+// commit puts what a client's turn has written into the ring: at its end, and before a command of it asks the peers (command.Turn.Commit).
+// Store before ring before reply. The head of the node's stream after it is what the client's WAIT counts from.
 func (l *eventLoop) commit(c *command.Client) {
 	if l.stage.Count() == 0 {
 		return
@@ -284,47 +282,4 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	if !c.closed {
 		c.left = c.g.OutboundBuffered()
 	}
-}
-
-// spoken reports whether bytes wait in a socket. Then the client is not silent but the loop late, on a machine that was busy or
-// asleep.
-func spoken(fd int) bool {
-	var first [1]byte
-	n, _, _ := unix.Recvfrom(fd, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return n > 0
-}
-
-// mayBeSilent reports whether a connection that has not spoken yet is one of a program on this machine. Pools of connections are opened
-// long before they are needed, and many clients take an error that they did not ask for as the reply to their first command, or fail.
-// Such a program can rest as well after a command, so this costs nothing. With a secret clients speak at once.
-func (c *conn) mayBeSilent() bool { return c.client.From.IsLoopback() && c.l.n.guard == nil }
-
-// overdue reports whether a connection was waited for long enough: for its first bytes, the first record of its session, its password, or
-// the rest of a command, a frame or a record; and why, if it is to be told. Who has not spoken yet is not: many clients would take that for
-// the reply to their first command.
-func (c *conn) overdue(now int64) (late bool, why string) {
-	switch {
-	case c.protocol == protocolUnknown && c.mayBeSilent():
-		return false, ""
-	case c.protocol == protocolUnknown:
-		return now-c.begun > int64(firstByteTimeout) && !spoken(c.g.Fd()), ""
-	case c.protocol == protocolProving:
-		return now-c.begun > int64(firstByteTimeout), ""
-	case c.unproved() && now-c.client.Since > int64(authTimeout):
-		return true, "no password came within a minute; send AUTH first"
-	}
-	part := len(c.in) - c.from
-	if c.draft != nil {
-		part += c.draft.Have()
-	}
-	if part == 0 && c.session != nil {
-		part = c.session.In.Pending()
-	}
-	if part == 0 || c.waiting || c.rest {
-		return false, ""
-	}
-	if now-c.lastByte > int64(frameTimeout) || now-c.begun > int64(frameTimeout)+int64(part)*int64(time.Second)/slowestFrame {
-		return true, "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
-	}
-	return false, ""
 }

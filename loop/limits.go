@@ -179,10 +179,10 @@ const (
 	lingerFor   = 5 * time.Millisecond
 
 	// spanTime is how long a span lasts, in which a loop counts the work of its connections. workBytes is how many bytes are as much work as
-	// a command. A connection is heavy if it does heavyTurn of work in a turn: a pipeline of 64, or one of 16 with values of 1 KiB.
-	spanTime  = 50 * time.Millisecond
-	workBytes = 512
-	heavyTurn = 40
+	// a command. A connection counts as a pipeline if it does pipelineTurn of work in a turn: a pipeline of 64, or one of 16 with values of 1 KiB.
+	spanTime     = 50 * time.Millisecond
+	workBytes    = 512
+	pipelineTurn = 40
 
 	// A span is full when the loop had fullSpan percent of a processor in it. After fullSpans of them in a row it gives away up to
 	// maxMoves connections, and then none for restSpans spans. maxMoving may be on their way at a time, each with two more descriptors
@@ -197,8 +197,8 @@ const (
 	restSpans = 4
 	maxMoves  = 256
 
-	// A connection goes home when it was not heavy in calmSpans spans of its loop in reserve in a row. If the loop uses less than idleSpan
-	// percent of a processor, and home has room for that, none of its connections counts as heavy. reserveRest is how long the reserve
+	// A connection goes home when it was no pipeline in calmSpans spans of its loop in reserve in a row. If the loop uses less than idleSpan
+	// percent of a processor, and home has room for that, none of its connections counts as one. reserveRest is how long the reserve
 	// must have had no connection before its processors are taken away.
 	calmSpans   = 5
 	idleSpan    = 20

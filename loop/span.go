@@ -25,7 +25,7 @@ type portion struct {
 	span  uint32 // the number of the span
 	work  int
 	turns int
-	calm  int // in how many spans of the loop in a row it was not heavy
+	calm  int // in how many spans of the loop in a row it was no pipeline
 }
 
 // none is the portion of a connection that has not had a turn.
@@ -51,8 +51,8 @@ func (l *eventLoop) worked(c *conn, commands, bytes int) {
 	c.part.turns++
 }
 
-// heavy reports whether a connection does so much in each turn that a loop in reserve is worth its processor.
-func (p *portion) heavy() bool { return p.work >= heavyTurn*p.turns }
+// pipeline reports whether a connection does so much in each turn that a loop in reserve is worth its processor.
+func (p *portion) pipeline() bool { return p.work >= pipelineTurn*p.turns }
 
 // look ends a span when it is over. If the loop was too busy it marks connections to move to the other side; a loop in reserve also
 // marks those to move home that are not worth it.
@@ -114,7 +114,7 @@ func (l *eventLoop) endSpan(now, busy int64) (work int64) {
 	return work
 }
 
-// spread marks connections to move to the other side, the heaviest first, as long as this loop would still have more work than the
+// spread marks connections to move to the other side, those that do most first, as long as this loop would still have more work than the
 // other side's loops have with it. From home it is enough that this loop has more before the move: so a connection that keeps
 // others waiting moves, but never one that is alone.
 func (l *eventLoop) spread(work int64) {
@@ -127,7 +127,7 @@ func (l *eventLoop) spread(work int64) {
 		keeps = 0
 	}
 	theirs := l.n.mean(&l.n.reserve.work, l.otherSide()) * work / s.work // in a span as long
-	doers := slices.DeleteFunc(s.doers, func(c *conn) bool { return c == nil || c.closed || !c.part.heavy() })
+	doers := slices.DeleteFunc(s.doers, func(c *conn) bool { return c == nil || c.closed || !c.part.pipeline() })
 	slices.SortFunc(doers, func(a, b *conn) int { return cmp.Compare(b.part.work, a.part.work) })
 	moves := 0
 	for _, c := range doers {
@@ -142,7 +142,7 @@ func (l *eventLoop) spread(work int64) {
 	}
 }
 
-// sendHome marks connections to move home that need no loop in reserve: those that were not heavy for calmSpans, and after as many
+// sendHome marks connections to move home that need no loop in reserve: those that were no pipelines for calmSpans, and after as many
 // spans all of them if the loop is almost idle and the home loops have room for its work.
 func (l *eventLoop) sendHome(busy int64) {
 	little := busy >= 0 && busy < idleSpan && busy+l.n.mean(&l.n.reserve.busy, atHome) < fullSpan-idleSpan
@@ -150,7 +150,7 @@ func (l *eventLoop) sendHome(busy int64) {
 		if c == nil || c.closed {
 			continue
 		}
-		if c.part.calm++; c.part.heavy() && !little {
+		if c.part.calm++; c.part.pipeline() && !little {
 			c.part.calm = 0
 		}
 		c.goes = c.part.calm >= calmSpans

@@ -56,16 +56,16 @@ func repeat(n int, p portion) []portion {
 
 // Who sends much at a time is shared out, half of all that is done; small requests stay, however many, and so does one that is alone.
 func TestALoopThatIsBusyGivesAwayHalfOfWhatIsHeavy(t *testing.T) {
-	light, heavy := portion{work: 1000, turns: 1000}, portion{work: 6400, turns: 100}
+	light, pipeline := portion{work: 1000, turns: 1000}, portion{work: 6400, turns: 100}
 	for what, c := range map[string]struct {
 		each  []portion
 		goers int
 	}{
-		"50 with pipelines of 64":            {repeat(50, heavy), 25},
-		"50 with one request at a time":      {repeat(50, light), 0},
-		"one alone":                          {repeat(1, heavy), 0},
-		"one beside one with single request": {append(repeat(1, heavy), light), 1},
-		"one heavy twice as busy as another": {[]portion{{work: 12800, turns: 200}, heavy}, 1},
+		"50 with pipelines of 64":               {repeat(50, pipeline), 25},
+		"50 with one request at a time":         {repeat(50, light), 0},
+		"one alone":                             {repeat(1, pipeline), 0},
+		"one beside one with single request":    {append(repeat(1, pipeline), light), 1},
+		"one pipeline twice as busy as another": {[]portion{{work: 12800, turns: 200}, pipeline}, 1},
 	} {
 		l, conns := spanLoop(atHome, c.each...)
 		for i := range fullSpans {
