@@ -24,72 +24,42 @@ const (
 	protocolProving // a peer's, accepted under a secret: its first record is to come
 )
 
-// conn is one TCP connection.
+// conn is one connection. It belongs to the goroutine of its loop, but for the fields at its head.
 type conn struct {
-	queued  atomic.Bool // it is on its loop's bell queue: any goroutine
-	closing atomic.Bool // the state machine wants it closed after a last flush: any goroutine
-	tooMuch atomic.Bool // it holds too much memory and is to be closed: any goroutine
+	// Any goroutine.
+	queued  atomic.Bool  // it is on its loop's bell queue
+	closing atomic.Bool  // the state machine wants it closed after a last flush
+	tooMuch atomic.Bool  // it holds too much memory and is to be closed
+	weight  atomic.Int64 // held, for other loops to compare
+	doom    int64        // what it held when it was told to close; 0: it was not told. Guarded by holdings.mu
 
-	weight atomic.Int64 // held, for other loops to compare
-	doom   int64        // what it held when it was told to close; 0: it was not told. Guarded by holdings.mu
-
-	// Below: the loop's goroutine alone.
+	// Who it is.
 	g        gnet.Conn
-	full     bool   // the loop's last read of it filled the buffer, so the socket may have more
-	bulky    bool   // its last turn had a large reply
-	got      []byte // bytes that have come for this turn; they alias the engine's buffer or the loop's
 	l        *eventLoop
-	seat     int // in the loop's roster
 	protocol protocol
-	given    uint32     // the number (eventLoop.batch) of the last batch of the engine's events that had one for it
-	closed   bool       // gnet has closed it: the descriptor may belong to another connection by now
-	kept     bool       // the loop keeps a reply to it back (eventLoop.kept)
-	waiting  bool       // its next command waits: for peers, for time, or for its own replies to drain
-	ours     bool       // this node dialed it
-	near     bool       // it came by the Unix socket
-	counted  netip.Addr // the address under which an accepted connection is counted; not valid if it was refused
-	lastByte int64      // when bytes last came, ns
-	begun    int64      // when the unfinished command or frame in in began, or else the connection, ns
-	closeBy  int64      // it is to close when its last bytes are read, and by then at the latest, ns; 0: it is not to close
-	shut     bool       // it is to close, and its sending half was shut after the last byte
-	broken   bool       // a write failed: the other side is gone
+	ours     bool           // this node dialed it
+	near     bool           // it came by the Unix socket
+	counted  netip.Addr     // the address under which an accepted connection is counted; not valid if it was refused
+	local    netip.Addr     // of a peer's connection: the address of this end; set before the state machine knows of the link
+	link     *peer.Link     // not nil: a peer's connection
+	client   command.Client // of any other
+	proved   bool           // it had authenticated, and of what has come since not all was tried: a RESET, say, and an AUTH behind it
+	session  *seal.Session  // not nil: the connection is sealed, and in holds opened bytes
 
-	tail    *tail // not nil: the client has ended its side and the engine has closed the connection (ended.go)
-	ending  bool  // it takes no more input, and is closed when its replies are sent
-	due     int   // of a connection with a tail, or that is ending: bytes that it was owed at the last look
-	stirred int64 // when due last changed, ns
-
-	await  await
-	client command.Client
-	proved bool // it had authenticated, and of what has come since not all was tried: a RESET, say, and an AUTH behind it
-	parser codec.Parser
-	link   *peer.Link // not nil: a peer's connection
-	local  netip.Addr // of a peer's connection: the address of this end; set before the state machine knows of the link
-
-	session *seal.Session // not nil: the connection is sealed, and in holds opened bytes
-	spoke   bool          // of a peer's connection: a whole frame has come
-
-	// in[from:] is what has come and could not be carried out yet: the beginning of a command or frame, and what came behind one that
-	// waits. Mostly it is empty, for whole commands are parsed where gnet or the loop has read them. need is how many bytes it must have
+	// What comes. in[from:] is what has come and could not be carried out yet: the beginning of a command or frame, and what came behind one
+	// that waits. Mostly it is empty, for whole commands are parsed where gnet or the loop has read them. need is how many bytes it must have
 	// before parsing is tried again.
-	in   []byte
-	from int
-	need int
-	rest bool // in holds whole commands or frames, for which the last turn had no time left
-
-	draft *store.Draft // not nil: it takes the value of the command whose stub is in in
-
-	gauged  int64 // when it was last decided whether the reader is slow, ns
-	left    int   // of a parked connection: bytes that the engine had queued for it at the last look
-	drained int   // how many of those were sent since gauged
-	slow    bool  // its reader is slow (gauge)
-
-	part     portion // its share of the loop's work
-	goes     bool    // it is to move to a loop of the other side
-	homeward bool    // it is in eventLoop.homeward
-
-	flushed int64  // when records were last written to the link, ns
-	turns   uint64 // eventLoop.turns at the last look (holds)
+	got      []byte // bytes that have come for this turn; they alias the engine's buffer or the loop's
+	in       []byte
+	from     int
+	need     int
+	rest     bool // in holds whole commands or frames, for which the last turn had no time left
+	full     bool // the loop's last read of it filled the buffer, so the socket may have more
+	spoke    bool // of a peer's connection: a whole frame has come
+	parser   codec.Parser
+	draft    *store.Draft // not nil: it takes the value of the command whose stub is in in
+	lastByte int64        // when bytes last came, ns
+	begun    int64        // when the unfinished command or frame in in began, or else the connection, ns
 
 	// What the connection is owed (pay.go). reply[paid:] is the part of a large reply, or of a large frame for a peer, that was not
 	// written yet; reply is empty when there is none. pin is a value in the store that was not written to its end yet. Nothing else
@@ -97,9 +67,42 @@ type conn struct {
 	reply  []byte
 	paid   int
 	pin    *store.Pin
-	debtor bool  // it is in eventLoop.debtors
-	held   int64 // bytes that it is counted with in holdings
-	heavy  bool  // it is in holdings.heavy
+	debtor bool // it is in eventLoop.debtors
+	kept   bool // the loop keeps a reply to it back (eventLoop.kept)
+	bulky  bool // its last turn had a large reply
+
+	// When it waits (parked.go, waits.go).
+	waiting bool // its next command waits: for peers, for time, or for its own replies to drain
+	await   await
+	gauged  int64 // when it was last decided whether the reader is slow, ns
+	left    int   // of a parked connection: bytes that the engine had queued for it at the last look
+	drained int   // how many of those were sent since gauged
+	slow    bool  // its reader is slow (gauge)
+
+	// Where it is served (roster.go, round_linux.go, span.go, move.go).
+	seat     int     // in the loop's roster
+	given    uint32  // the number (eventLoop.batch) of the last batch of the engine's events that had one for it
+	part     portion // its share of the loop's work
+	goes     bool    // it is to move to a loop of the other side
+	homeward bool    // it is in eventLoop.homeward
+
+	// The pace of a link (holds).
+	flushed int64  // when records were last written to the link, ns
+	turns   uint64 // eventLoop.turns at the last look
+
+	// What it is counted with (holdings.go).
+	held  int64 // bytes
+	heavy bool  // it is in holdings.heavy
+
+	// How it ends (ended.go; finish).
+	closed  bool  // gnet has closed it: the descriptor may belong to another connection by now
+	broken  bool  // a write failed: the other side is gone
+	tail    *tail // not nil: the client has ended its side and the engine has closed the connection
+	ending  bool  // it takes no more input, and is closed when its replies are sent
+	due     int   // of a connection with a tail, or that is ending: bytes that it was owed at the last look
+	stirred int64 // when due last changed, ns
+	closeBy int64 // it is to close when its last bytes are read, and by then at the latest, ns; 0: it is not to close
+	shut    bool  // it is to close, and its sending half was shut after the last byte
 }
 
 // source returns the bytes to parse: the loop's read buffer itself, or in with the new bytes

@@ -15,69 +15,71 @@ import (
 // eventLoop is covey's side of one gnet event loop: all that its connections share. It belongs to the loop's goroutine,
 // except for bell, turning and the atomics.
 type eventLoop struct {
+	n    *node
+	gnet gnet.EventLoop
+
 	turning sync.Mutex // held for each turn; node.still waits for it
 	inTurn  bool       // a turn is under way: within it gnet may call OnClose, when a write fails
 
 	bell      bell
-	bellRead  int // descriptor of the loop's end of the bell; -1 when it is not known
-	bellWrite int // descriptor of the written end, until OnOpen publishes it in bell.fd
+	bellRead  int     // descriptor of the loop's end of the bell; -1 when it is not known
+	bellWrite int     // descriptor of the written end, until OnOpen publishes it in bell.fd
+	answering []*conn // connections that answer has still to look at
 
-	n    *node
-	gnet gnet.EventLoop
+	// Its connections.
+	roster  roster      // all of them
+	sockets []*conn     // by descriptor
+	swept   int64       // when the last sweep began, ns
+	resting atomic.Bool // the loop has no connection and nothing to sweep: the ticker need not wake it
+	parked  parked
+	waits   waits // clients whose next command is a WAIT
 
+	// The turn.
+	now       int64 // when it began, ns
+	turn      command.Turn
+	stage     codec.Stage
+	ran       uint64       // commands carried out in this turn
+	work      workload     // what the loop has carried out since it began
+	behind    codec.Header // header of the binary message behind those that were gathered last
+	due       []*conn      // links to flush at its end
+	turns     uint64       // how many turns clients have had
+	lastSmall int64        // when a client last had a turn with commands, none of which had to do with a large value, ns
+
+	// Rounds (round_linux.go).
 	poller  *poller          // the epoll instance of the engine's loop; nil when it is not known
 	kept    kept             // short replies of the round under way
-	sockets []*conn          // connections by descriptor
 	later   []*conn          // scratch of round
 	fetched [readBuffer]byte // what the loop has read by itself for a turn
 	batch   uint32           // number of the engine's batch of events, counted when rounds end so that the engine can see to one
 	inBatch bool             // events of that batch may be left
 
-	now   int64   // when the turn began, ns
-	due   []*conn // links to flush at the end of the turn
-	turns uint64  // how many turns clients have had
-
-	turn  command.Turn
-	stage codec.Stage
-	ran   uint64 // commands carried out in this turn
-
-	lastSmall int64 // when a client last had a turn with commands, none of which had to do with a large value, ns
-
-	work workload // what the loop has carried out since it began
-	side int      // atHome or inReserve
-	span span
-
-	behind codec.Header // header of the binary message behind those that were gathered last
-
+	// What comes that is large.
+	input       [readMost]byte    // the buffer of a turn that reads more than the engine's buffer has (topUp)
+	keptFrame   []byte            // a slab kept for the next large frame or command that comes; nil: none
+	framed      bool              // it was used since the last sweep
 	drafts      []*store.Draft    // free ones, for the next large values
-	room        [][]byte          // scratch: the places that a value is read to or written from
-	vector      vector            // scratch: the same for the kernel
 	behindValue [behindBytes]byte // what is read behind the last bytes of a value
 
-	input [readMost]byte // the buffer of a turn that reads more than the engine's buffer has (topUp)
+	// What is written.
+	slab   []byte   // the memory in which out begins
+	spare  []byte   // the slab that is used next; nil: a new one
+	out    []byte   // replies of this turn, or control frames of this flush
+	short  []byte   // keeps the replies of this turn while out is used for a flush
+	sealed []byte   // records on their way to a socket
+	room   [][]byte // scratch: the places that a value is read to or written from
+	vector vector   // scratch: the same for the kernel
 
-	sealed []byte // records on their way to a socket
-	slab   []byte // the memory in which out begins
-	spare  []byte // the slab that is used next; nil: a new one
-	out    []byte // replies of this turn, or control frames of this flush
-	short  []byte // keeps the replies of this turn while out is used for a flush
-
-	keptFrame []byte // a slab kept for the next large frame or command that comes; nil: none
-	framed    bool   // it was used since the last sweep
-
+	// What connections are owed (pay.go).
 	pins    []*store.Pin // free ones, for the next large values
-	budget  int          // bytes of what connections are owed that this turn may still write; valid if settled
+	budget  int          // bytes of it that this turn may still write; valid if settled
 	settled bool         // budget was set in this turn
 	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
-	answering []*conn // connections that answer has still to look at
-	roster    roster  // all connections of the loop
-	parked    parked
-	waits     waits       // clients whose next command is a WAIT
-	swept     int64       // when the last sweep began, ns
-	resting   atomic.Bool // the loop has no connection and nothing to sweep: the ticker need not wake it
-	homeward  []*conn     // connections that are to go home though no event of theirs comes (goHome)
-	crowded   atomic.Bool // some of them have to wait for a slot (reserve.slots)
+	// The reserve (reserve.go, span.go, move.go).
+	side     int // atHome or inReserve
+	span     span
+	homeward []*conn     // connections that are to go home though no event of theirs comes (goHome)
+	crowded  atomic.Bool // some of them have to wait for a slot (reserve.slots)
 }
 
 // loopOf returns covey's side of an event loop; its first event creates it.

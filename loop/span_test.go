@@ -102,7 +102,7 @@ func TestALoopGivesNoMoreAwayThanItKeeps(t *testing.T) {
 	}
 }
 
-// The reserve sends home who is heavy no more, and all when it has little to do; the work that a side publishes is that of its last span.
+// The reserve sends home who sends no pipelines any more, and all when it has little to do; the work that a side publishes is that of its last span.
 func TestTheReserveSendsHomeWhatIsNoWorkForIt(t *testing.T) {
 	each := []portion{{work: 6400, turns: 100}, {work: 100, turns: 100}}
 	l, conns := spanLoop(inReserve, each...)
@@ -113,7 +113,7 @@ func TestTheReserveSendsHomeWhatIsNoWorkForIt(t *testing.T) {
 		spanEnds(l, conns, each)
 	}
 	if conns[0].goes || !conns[1].goes {
-		t.Fatalf("heavy goes: %v, light goes: %v", conns[0].goes, conns[1].goes)
+		t.Fatalf("pipeline goes: %v, light goes: %v", conns[0].goes, conns[1].goes)
 	}
 	if got, want := l.n.reserve.work[inReserve].Load(), int64(6500*time.Second/spanTime); got != want {
 		t.Errorf("work %d, want %d", got, want)
@@ -128,7 +128,7 @@ func TestTheReserveSendsHomeWhatIsNoWorkForIt(t *testing.T) {
 			spanEnds(l, conns, each)
 		}
 		if conns[0].goes != c.goes {
-			t.Errorf("in a reserve that has little to do, with home busy %d, the heavy one goes: %v", c.home, !c.goes)
+			t.Errorf("in a reserve that has little to do, with home busy %d, the pipeline goes: %v", c.home, !c.goes)
 		}
 	}
 	l.n.cfg.busy = func(int) int64 { return -1 } // it is not known
@@ -136,7 +136,7 @@ func TestTheReserveSendsHomeWhatIsNoWorkForIt(t *testing.T) {
 		spanEnds(l, conns, each)
 	}
 	if conns[0].goes {
-		t.Error("the heavy one goes from a loop of which it is not known whether it is busy")
+		t.Error("the pipeline goes from a loop of which it is not known whether it is busy")
 	}
 	spanEnds(l, nil, nil)
 	if spanEnds(l, nil, nil); l.n.reserve.work[inReserve].Load() != 0 {
