@@ -52,6 +52,7 @@ type conn struct {
 	got      []byte // bytes that have come for this turn; they alias the engine's buffer or the loop's
 	in       []byte
 	from     int
+	worn     int // how much of the slab that in is in has memory, in bytes, also where nothing lies any more
 	need     int
 	rest     bool // in holds whole commands or frames, for which the last turn had no time left
 	full     bool // the loop's last read of it filled the buffer, so the socket may have more
@@ -153,36 +154,43 @@ func (c *conn) grow(n int) {
 	want := len(c.in) - c.from + n
 	size := max(want, 2*(cap(c.in)-c.from), minGrow)
 	var in []byte
+	worn := 0
 	switch {
 	case size > keepBuffer, c.need > keepBuffer && want >= slabFrom:
-		in = c.l.frameSlab(max(c.need+behindFrame, size)) // the read that ends it brings what is behind it
+		in, worn = c.l.frameSlab(max(c.need+behindFrame, size)) // the read that ends it brings what is behind it
 	case c.need >= want:
 		in = make([]byte, 0, min(size, c.need))
 	default:
 		in = make([]byte, 0, size)
 	}
 	in = append(in, c.in[c.from:]...)
-	c.l.dropFrame(c.in)
-	c.in, c.from = in, 0
+	c.dropIn()
+	c.in, c.worn = in, worn
+}
+
+// dropIn gives back the buffer in.
+func (c *conn) dropIn() {
+	c.l.dropFrame(c.in, max(c.worn, len(c.in)))
+	c.in, c.from, c.worn = nil, 0, 0
 }
 
 // frameSlab returns an empty slab of at least size bytes for a large frame or command: the one that the loop keeps, if it is there and
-// large enough, for it has memory already.
-func (l *eventLoop) frameSlab(size int) []byte {
+// large enough, for it has memory already: worn bytes.
+func (l *eventLoop) frameSlab(size int) (slab []byte, worn int) {
 	if size > keptFrame {
-		return newSlab(size)
+		return newSlab(size), 0
 	}
-	slab := l.keptFrame
+	slab, worn = l.keptFrame, l.keptWorn
 	if l.keptFrame, l.framed = nil, true; slab == nil {
-		slab = newSlab(keptFrame)
+		return newSlab(keptFrame), 0
 	}
-	return slab
+	return slab, worn
 }
 
-// dropFrame gives back a slab of frameSlab, or a smaller buffer. The loop keeps one slab.
-func (l *eventLoop) dropFrame(b []byte) {
+// dropFrame gives back a slab of frameSlab, of which worn bytes have memory, or a smaller buffer. The loop keeps one slab.
+func (l *eventLoop) dropFrame(b []byte, worn int) {
 	if cap(b) == keptFrame && l.keptFrame == nil {
-		l.keptFrame = b[:0]
+		l.keptFrame, l.keptWorn = b[:0], worn
 		return
 	}
 	freeSlab(b)
@@ -200,8 +208,7 @@ func (l *eventLoop) releaseFrame() {
 // release gives back the buffer in, and drops the draft.
 func (c *conn) release() {
 	c.dropDraft()
-	c.l.dropFrame(c.in)
-	c.in, c.from = nil, 0
+	c.dropIn()
 	c.weigh()
 }
 
@@ -225,13 +232,13 @@ func (c *conn) keep(buf []byte, used int) {
 		c.got = nil
 	case used == 0 && c.from == 0:
 	case cap(c.in) > keepBuffer && len(rest) <= keepBuffer:
-		slab := c.in
-		c.in, c.from = nil, 0
+		slab, worn := c.in, max(c.worn, len(c.in))
+		c.in, c.from, c.worn = nil, 0, 0
 		if len(rest) > 0 {
 			c.grow(len(rest))
 			c.in = append(c.in, rest...)
 		}
-		c.l.dropFrame(slab)
+		c.l.dropFrame(slab, worn)
 	case c.from+used < len(rest):
 		c.from += used // moving much for each little that is taken would cost time in the square of it
 	default:

@@ -108,3 +108,39 @@ func TestTheSlabOfALargeFrameIsKeptForTheNext(t *testing.T) {
 		t.Error("it is kept though there was no use for it")
 	}
 }
+
+// TestASlabCountsWithAllItsMemory: also where what lay there was carried out, and where it lay in a slab that was another connection's.
+func TestASlabCountsWithAllItsMemory(t *testing.T) {
+	st, err := store.New(store.Options{Node: 1, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &eventLoop{n: &node{store: st, holdings: newHoldings(64 << 20)}}
+	l.bell.fd.Store(-1)
+	came := func(length int) *conn {
+		c := &conn{g: &pipe{}, l: l, need: length}
+		for ; length > 0; length -= readBuffer {
+			c.got = make([]byte, min(length, readBuffer))
+			buf, _ := c.source()
+			c.keep(buf, 0)
+		}
+		return c
+	}
+	const much, left = 8 << 20, keepBuffer + 1
+	c := came(much)
+	if c.keep(c.in, much-left); len(c.in) != left || c.held < much {
+		t.Errorf("%d bytes are counted of a slab in which %d lie, and %d lay", c.held, len(c.in), much)
+	}
+	if c.keep(c.in, 1); c.held > keepBuffer {
+		t.Errorf("%d bytes are counted of a buffer for %d", c.held, len(c.in))
+	}
+	c.release()
+	c = came(keepSlab)
+	c.keep(c.in, keepSlab) // the loop keeps its slab
+	if c = came(keepBuffer + 1); cap(c.in) != keptFrame || c.held < keepSlab {
+		t.Errorf("%d bytes are counted of a slab that had %d", c.held, keepSlab)
+	}
+	if c.release(); c.held != 0 || l.n.holdings.held.Load() != 0 {
+		t.Errorf("%d bytes are still counted", c.held)
+	}
+}

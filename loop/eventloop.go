@@ -56,6 +56,7 @@ type eventLoop struct {
 	// What comes that is large.
 	input       [readMost]byte    // the buffer of a turn that reads more than the engine's buffer has (topUp)
 	keptFrame   []byte            // a slab kept for the next large frame or command that comes; nil: none
+	keptWorn    int               // how much of it has memory, in bytes
 	framed      bool              // it was used since the last sweep
 	drafts      []*store.Draft    // free ones, for the next large values
 	behindValue [behindBytes]byte // what is read behind the last bytes of a value

@@ -22,12 +22,14 @@ func newHoldings(maxMemory int64) holdings {
 }
 
 // weigh counts anew what the connection holds, and charges the difference to holdings and to the budget of the store. Counted are its
-// buffer (of a slab only what was written, for the rest has no memory), the state of the parser and of the client, what a draft has beside
-// its pages, the beginning of a record, what waits on a link, and what the engine has not written yet. A closed connection holds nothing.
+// buffer (of a slab only what was ever written, for the rest has no memory), the state of the parser and of the client, what a draft has
+// beside its pages, the beginning of a record, what waits on a link, and what the engine has not written yet. A closed connection holds
+// nothing.
 func (c *conn) weigh() {
 	var held int64
 	if !c.closed {
-		held = int64(max(min(cap(c.in), keepBuffer), len(c.in)) + len(c.reply) + c.parser.Room() + c.client.Held() + c.g.OutboundBuffered())
+		c.worn = max(c.worn, len(c.in))
+		held = int64(max(min(cap(c.in), keepBuffer), c.worn) + len(c.reply) + c.parser.Room() + c.client.Held() + c.g.OutboundBuffered())
 		if c.link != nil {
 			held += int64(c.link.Held())
 		}

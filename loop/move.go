@@ -35,8 +35,8 @@ type move struct {
 func (c *conn) lighten() {
 	if (c.heavy || cap(c.in) == keptFrame) && len(c.in)-c.from < minGrow && c.draft == nil {
 		in := append([]byte(nil), c.in[c.from:]...)
-		c.l.dropFrame(c.in)
-		c.in, c.from = in, 0
+		c.dropIn()
+		c.in = in
 		c.weigh()
 	}
 }
