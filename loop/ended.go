@@ -44,9 +44,6 @@ func (t *tail) Write(b []byte) (int, error) {
 	if t.fd < 0 {
 		return len(b), nil
 	}
-	if t.from > len(t.out)/2 {
-		t.out, t.from = t.out[:copy(t.out, t.out[t.from:])], 0
-	}
 	t.out = append(t.out, b...)
 	t.flush()
 	return len(b), nil
@@ -56,17 +53,25 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) flush() {
 	for t.fd >= 0 && t.from < len(t.out) {
 		n, err := unix.Write(t.fd, t.out[t.from:])
-		switch {
-		case err == unix.EAGAIN || err == unix.EINTR:
-			return
-		case err != nil:
+		if err == unix.EAGAIN || err == unix.EINTR {
+			break
+		}
+		if err != nil {
 			t.mute()
 			return
 		}
 		t.from += n
 	}
-	if t.from == len(t.out) {
+	t.trim()
+}
+
+// trim gives back the memory of what the socket took: there is to be about as much as OutboundBuffered tells, which is what is counted.
+func (t *tail) trim() {
+	switch left := t.out[t.from:]; {
+	case len(left) == 0:
 		t.out, t.from = nil, 0
+	case cap(t.out) > 2*max(len(left), minGrow):
+		t.out, t.from = append(make([]byte, 0, len(left)), left...), 0
 	}
 }
 

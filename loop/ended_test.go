@@ -299,6 +299,47 @@ func TestWhoEndsItsSideAndReadsNothingIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
+// What a client that has ended its side has read has no memory any more: that of the rest is what is counted.
+func TestWhatATailHasSentIsGivenBack(t *testing.T) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tl := &tail{fd: ends[0], unread: -1}
+	defer tl.close()
+	defer unix.Close(ends[1])
+	if err := unix.SetNonblock(ends[0], true); err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]byte, 4<<20)
+	for i := range sent {
+		sent[i] = byte(i >> 10)
+	}
+	var got []byte
+	piece := make([]byte, 16<<10)
+	read := func(until int) {
+		for len(got) < until {
+			n, err := unix.Read(ends[1], piece)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, piece[:n]...)
+			tl.flush()
+		}
+	}
+	_, _ = tl.Write(sent[:3<<20])
+	read(2 << 20)
+	_, _ = tl.Write(sent[3<<20:])
+	for left := 2 << 20; left > 16<<10; left /= 2 {
+		if read(len(sent) - left); cap(tl.out) > 2*max(tl.OutboundBuffered(), minGrow) {
+			t.Fatalf("%d bytes of memory for %d", cap(tl.out), tl.OutboundBuffered())
+		}
+	}
+	if read(len(sent)); tl.out != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came, %d are left", len(got), len(tl.out))
+	}
+}
+
 // What ends a connection cuts off nothing of the replies before it, nor its own.
 func TestWhatEndsAConnectionCutsOffNoReply(t *testing.T) {
 	t.Parallel()
