@@ -34,9 +34,22 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		c.keep(buf, 0)
 		return c.bounded()
 	}
+	buf, used, act := l.carryOut(c, buf, more, now)
+	if !l.endTurn(c, drafted, now) {
+		return gnet.None // OnClose has run already
+	}
+	if act == gnet.Close {
+		return l.endsWell(c)
+	}
+	return l.keepRest(c, buf, used, now)
+}
+
+// carryOut carries out the commands of buf, and of what else the socket has where the read may have left something (more). It returns the
+// bytes that it looked at, and how many of them are done with.
+func (l *eventLoop) carryOut(c *conn, buf []byte, more bool, now int64) (all []byte, used int, act gnet.Action) {
 	l.turns++
 	l.out = l.out[:0]
-	used, act := l.runAll(c, buf, now)
+	used, act = l.runAll(c, buf, now)
 	did := used
 	if more && act == gnet.None && !c.waiting && !c.rest && c.pin == nil && l.ran < fewCommands && c.need <= readMost && cap(c.in) <= keepBuffer {
 		buf = l.topUp(c, buf[used:])
@@ -45,6 +58,12 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	}
 	l.turn.Forget()
 	l.worked(c, int(l.ran), did+len(l.out))
+	return buf, used, act
+}
+
+// endTurn ends a turn that carried out commands: what they wrote goes to the ring and, where it is due, to the peers, and then the replies to
+// the client. drafted says that a value of it was still coming. false: the connection is gone.
+func (l *eventLoop) endTurn(c *conn, drafted bool, now int64) (alive bool) {
 	if l.ran > 0 { // else it is looked at because it has been paid: what it got stays what it got
 		if c.bulky = c.pin != nil || len(l.out) >= turnReply; !c.bulky && !drafted {
 			l.lastSmall = now
@@ -53,12 +72,11 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	l.commit(&c.client)
 	l.count()
 	l.flushFirst()
-	if !l.deliver(c) {
-		return gnet.None // OnClose has run already
-	}
-	if act == gnet.Close {
-		return l.endsWell(c)
-	}
+	return l.deliver(c)
+}
+
+// keepRest keeps what is left of a turn's bytes behind the used ones: the beginning of a command, or commands for which there was no time.
+func (l *eventLoop) keepRest(c *conn, buf []byte, used int, now int64) gnet.Action {
 	c.proved = c.client.Known || c.proved && (c.rest || c.waiting)
 	if c.unproved() && !c.proved && max(c.need, len(buf)-used) > maxUnproved {
 		l.n.counters.overloads.Add(1)
@@ -77,7 +95,7 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 		l.bell.ring(c)
 		return c.bounded()
 	}
-	return act
+	return gnet.None
 }
 
 // topUp reads what else a client has sent and returns it behind rest; all of it lies in the loop's buffer then (input).

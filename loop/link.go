@@ -192,24 +192,7 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		return
 	}
 	closing := c.closing.Load() // before Control: the Bye was queued before the wish to close
-	switch owed := len(c.reply) > 0; {
-	case !c.pay():
-		return
-	case len(c.reply) > 0 && closing:
-		l.finish(c, now)
-		return
-	case len(c.reply) > 0:
-		l.park(c)
-		return
-	case owed && c.closeBy != 0 && !c.write(c.link.Control(now, l.out[:0])): // the Bye waited for the end of the frame
-		return
-	}
-	switch full := c.g.OutboundBuffered() > maxQueuedPeer; {
-	case c.closeBy != 0:
-		l.finish(c, now)
-		return
-	case full && !closing:
-		l.park(c)
+	if !l.mayFlush(c, closing, now) {
 		return
 	}
 	l.out = c.link.Control(now, l.out[:0])
@@ -220,19 +203,8 @@ func (l *eventLoop) flush(c *conn, now int64) {
 		l.bell.ring(c)
 		return
 	}
-	for written := 0; written < maxFlush && len(c.reply) == 0; {
-		frames, built, ok := c.link.Data(now, l.out)
-		if !ok {
-			l.madeInVain(len(frames))
-			break
-		}
-		alive := l.carry(c, frames, built)
-		c.flushed = now
-		c.link.Sent(len(frames))
-		if !alive {
-			return
-		}
-		written += len(frames)
+	if !l.flushRecords(c, now) {
+		return
 	}
 	switch {
 	case closing:
@@ -247,6 +219,50 @@ func (l *eventLoop) flush(c *conn, now int64) {
 	if c.g.OutboundBuffered() > 0 {
 		c.weigh()
 	}
+}
+
+// mayFlush pays what a link is owed of earlier frames, and reports whether it may get more now; else it is parked, finished or gone.
+func (l *eventLoop) mayFlush(c *conn, closing bool, now int64) bool {
+	switch owed := len(c.reply) > 0; {
+	case !c.pay():
+		return false
+	case len(c.reply) > 0 && closing:
+		l.finish(c, now)
+		return false
+	case len(c.reply) > 0:
+		l.park(c)
+		return false
+	case owed && c.closeBy != 0 && !c.write(c.link.Control(now, l.out[:0])): // the Bye waited for the end of the frame
+		return false
+	}
+	switch full := c.g.OutboundBuffered() > maxQueuedPeer; {
+	case c.closeBy != 0:
+		l.finish(c, now)
+		return false
+	case full && !closing:
+		l.park(c)
+		return false
+	}
+	return true
+}
+
+// flushRecords writes records of the ring, maxFlush bytes of them or a little more. false: the connection is gone.
+func (l *eventLoop) flushRecords(c *conn, now int64) (alive bool) {
+	for written := 0; written < maxFlush && len(c.reply) == 0; {
+		frames, built, ok := c.link.Data(now, l.out)
+		if !ok {
+			l.madeInVain(len(frames))
+			break
+		}
+		alive := l.carry(c, frames, built)
+		c.flushed = now
+		c.link.Sent(len(frames))
+		if !alive {
+			return false
+		}
+		written += len(frames)
+	}
+	return true
 }
 
 // carry writes frames to a link. Large ones become what the connection is owed (conn.reply), for the engine queues only so much. With own
