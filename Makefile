@@ -145,7 +145,7 @@ compare-quick: build ## the same, three short runs of each (7 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
 
 compare-tags: build ## a node beside one built with gnet's build tags poll_opt and gc_opt (2 min, wants a quiet machine)
-	@$(GO) build -trimpath -tags poll_opt,gc_opt -o bin/covey-tags ./cmd/covey
+	@$(GO) build -trimpath -pgo=$(PROFILE) -tags poll_opt,gc_opt -o bin/covey-tags ./cmd/covey
 	cd bench/rivals && $(GO) run ./cmd/wire -only lean -case ' 64,' -servers covey,before -before ../../bin/covey-tags -o ../results/$(TODAY)-tags.md $(WIRE)
 
 compare-clients: build ## the Go client beside go-redis and rueidis on one node (4 min, wants a quiet machine)
