@@ -201,6 +201,9 @@ func (l *eventLoop) decide(c *conn, now int64) (act gnet.Action, told bool) {
 		c.protocol = protocolRESP
 		return gnet.None, true
 	case len(first) < codec.HeaderLen:
+		if len(c.in) == 0 && c.mayBeSilent() {
+			c.begun = now // it was not waited for until now
+		}
 		c.keep(first, 0)
 		return gnet.None, false
 	}

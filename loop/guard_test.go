@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"covey/client"
@@ -470,6 +471,9 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		"never spoke":                    {&conn{l: open, lastByte: begun, g: &pipe{}}, firstByteTimeout},
 		"never spoke, to a socket":       {&conn{l: open, lastByte: begun, g: &socket{fd: ends[1]}}, firstByteTimeout},
 		"spoke, and was not heard yet":   {&conn{l: open, lastByte: begun, g: &socket{fd: ends[0]}}, 0},
+		"part of a header":               {&conn{l: open, lastByte: begun, in: []byte{codec.Magic}, g: &pipe{}}, firstByteTimeout},
+		"the same, on this machine":      {&conn{l: open, lastByte: begun, in: []byte{codec.Magic}, client: command.Client{From: local}}, frameTimeout},
+		"asked, without a password":      {&conn{l: keyed, protocol: protocolRESP, lastByte: begun, client: command.Client{From: local}}, authTimeout},
 		"never spoke, on this machine":   {&conn{l: open, lastByte: begun, g: &pipe{}, client: command.Client{From: local}}, 0},
 		"the same, with a secret":        {&conn{l: keyed, lastByte: begun, g: &pipe{}, client: command.Client{From: local}}, firstByteTimeout},
 		"handshake without a record":     {&conn{l: keyed, protocol: protocolProving, lastByte: begun}, firstByteTimeout},
@@ -490,7 +494,7 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		if late(c.c, at(c.limit)) || !late(c.c, at(c.limit+1)) {
 			t.Errorf("%s: not closed after %v exactly", name, c.limit)
 		}
-		if _, why := c.c.overdue(at(c.limit + 1)); (why == "") != (c.limit == firstByteTimeout) {
+		if _, why := c.c.overdue(at(c.limit + 1)); (why != "") != (c.limit == frameTimeout && c.c.protocol != protocolUnknown) {
 			t.Errorf("%s: is told %q", name, why)
 		}
 	}
@@ -507,6 +511,25 @@ func TestWhoIsWaitedForHasItsTime(t *testing.T) {
 		if late(drip, at(limit)) || !late(drip, at(limit+time.Millisecond)) {
 			t.Errorf("a command of which %d bytes came, the last one just now, is not closed after %v", bytes, limit)
 		}
+	}
+}
+
+// A pool may have opened the connection long ago; the time for a command counts from its first byte.
+func TestTheTimeForAHeaderBeginsWithItsFirstByte(t *testing.T) {
+	l := loopFor(t, nil)
+	c := &conn{l: l, g: &pipe{}, client: command.Client{From: netip.MustParseAddr("127.0.0.1")}}
+	header := codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("k")})
+	for i, at := range []time.Duration{time.Hour, time.Hour + 20*time.Second} {
+		c.lastByte, c.got = int64(at), header[2*i:2*i+2]
+		if act, told := l.decide(c, int64(at)); told || act != gnet.None {
+			t.Fatalf("%d bytes of a header: %v, %v", 2*i+2, act, told)
+		}
+		if late, _ := c.overdue(int64(at + time.Second)); late {
+			t.Errorf("%d bytes of a header: closed after a second", 2*i+2)
+		}
+	}
+	if late, _ := c.overdue(int64(time.Hour + frameTimeout + time.Second)); !late {
+		t.Error("closed by its last byte, not by its first")
 	}
 }
 

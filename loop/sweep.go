@@ -65,18 +65,16 @@ func spoken(fd int) bool {
 func (c *conn) mayBeSilent() bool { return c.client.From.IsLoopback() && c.l.n.guard == nil }
 
 // overdue reports whether a connection was waited for long enough: for its first bytes, the first record of its session, its password, or
-// the rest of a command, a frame or a record; and why, if it is to be told. Who has not spoken yet is not: many clients would take that for
-// the reply to their first command.
+// the rest of a command, a frame or a record; and why, if it is to be told. Who is in the middle of a command is: what comes is the reply to
+// that. Who is not would mostly take it for the reply to his next command.
 func (c *conn) overdue(now int64) (late bool, why string) {
 	switch {
-	case c.protocol == protocolUnknown && c.mayBeSilent():
-		return false, ""
-	case c.protocol == protocolUnknown:
+	case c.protocol == protocolUnknown && !c.mayBeSilent():
 		return now-c.begun > int64(firstByteTimeout) && !spoken(c.g.Fd()), ""
 	case c.protocol == protocolProving:
 		return now-c.begun > int64(firstByteTimeout), ""
 	case c.unproved() && now-c.client.Since > int64(authTimeout):
-		return true, "no password came within a minute; send AUTH first"
+		return true, ""
 	}
 	part := len(c.in) - c.from
 	if c.draft != nil {
@@ -85,11 +83,13 @@ func (c *conn) overdue(now int64) (late bool, why string) {
 	if part == 0 && c.session != nil {
 		part = c.session.In.Pending()
 	}
-	if part == 0 || c.waiting || c.rest {
+	switch {
+	case part == 0 || c.waiting || c.rest:
 		return false, ""
+	case now-c.lastByte <= int64(frameTimeout) && now-c.begun <= int64(frameTimeout)+int64(part)*int64(time.Second)/slowestFrame:
+		return false, ""
+	case c.protocol == protocolUnknown: // part of a header: whose, it does not say
+		return true, ""
 	}
-	if now-c.lastByte > int64(frameTimeout) || now-c.begun > int64(frameTimeout)+int64(part)*int64(time.Second)/slowestFrame {
-		return true, "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
-	}
-	return false, ""
+	return true, "the rest of a command did not come within 30 s, or slower than 16 KiB a second; send whole commands"
 }
