@@ -39,7 +39,8 @@ type Option func(*settings) error
 type settings struct {
 	inFlight    int
 	dialTimeout time.Duration
-	passwords   [][]byte // tried in this order; none: the client does not authenticate
+	vanish      time.Duration // vanishTime, but in tests
+	passwords   [][]byte      // tried in this order; none: the client does not authenticate
 }
 
 // WithInFlight bounds how many requests may wait for their replies at once, from 1 to MaxInFlight; DefaultInFlight without it. A call
@@ -120,6 +121,7 @@ func Dial(ctx context.Context, addr string, options ...Option) (*Client, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, addr, err)
 	}
+	noticeGone(conn, s.vanish)
 	return open(ctx, conn, s)
 }
 
@@ -159,7 +161,7 @@ func open(ctx context.Context, conn net.Conn, s settings) (*Client, error) {
 }
 
 func settle(options []Option) (settings, error) {
-	s := settings{inFlight: DefaultInFlight, dialTimeout: DefaultDialTimeout}
+	s := settings{inFlight: DefaultInFlight, dialTimeout: DefaultDialTimeout, vanish: vanishTime}
 	for _, o := range options {
 		if err := o(&s); err != nil {
 			return s, err

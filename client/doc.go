@@ -2,7 +2,8 @@
 //
 // A Client is one connection, safe for any number of goroutines, whose requests share it without waiting for each other: a program needs
 // one. A call returns at the deadline of its context, and at most 20 ms after it was cancelled. Without either it waits for as long as the
-// connection lasts: where a node's machine is gone without a word that may be a quarter of an hour, until the system gives up sending.
+// connection lasts. Where a node's machine is gone without a word, or takes nothing more, Dial's connections end after 30 s on Linux (those at rest
+// within a minute), and elsewhere, like those given to New, when the system gives up sending: that may be a quarter of an hour.
 //
 // A connection that breaks fails all calls with an error that says so; the Client stays closed, and a Redialer has a new one. No request is
 // ever sent twice. Of one that ended with ErrClosed, ErrProtocol, or its context's error, it is not known whether the node carried it out.

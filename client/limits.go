@@ -18,6 +18,10 @@ const (
 	// redialPause is how long a Redialer does not dial after it has failed to.
 	redialPause = 100 * time.Millisecond
 
+	// vanishTime is for how long what was sent may go without an acknowledgement by the node's machine before the connection ends, on Linux. A
+	// switch that starts anew takes half a minute at most to let packets through.
+	vanishTime = 30 * time.Second
+
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
 	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.
