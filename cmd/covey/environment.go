@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -12,8 +13,9 @@ import (
 //
 // kong has environment variables of its own, but reads those of the real process only.
 type environment struct {
-	lookup func(string) (string, bool)
-	used   map[string]string // flag name to the variable it came from
+	lookup  func(string) (string, bool)
+	used    map[string]string // flag name to the variable it came from
+	written map[string]string // flag name to what was given for a number, there or on the command line
 }
 
 // variable is the environment variable of a flag: COVEY_MAX_MEMORY for max-memory.
@@ -41,12 +43,38 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	return value, nil
 }
 
-// explain says in a usage error about a flag's value that the value came from the environment.
+// keep is the mapper of a number that notes how it was written: an error is to repeat 4m, not 4194304. Defaults, which kong maps after
+// the command line, are not noted: none is an error.
+func (e *environment) keep(m kong.MapperFunc) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		if flag, text := ctx.Value.Flag, ctx.Scan.Peek().String(); flag != nil && text != flag.Default {
+			if e.written == nil {
+				e.written = make(map[string]string)
+			}
+			e.written[flag.Name] = text
+		}
+		return m(ctx, target)
+	}
+}
+
+// explain has a usage error about a flag's value repeat it as it was written, and say that it came from the environment.
 func (e *environment) explain(text string) string {
+	text = e.quote(text)
 	for flag, name := range e.used {
 		if strings.HasPrefix(text, "--"+flag+" ") || strings.HasPrefix(text, "--"+flag+":") || strings.HasPrefix(text, "--"+flag+"=") {
 			return fmt.Sprintf("%s (the value is that of $%s)", text, name)
 		}
 	}
 	return text
+}
+
+// quote puts what was written in the place of the number with which an error about a flag begins: --max-memory 4194304: give more.
+func (e *environment) quote(text string) string {
+	flag, rest, _ := strings.Cut(text, " ")
+	written, known := e.written[strings.TrimPrefix(flag, "--")]
+	end := strings.IndexAny(rest, ": ")
+	if !known || end < 0 {
+		return text
+	}
+	return flag + " " + written + rest[end:]
 }

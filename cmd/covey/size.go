@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 // size is a number of bytes, written as 1048576, 64k, 64m, 64MiB or 1.5g. Units are powers of 1,024 in either spelling:
@@ -45,13 +48,17 @@ func parseSize(s string) (size, error) {
 	return size(bytes), nil
 }
 
-// UnmarshalText makes a size a flag's value.
-func (z *size) UnmarshalText(text []byte) error {
-	n, err := parseSize(string(text))
+// byteSize reads a size.
+func byteSize(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("size")
 	if err != nil {
 		return err
 	}
-	*z = n
+	n, err := parseSize(token.String())
+	if err != nil {
+		return err
+	}
+	target.SetInt(int64(n))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -50,6 +51,30 @@ func isLonger(text string) bool {
 }
 
 var digits = regexp.MustCompile("[0-9]+")
+
+// wholeNumber reads a signed or an unsigned number; what it may be is left to whoever uses it.
+func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) (err error) {
+	token, err := ctx.Scan.PopValue("number")
+	if err != nil {
+		return err
+	}
+	if target.CanUint() {
+		var n uint64
+		n, err = strconv.ParseUint(token.String(), 10, target.Type().Bits())
+		target.SetUint(n)
+	} else {
+		var n int64
+		n, err = strconv.ParseInt(token.String(), 10, target.Type().Bits())
+		target.SetInt(n)
+	}
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return fmt.Errorf("%q is more than a number here can be; give a smaller one", token.String())
+	case err != nil:
+		return fmt.Errorf("%q is not a whole number; give one such as 4", token.String())
+	}
+	return nil
+}
 
 // portNumber reads a port; whether 0 is one is left to whoever uses it.
 func portNumber(ctx *kong.DecodeContext, target reflect.Value) error {

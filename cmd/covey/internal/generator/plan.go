@@ -67,7 +67,8 @@ func (p *Plan) Check() error {
 		}
 	}
 	if held := int64(p.Connections) * int64(p.Pipeline) * int64(p.ValueBytes+replyOverhead); held > MaxBatchBytes {
-		return fmt.Errorf("connections x pipeline x value bytes would hold %d bytes of requests; the limit is %d", held, MaxBatchBytes)
+		return fmt.Errorf("with --connections %d, --pipeline %d and --data %d the requests under way would have %d bytes, more than %d; make one of the three smaller",
+			p.Connections, p.Pipeline, p.ValueBytes, held, MaxBatchBytes)
 	}
 	return nil
 }

@@ -180,15 +180,15 @@ func TestAnEndThatComesWithAReplyIsSeen(t *testing.T) {
 
 func TestAPlanOutOfBoundsIsRefusedWithASentence(t *testing.T) {
 	for part, change := range map[string]func(*Plan){
-		"connections":   func(p *Plan) { p.Connections = MaxConnections + 1 },
-		"pipeline":      func(p *Plan) { p.Pipeline = 0 },
-		"requests":      func(p *Plan) { p.Requests = 0 },
-		"data":          func(p *Plan) { p.ValueBytes = MaxValueBytes + 1 },
-		"keyspace":      func(p *Plan) { p.Keyspace = MaxKeyspace + 1 },
-		"threads":       func(p *Plan) { p.Threads = -1 },
-		"protocol":      func(p *Plan) { p.Protocol = "http" },
-		"the test is":   func(p *Plan) { p.Mix = "del" },
-		"would hold":    func(p *Plan) { p.Connections, p.Pipeline, p.ValueBytes = 1000, 1000, 10000 },
+		"connections": func(p *Plan) { p.Connections = MaxConnections + 1 },
+		"pipeline":    func(p *Plan) { p.Pipeline = 0 },
+		"requests":    func(p *Plan) { p.Requests = 0 },
+		"data":        func(p *Plan) { p.ValueBytes = MaxValueBytes + 1 },
+		"keyspace":    func(p *Plan) { p.Keyspace = MaxKeyspace + 1 },
+		"threads":     func(p *Plan) { p.Threads = -1 },
+		"protocol":    func(p *Plan) { p.Protocol = "http" },
+		"the test is": func(p *Plan) { p.Mix = "del" },
+		"more than 1073741824; make one of the three smaller": func(p *Plan) { p.Connections, p.Pipeline, p.ValueBytes = 1000, 1000, 10000 },
 		"is out of bou": func(p *Plan) { p.ValueBytes = -1 },
 	} {
 		p := plan("127.0.0.1:1", RESP, Get)
