@@ -88,6 +88,9 @@ func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 // Begun reports whether d is between Begin and SetDraft or Drop.
 func (d *Draft) Begun() bool { return d.s != nil }
 
+// claim is how many bytes d counts among those of all drafts.
+func (d *Draft) claim() int64 { return int64(d.size) }
+
 // Left returns how many bytes of the value have not come.
 func (d *Draft) Left() int { return d.size - d.have }
 

@@ -174,6 +174,9 @@ func (sh *shard) verifyEntry(at loc, log int, t *tally) error {
 	case sh.bits > 0 && &sh.env.shards[e.hash>>(64-sh.bits)] != sh:
 		return fmt.Errorf("it belongs in shard %d: %+v", e.hash>>(64-sh.bits), e)
 	}
+	if err := sh.verifyState(&e); err != nil {
+		return err
+	}
 	pages := 0
 	for page := e.page; page != 0 && pages <= sh.pages; pages++ {
 		page = sh.env.memory.pages.next[page]
@@ -302,6 +305,7 @@ func (w *wheel) finds(list uint16, at uint64) bool {
 func (s *Store) verifyUnits() error {
 	m := s.env.memory
 	segments, pages := make([]uint8, m.segments.fresh), make([]uint8, m.pages.fresh)
+	chains := map[uint32]bool{} // first pages of entries
 	var e entry
 	for i := range s.shards {
 		sh := &s.shards[i]
@@ -310,12 +314,16 @@ func (s *Store) verifyUnits() error {
 				segments[g]++
 				for at, size := sh.nextIn(g, 0); size != 0; at, size = sh.nextIn(g, int(at-sh.start(g))+size) {
 					sh.load(at, &e)
+					chains[e.page] = true
 					for page := e.page; page != 0; page = m.pages.next[page] {
 						pages[page]++
 					}
 				}
 			}
 		}
+	}
+	if err := s.env.verifyHeld(chains); err != nil {
+		return err
 	}
 	for d := range s.env.drafts.open {
 		for page := d.first; page != 0; page = m.pages.next[page] {
