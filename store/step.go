@@ -89,6 +89,10 @@ func (st *Step) versions(v, e, base *Version, keeps, joins bool) {
 	}
 }
 
+// liftApart is how far above the stamps of a record versions may put others of it, to keep two apart: E one above V, base one above that.
+// A clock goes on above them: a SET with the stamp of an older EXPIRE would have that one's expiry, wherever both come.
+const liftApart = 2
+
 // Step moves the store to another time. No call may be under way that was given the time before it. All locks are held, to
 // map the registers and the clocks; the entries of a shard are mapped when it is next come to, reader or writer (catchUp).
 // Epochs up to that of the second that was filled have no root any more.
@@ -106,9 +110,9 @@ func (s *Store) Step(st Step) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.restamp(st.Old)
-		sh.clock = clock(st.Stamp(uint64(sh.clock)))
+		sh.clock = clock(st.Stamp(uint64(sh.clock)) + liftApart)
 		sh.flushWas, sh.flush = sh.flush, st.Version(sh.flush)
-		sh.clock.raise(sh.flush.Stamp + liftV + 1)
+		sh.clock.raise(sh.flush.Stamp + liftV + liftApart)
 		sh.step, sh.stale = &st, true
 	}
 }

@@ -298,3 +298,42 @@ func TestR6_AStoreThatWasAheadCountsExpiriesInTimeAfterTheStepBack(t *testing.T)
 		t.Fatalf("%+v", c)
 	}
 }
+
+// A SET and the EXPIRE after it become neighbours where an hour is squeezed into a second. The next write of the shard is above both:
+// with the stamp of the EXPIRE it would have its expiry on every other node.
+func TestR7_TheFirstWriteAfterAStepBackIsAboveAllThatWasMapped(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		a, b := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20}), newStore(t, Options{Node: 2, Shards: 1, MaxBytes: 1 << 20})
+		key := []byte("key")
+		hash := a.Hash(key)
+		set(t, a, epoch0, "key", "1", SetOptions{})
+		if r.IntN(2) == 0 {
+			a.Flush(epoch0)
+			set(t, a, epoch0, "key", "1", SetOptions{})
+		}
+		for range r.IntN(3) {
+			a.Increment(nil, key, hash, epoch0, 1, false)
+			set(t, a, epoch0, "key", "2", SetOptions{KeepTTL: true})
+		}
+		if _, ok := a.Expire(key, hash, epoch0, epoch0+100_000, 0); !ok {
+			t.Fatal("no expiry")
+		}
+		b.Merge(&Record{Flags: Flush, Stamp: a.Flushed().Stamp, Node: a.Flushed().Node}, 0, epoch0)
+		held, _ := lookup(a, epoch0, "key")
+		merge(b, epoch0, held)
+		st := Step{Old: epoch0 + 1, New: epoch0 + 1 - hour}
+		for _, s := range []*Store{a, b} {
+			s.Step(st)
+			s.Sweep(st.New, 100)
+			check(t, s)
+		}
+		written := set(t, a, st.New, "key", "3", SetOptions{})
+		if o := merge(b, st.New, written); o != Applied {
+			t.Fatalf("the first write is %v: %+v", o, written)
+		}
+		if ours, theirs := contents(a, st.New), contents(b, st.New); ours != theirs {
+			t.Fatalf("seed %d: the writer holds\n%swhere its write went\n%s", seed, ours, theirs)
+		}
+	}
+}
