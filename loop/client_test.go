@@ -101,8 +101,7 @@ func largeReplyWaits(t *testing.T, command string, copied bool) {
 
 func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	if got := c.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)
@@ -118,8 +117,7 @@ func TestAClientThatGoesTakesItsLargeReplyWithIt(t *testing.T) {
 // The pages of a value that is being sent are kept from others when it is deleted, and come back when the client goes.
 func TestAClientThatGoesLeavesNothingPinned(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	other := dialRaw(t, tn.addr)
 	if got := other.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)

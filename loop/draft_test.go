@@ -31,12 +31,27 @@ func inPieces(w io.Writer, r *rand.Rand, stream []byte) error {
 	return nil
 }
 
+// repliesInPieces sends a stream of commands in pieces of random lengths and checks the replies.
+func repliesInPieces(t *testing.T, tn *testNode, seed uint64, r *rand.Rand, stream []byte, want []string) {
+	t.Helper()
+	c := dialRaw(t, tn.addr)
+	sent := make(chan error, 1)
+	go func() { sent <- inPieces(c, r, stream) }()
+	for i, w := range want {
+		if got := c.reply(); got != w {
+			t.Fatalf("seed %d: reply %d is %.60q of %d bytes, want %.60q of %d", seed, i, got, len(got), w, len(w))
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Writes of large values, with options and without, between other commands and right behind each other, however their bytes
 // come, are carried out one after the other like any others.
 func TestLargeValuesComeInAnyPieces(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var stream []byte
@@ -94,17 +109,7 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 		}
 		ask(":1", "DEL", "large")
 		ask(":1", "DEL", "other")
-		c := dialRaw(t, tn.addr)
-		sent := make(chan error, 1)
-		go func() { sent <- inPieces(c, r, stream) }()
-		for i, w := range want {
-			if got := c.reply(); got != w {
-				t.Fatalf("seed %d: reply %d is %.60q of %d bytes, want %.60q of %d", seed, i, got, len(got), w, len(w))
-			}
-		}
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
+		repliesInPieces(t, tn, seed, r, stream, want)
 	}
 	if n := tn.n.counters.badInput.Load(); n != 0 {
 		t.Errorf("%d breaches of the protocol", n)
@@ -114,8 +119,7 @@ func TestLargeValuesComeInAnyPieces(t *testing.T) {
 // While a command waits, what comes behind it piles up: a large value whole, and a piece of its command's end.
 func TestTheEndOfALargeCommandIsCutAnywhere(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	const size = 100 << 10
 	var clients []*rawClient
 	var ends [][]byte
@@ -147,8 +151,7 @@ func TestTheEndOfALargeCommandIsCutAnywhere(t *testing.T) {
 
 func TestLargeValuesComeInAnyPiecesOfFrames(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	r := rand.New(rand.NewPCG(1, 1))
 	var stream []byte
 	var want []codec.ValueResponse

@@ -77,8 +77,7 @@ func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 // turn writes, and of more than a socket takes.
 func TestWhoEndsItsSideGetsAllReplies(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	value, large := strings.Repeat("x", 10<<10), strings.Repeat("y", 5<<20)
 	if c.do("SET", "value", value) != "+OK" || c.do("SET", "large", large) != "+OK" {
@@ -124,8 +123,7 @@ func TestWhoEndsItsSideGetsAllReplies(t *testing.T) {
 // send, and not when it has ended its side.
 func TestWhatCameWholeDoesNotWaitForALargeCommandBehindIt(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	value, large := strings.Repeat("x", 40<<10), strings.Repeat("y", 1<<20)
 	if c.do("SET", "value", value) != "+OK" || c.do("SET", "large", large) != "+OK" {
@@ -174,8 +172,7 @@ func TestWhatCameWholeDoesNotWaitForALargeCommandBehindIt(t *testing.T) {
 // Who closes at once, and reads none of the replies, has everything carried out that came whole.
 func TestWhatCameWholeIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	if got := c.do("SET", "value", strings.Repeat("x", 10<<10)); got != "+OK" {
 		t.Fatal(got)
@@ -205,8 +202,7 @@ func TestWhatCameWholeIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 // A WAIT of who has ended its side does not wait for long, and what is behind it is carried out.
 func TestWhoEndsItsSideAndWaitsIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	short := dialRaw(t, tn.addr).all(join(respCommand("SET", "a", "1"), respCommand("WAIT", "1", "50"), respCommand("SET", "b", "1")), true)
 	if string(short) != "+OK\r\n:0\r\n+OK\r\n" {
 		t.Errorf("%q", short)
@@ -223,8 +219,7 @@ func TestWhoEndsItsSideAndWaitsIsNotWaitedForLong(t *testing.T) {
 // However many WAITs somebody has sent who is gone, they take no longer than one.
 func TestManyWAITsOfWhoIsGoneTakeNoLongerThanOne(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	for i, reset := range []bool{false, true} {
 		c := dialRaw(t, tn.addr)
 		if _, err := c.Write(join(bytes.Repeat(respCommand("WAIT", "1", "0"), 100), respCommand("SET", fmt.Sprint("behind", i), "1"))); err != nil {
@@ -247,8 +242,7 @@ func TestManyWAITsOfWhoIsGoneTakeNoLongerThanOne(t *testing.T) {
 // A node ends although a client that has ended its side does not read what it is owed.
 func TestANodeEndsBesideAClientThatHasEndedItsSide(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	if got := c.do("SET", "large", strings.Repeat("x", codec.MaxValue)); got != "+OK" {
 		t.Fatal(got)

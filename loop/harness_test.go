@@ -51,6 +51,14 @@ func testConfig(t testing.TB, discovery uint16) Config {
 	}
 }
 
+// readyNode starts a node on a free port of the loopback and waits until it is ready.
+func readyNode(t *testing.T) *testNode {
+	t.Helper()
+	tn := startNode(t, testConfig(t, freePort(t)))
+	eventually(t, "ready", tn.ready)
+	return tn
+}
+
 // startNode runs a node until the test ends or stop is called.
 func startNode(t *testing.T, cfg Config) *testNode {
 	t.Helper()

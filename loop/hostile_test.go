@@ -116,8 +116,7 @@ func TestRepliesThatNobodyReadsCount(t *testing.T) {
 // A command of very many arguments costs a few times what came of it, and is counted.
 func TestManyArgumentsAreCounted(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	const args = 400_000
 	in := append([]byte("*1000000\r\n$3\r\nDEL\r\n"), bytes.Repeat([]byte("$0\r\n\r\n"), args)...)
@@ -136,8 +135,7 @@ func TestManyArgumentsAreCounted(t *testing.T) {
 // A length that is claimed holds nothing.
 func TestALengthThatIsClaimedHoldsNothing(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	for _, n := range []int64{-1, 0, 1 << 24, 1 << 31, 1<<32 - 1, 1<<63 - 1} {
 		head := binary.LittleEndian.AppendUint32([]byte{codec.Magic, byte(codec.KindSetValue), 0, 0}, uint32(n))
 		for _, in := range [][]byte{fmt.Appendf(nil, "*%d\r\n", n), fmt.Appendf(nil, "*2\r\n$%d\r\n", n), append(head, 0, 0, 0, 0, 1)} {
@@ -285,8 +283,7 @@ func TestACommandOfVeryManyKeysGoesOnOverTurns(t *testing.T) {
 
 // A browser that is led to the port, by HTTP or TLS, has nothing carried out, however its bytes are cut.
 func TestABrowserHasNothingCarriedOut(t *testing.T) {
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	good := dialRaw(t, tn.addr)
 	evil := "SET evil 1\r\n*3\r\n$3\r\nSET\r\n$4\r\nevil\r\n$1\r\n1\r\n"
 	post := "POST / HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nContent-Type: text/plain\r\nContent-Length: 60\r\n\r\n" + evil

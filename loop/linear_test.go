@@ -291,8 +291,7 @@ func TestTheCheckOfHistoriesRefusesWhatIsNotLinear(t *testing.T) {
 
 // TestAnIncrementOfTwoCommandsIsRefused: against a real node, two clients that count by GET and SET lose an increment, and the check sees it.
 func TestAnIncrementOfTwoCommandsIsRefused(t *testing.T) {
-	n := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", n.ready)
+	n := readyNode(t)
 	for _, atomic := range []bool{true, false} {
 		h := &historian{begin: time.Now()}
 		key := fmt.Sprint("count", atomic)

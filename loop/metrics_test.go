@@ -10,8 +10,7 @@ import (
 )
 
 func TestMetricsCountWhatClientsDo(t *testing.T) {
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	c.do("SET", "a", "1")
 	c.do("GET", "a")
@@ -38,8 +37,7 @@ func TestMetricsCountWhatClientsDo(t *testing.T) {
 // The digest locks the store and needs a moment of the cluster's time: it is taken on a loop alone, for covey info, and not for whoever
 // asks for figures.
 func TestFiguresTakeNoDigest(t *testing.T) {
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	if r := tn.n.report(); r.Digest != "" || r.WallOff != 0 {
 		t.Errorf("digest %q, the wall clock is off by %d", r.Digest, r.WallOff)
 	}

@@ -63,8 +63,7 @@ func TestReadsAnswerLoadingBeforeReady(t *testing.T) {
 
 func TestAnySplitOfTheInputGivesTheSameReplies(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	var in []byte
 	var want []string
 	for i := range 300 {
@@ -219,8 +218,7 @@ func TestANodeThatJoinsLateHasEverythingBeforeItIsReady(t *testing.T) {
 
 func TestBadInputCostsTheConnectionAndIsCounted(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	good := dialRaw(t, tn.addr)
 	oversized := binary.LittleEndian.AppendUint32([]byte{codec.Magic, byte(codec.KindSetValue), 0, 0}, 1<<31)
 	for name, in := range map[string][]byte{
@@ -257,8 +255,7 @@ func TestBadInputCostsTheConnectionAndIsCounted(t *testing.T) {
 
 func TestAClientThatDoesNotReadHoldsUpNobodyAndIsBounded(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	good := dialRaw(t, tn.addr)
 	if got := good.do("SET", "big", strings.Repeat("x", 1<<20)); got != "+OK" {
 		t.Fatal(got)
@@ -394,8 +391,7 @@ func greetByHand(t *testing.T, addr string) *rawClient {
 
 func TestAPeerThatDoesNotReadIsClosedBeforeItCostsMemory(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := greetByHand(t, tn.addr)
 	eventually(t, "linked", func() bool { return len(tn.n.mind.Links()) == 1 })
 	var flood []byte

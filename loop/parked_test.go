@@ -11,8 +11,7 @@ import (
 // it gets everything.
 func TestAReaderThatIsSlowLetsTheTickerRest(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	value := bytes.Repeat([]byte("0123456789abcdef"), codec.MaxValue/16)
 	set := respCommand("SET", "large", string(value))
 	other := dialRaw(t, tn.addr)

@@ -10,8 +10,7 @@ import (
 // Between MULTI and EXEC large values come whole and are queued like any other, however their bytes come; behind EXEC they go
 // their own way again. What EXEC has read is sent whole, too.
 func TestLargeValuesAreQueuedInATransaction(t *testing.T) {
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var stream []byte
@@ -32,17 +31,7 @@ func TestLargeValuesAreQueuedInATransaction(t *testing.T) {
 			ask("+OK", "SET", "large", value)
 			ask(value, "GET", "large")
 		}
-		c := dialRaw(t, tn.addr)
-		sent := make(chan error, 1)
-		go func() { sent <- inPieces(c, r, stream) }()
-		for i, w := range want {
-			if got := c.reply(); got != w {
-				t.Fatalf("seed %d: reply %d is %.60q of %d bytes, want %.60q of %d", seed, i, got, len(got), w, len(w))
-			}
-		}
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
+		repliesInPieces(t, tn, seed, r, stream, want)
 	}
 	eventually(t, "all that was held is given back", func() bool { return tn.n.holdings.held.Load() < 1<<20 })
 }

@@ -79,8 +79,7 @@ func TestAFloodOfHeartbeatsAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	a := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", a.ready)
+	a := readyNode(t)
 	conn := linkByHand(t, a)
 	const batch = 64 // heartbeats on their way at once
 	var frames []byte

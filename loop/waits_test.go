@@ -10,8 +10,7 @@ import (
 // looked at for nothing else.
 func TestWAITsAreAnsweredWhenTheirPeersHaveAcknowledged(t *testing.T) {
 	t.Parallel()
-	a := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", a.ready)
+	a := readyNode(t)
 	const idle = 200
 	var waiting []*rawClient
 	for i := range idle {

@@ -52,8 +52,7 @@ func TestR6_TheWarningNamesTheOffset(t *testing.T) {
 // A time that a client gives comes back as it was given, whenever in a millisecond the command came.
 func TestATimeOfTheWallClockComesBackAsItWasGiven(t *testing.T) {
 	t.Parallel()
-	tn := startNode(t, testConfig(t, freePort(t)))
-	eventually(t, "ready", tn.ready)
+	tn := readyNode(t)
 	c := dialRaw(t, tn.addr)
 	if got := c.do("SET", "k", "v"); got != "+OK" {
 		t.Fatal(got)
