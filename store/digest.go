@@ -92,7 +92,8 @@ func (sh *shard) count(hash, epoch, change uint64) {
 }
 
 // withdraw returns what is to be taken off an epoch and those after it when the entry ends there: what it counts for. An
-// expiry in an earlier epoch has ended it already, applied or not; one in a later epoch that was applied did so too late.
+// expiry in an earlier epoch has ended it already, applied or not; one in a later epoch that was applied did so too late. One that was
+// not over before the entry's own epoch never counted.
 func (sh *shard) withdraw(e *entry, epoch uint64) (print uint64) {
 	at := e.expiry()
 	end := EpochOf(at)
@@ -102,7 +103,7 @@ func (sh *shard) withdraw(e *entry, epoch uint64) (print uint64) {
 			sh.count(e.hash, max(end, e.epoch()), -print)
 			print = 0
 		}
-	case e.flags&dead != 0 && end > epoch:
+	case e.flags&dead != 0 && end > max(epoch, e.epoch()):
 		print = e.fingerprint()
 		sh.count(e.hash, end, print)
 	}
