@@ -83,3 +83,35 @@ func TestRangeAndScanAllocateNothingIntoLargeEnoughSlices(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A value of some MiB is no number, which its first bytes tell: neither INCR nor the counter of another node has a copy of it made.
+func TestWhatIsTooLongToBeANumberIsNotCopiedToTellThat(t *testing.T) {
+	if raceEnabled || invariants {
+		t.Skip("the race detector allocates")
+	}
+	s, other := newStore(t, Options{Node: 1, MaxBytes: 64 << 20}), newStore(t, Options{Node: 2})
+	key := []byte("key")
+	hash := s.Hash(key)
+	held := set(t, s, epoch0, "key", string(make([]byte, 4<<20)), SetOptions{})
+	_, _, r, err := other.Increment(nil, key, hash, epoch0, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.BaseStamp, r.BaseNode, r.Stamp = held.Stamp, held.Node, held.Stamp+1
+	start := append(origin{held.Version(), held.Content, originSet}.append(nil), make([]byte, 8)...) // as if it had been a number
+	r.Value = other.addTo(nil, start, r.Stamp, 1, false)
+	r.Content = Content(r.Kind, false, r.Value)
+	if n := testing.AllocsPerRun(50, func() {
+		if _, _, _, err := s.Increment(nil, key, hash, epoch0, 1, false); err != ErrNotInteger {
+			t.Fatal(err)
+		}
+		if o := s.Merge(&r, hash, epoch0); o != Older {
+			t.Fatal(o)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if v, _ := get(s, epoch0, "key"); len(v) != 4<<20 {
+		t.Errorf("%d bytes are left", len(v))
+	}
+}

@@ -125,7 +125,7 @@ func (sh *shard) mergeJoin(e *entry, r *Record, noV, noE bool, now uint64) Outco
 	} else {
 		var value []byte
 		if !e.bytesless() {
-			value = sh.value(e, scratch)
+			value = sh.head(e, r.Kind, scratch)
 		}
 		ours, theirs := e.origin(value), r.origin()
 		switch c := theirs.compare(r.Version(), ours, e.v, *sh.env.floor.Load()); {
@@ -330,7 +330,7 @@ func (sh *shard) source(e *entry, kind uint8, existed bool, scratch *scratch, no
 	o, text := sh.begin(e, now), []byte(nil)
 	sh.clock.raise(o.reset.Stamp) // where time went back, an expiry that was applied is ahead of it
 	if existed {
-		o, text = e.origin(nil), sh.value(e, scratch)
+		o, text = e.origin(nil), sh.head(e, kind, scratch)
 	}
 	if existed && e.joins() {
 		return nil, ErrKind

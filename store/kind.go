@@ -30,8 +30,9 @@ type kind struct {
 	// together: in any order and as often as it comes the same (R27). nil: the last writer wins.
 	join func(dst, a, b []byte) []byte
 	// begin appends what is behind the origin of a value that goes on from a string, nil for nothing. The error says that it
-	// cannot.
-	begin func(dst, text []byte) ([]byte, error)
+	// cannot, as from any of more than longest bytes (0: there is no such bound): of those it is given one byte more.
+	begin   func(dst, text []byte) ([]byte, error)
+	longest int
 	// full tells of a value, and what it was before a contribution, that it is to be written anew, as the string that it
 	// reads as. nil: never.
 	full func(old, value []byte) bool
@@ -39,7 +40,7 @@ type kind struct {
 
 var kinds = [kindEnd]kind{
 	KindString:  {typ: "string"},
-	KindCounter: {typ: "string", valid: validCounter, text: counterText, join: joinCounters, begin: beginCounter, full: fullCounter},
+	KindCounter: {typ: "string", valid: validCounter, text: counterText, join: joinCounters, begin: beginCounter, longest: maxNumberBytes, full: fullCounter},
 }
 
 // TypeName returns what TYPE says of a kind.
@@ -162,6 +163,16 @@ func (sh *shard) value(e *entry, scratch *scratch) []byte {
 	}
 	scratch.value = sh.read(scratch.value[:0], e, e.keyLen, e.keyLen+e.valueLen)
 	return scratch.value
+}
+
+// head is value of an entry, or as much of its beginning as a value of a kind that is to go on from it looks at: what one of 16 MiB is not
+// is told without a copy of it.
+func (sh *shard) head(e *entry, kind uint8, scratch *scratch) []byte {
+	if longest := kinds[kind].longest; longest > 0 && e.valueLen > longest && !e.joins() {
+		scratch.value = sh.read(scratch.value[:0], e, e.keyLen, e.keyLen+longest+1)
+		return scratch.value
+	}
+	return sh.value(e, scratch)
 }
 
 // scratch is memory for one operation on a kind that is not kept as it is read. Those not in use lie in a pool of the store.
