@@ -294,7 +294,7 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 	sh.lock(now)
 	existed := sh.findLive(&e, key, hash, kind, now) && e.readable(now)
 	if !existed && !sure && !sh.certain(&e) {
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		return dst, r, ErrUnsure
 	}
 	value, err := sh.source(&e, kind, existed, scratch, now)
@@ -306,7 +306,7 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 		}
 	}
 	if err != nil {
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		return dst, Record{}, err
 	}
 	if existed {
@@ -314,10 +314,7 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 	}
 	sh.apply(&e, &r, true, r.Expiry() != e.e || r.ExpireAt != e.expireAt, now)
 	sh.trim(e.at, now)
-	sh.mu.Unlock()
-	if s.over() {
-		s.reclaim(key, hash, now)
-	}
+	s.endWrite(sh, key, hash, now)
 	r.Kind &^= marked
 	return out, r, nil
 }

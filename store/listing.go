@@ -144,7 +144,7 @@ func (s *Store) ByHash(recs []Record, buf []byte, hash, now uint64) (_ []Record,
 func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
 	sh := s.shardOf(hash)
 	sh.lock(now)
-	defer sh.mu.Unlock()
+	defer s.endWrite(sh, key, hash, now)
 	var e entry
 	if !sh.find(&e, key, hash) {
 		return false

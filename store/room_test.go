@@ -83,3 +83,58 @@ func TestALargeWriteEvictsBeforeItIsMade(t *testing.T) {
 		t.Errorf("%d bytes are still waited for", s.env.ahead.Load())
 	}
 }
+
+// A write that is refused because what it finds has expired applies the expiry all the same, and that may take a table for the leaves of
+// the epoch it was in. The store is within its budget when the call returns, not only after the next write or sweep.
+func TestAWriteThatIsRefusedLeavesTheStoreWithinItsBudget(t *testing.T) {
+	oneGoroutine(t)
+	const keys = 2000
+	for _, c := range []struct {
+		name  string
+		write func(s *Store, key []byte, hash, now uint64) (written bool)
+	}{
+		{"SET XX", func(s *Store, key []byte, hash, now uint64) bool {
+			_, res := s.Set(nil, key, []byte("v"), hash, now, SetOptions{XX: true, Sure: true})
+			return res.Written
+		}},
+		{"SET IFEQ", func(s *Store, key []byte, hash, now uint64) bool {
+			_, res := s.Set(nil, key, []byte("v"), hash, now, SetOptions{If: &Condition{Value: []byte("v")}, Sure: true})
+			return res.Written
+		}},
+		{"DELEX", func(s *Store, key []byte, hash, now uint64) bool {
+			_, written, _ := s.DeleteIf(key, hash, now, Condition{Value: []byte("v")})
+			return written
+		}},
+		{"GETDEL", func(s *Store, key []byte, hash, now uint64) bool {
+			_, _, _, written, _ := s.Take(nil, key, hash, now, false)
+			return written
+		}},
+		{"EXPIRE", func(s *Store, key []byte, hash, now uint64) bool {
+			_, ok := s.Expire(key, hash, now, now+1000, 0)
+			return ok
+		}},
+		{"PERSIST", func(s *Store, key []byte, hash, now uint64) bool {
+			_, ok := s.Persist(key, hash, now)
+			return ok
+		}},
+	} {
+		s := newStore(t, Options{Node: 1, MaxBytes: 4 << 20})
+		fill(t, s, epoch0, 100)
+		now := epoch0 + 3<<epochBits
+		key := func(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
+		for i := range keys {
+			set(t, s, now, string(key(i)), "v", SetOptions{ExpireAt: now + 2<<epochBits})
+		}
+		check(t, s)
+		now += 3 << epochBits
+		for i := range keys {
+			if c.write(s, key(i), s.Hash(key(i)), now) {
+				t.Fatalf("%s wrote to a key that has expired", c.name)
+			}
+			if s.over() {
+				t.Fatalf("after %s number %d the store holds %d bytes of %d", c.name, i, s.Counts().Bytes, s.env.maxBytes)
+			}
+		}
+		check(t, s)
+	}
+}

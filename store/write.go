@@ -51,11 +51,11 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 	}
 	switch {
 	case !res.Existed && o.reads() && !o.Sure && !sh.certain(&e):
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		res.Err = ErrUnsure
 		return dst
 	case !o.allow(sh, &e, res.Existed):
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		return dst
 	}
 	v := s.version(sh, now)
@@ -77,7 +77,8 @@ func (s *Store) write(res *SetResult, dst, key, value []byte, d *Draft, hash, no
 	return dst
 }
 
-// endWrite lets go of the shard, and makes room if the store is over its budget.
+// endWrite lets go of the shard, and makes room if the store is over its budget. A write that was not made may have brought it there: an
+// expiry that it applied takes a table for the leaves of its epoch.
 func (s *Store) endWrite(sh *shard, key []byte, hash, now uint64) {
 	sh.mu.Unlock()
 	if s.over() {
@@ -144,7 +145,7 @@ func (s *Store) remove(dst []byte, how removal, key []byte, hash, now uint64, bl
 	reads := how.take || how.cond != nil
 	existed = live && (e.readable(now) || !reads && e.stands(now))
 	if existed && how.cond != nil && !how.cond.met(sh, &e) {
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		return dst, r, existed, false, nil
 	}
 	if !existed && !blind {
@@ -152,7 +153,7 @@ func (s *Store) remove(dst []byte, how removal, key []byte, hash, now uint64, bl
 			err = ErrUnsure
 		}
 		if reads || err == nil {
-			sh.mu.Unlock()
+			s.endWrite(sh, key, hash, now)
 			return dst, r, false, false, err
 		}
 	}
@@ -205,7 +206,7 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 	var e entry
 	sh.lock(now)
 	if !sh.findLive(&e, key, hash, KindString, now) || !e.readable(now) || !may(e.expiry()) {
-		sh.mu.Unlock()
+		s.endWrite(sh, key, hash, now)
 		return r, false
 	}
 	v := s.version(sh, now)
