@@ -28,35 +28,35 @@ type Draft struct {
 type drafts struct {
 	mu      sync.Mutex
 	open    map[*Draft]struct{}
-	claimed int64 // bytes of their values, of which not all have come
+	claimed int64 // bytes of their keys and values, of which not all have come
 }
 
-// admit takes a draft of size bytes in, if all drafts together then have no more than most bytes.
-func (s *drafts) admit(d *Draft, size int, most int64) bool {
+// admit takes a draft of so many bytes of key and value in, if all drafts together then have no more than most.
+func (s *drafts) admit(d *Draft, bytes, most int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.claimed+int64(size) > most {
+	if s.claimed+bytes > most {
 		return false
 	}
 	if s.open == nil {
 		s.open = map[*Draft]struct{}{}
 	}
 	s.open[d] = struct{}{}
-	s.claimed += int64(size)
+	s.claimed += bytes
 	return true
 }
 
-func (s *drafts) dismiss(d *Draft, size int) {
+func (s *drafts) dismiss(d *Draft) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, d)
-	s.claimed -= int64(size)
+	s.claimed -= d.claim()
 }
 
-// draftable is how many bytes all drafts together may have in a store of that budget: one value of the largest size at least,
-// unless that would be more than 1/draftMost of the budget.
-func draftable(budget int64) int64 {
-	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes), budget/draftMost)
+// draftable is how many bytes all drafts together may have, and all pins, in a store of that budget whose largest entry has limit bytes: one
+// value of the largest size at least, unless that would be too much of either.
+func draftable(budget int64, limit int) int64 {
+	return min(max(budget/draftShare, MaxKeyBytes+MaxValueBytes), budget/draftMost, int64(limit)/8*heldEighths)
 }
 
 // Begin begins a value of size bytes for key, which is copied. It returns false if the value is too small for pages, larger than the
@@ -66,7 +66,7 @@ func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 	if !s.fitting(len(key), size) || len(key)+size < whole {
 		return false
 	}
-	if !s.env.drafts.admit(d, size, draftable(s.env.budget)) {
+	if !s.env.drafts.admit(d, int64(len(key)+size), s.env.draftable) {
 		return false
 	}
 	d.s, d.hash, d.size, d.have, d.filled = s, hash, size, 0, 0
@@ -89,7 +89,7 @@ func (d *Draft) Begin(s *Store, key []byte, hash uint64, size int) bool {
 func (d *Draft) Begun() bool { return d.s != nil }
 
 // claim is how many bytes d counts among those of all drafts.
-func (d *Draft) claim() int64 { return int64(d.size) }
+func (d *Draft) claim() int64 { return int64(len(d.key) + d.size) }
 
 // Left returns how many bytes of the value have not come.
 func (d *Draft) Left() int { return d.size - d.have }
@@ -157,11 +157,8 @@ func (d *Draft) took(n int) int {
 }
 
 // Settle evicts to make up for the pages that d has taken, a bounded number at a time. The caller calls it each time that bytes have come.
-func (d *Draft) Settle(now uint64) {
-	if d.s.over() {
-		d.s.reclaim(d.key, d.hash, now)
-	}
-}
+// What is under its key is evicted like all else: both together may be more than the store has room for.
+func (d *Draft) Settle(now uint64) { d.s.settleBudget(now) }
 
 // Drop gives back what d has taken: the value will not be set.
 func (d *Draft) Drop() {
@@ -174,7 +171,7 @@ func (d *Draft) Drop() {
 
 // end makes d ready for Begin. Its pages are somebody else's.
 func (d *Draft) end() {
-	d.s.env.drafts.dismiss(d, d.size)
+	d.s.env.drafts.dismiss(d)
 	d.s, d.first, d.last, d.page, d.pages, d.at = nil, 0, 0, 0, 0, 0
 }
 

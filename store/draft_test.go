@@ -147,7 +147,7 @@ func TestDraftsStayWithinTheBudget(t *testing.T) {
 		}
 		all = append(all, d)
 	}
-	if want := int(draftable(budget)) / size; len(all) != want {
+	if want := int(s.env.draftable) / size; len(all) != want {
 		t.Fatalf("%d drafts have begun, want %d", len(all), want)
 	}
 	half := make([]byte, size/2)

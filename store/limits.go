@@ -70,7 +70,8 @@ const (
 	PinFrom      = 64 << 10 // bytes of a value from which on it may be read where it lies
 	contentBlock = 16 << 10 // bytes of a value that are hashed at a time (Content); nodes have to agree on it
 	draftShare   = 8        // of the budget may be values that have not come whole, and as much pinned, if not of the largest value,
-	draftMost    = 4        // and 1/4 of it at most
+	draftMost    = 4        // and 1/4 of it at most,
+	heldEighths  = 3        // nor more of the largest entry: a quarter of it always has room beside both
 	chargeShare  = 4        // what the caller holds beside the store may take 1/4 of the budget
 
 	// Eviction (evict.go).

@@ -135,7 +135,7 @@ func (sh *shard) readOrPin(dst []byte, e *entry, from, to int64, p *Pin, s *Stor
 
 // pin makes p what lies in pages of the bytes of key and value from first to end.
 func (sh *shard) pin(p *Pin, s *Store, e *entry, first, end int) bool {
-	most := draftable(sh.env.budget) / sh.env.memory.pages.cost
+	most := sh.env.draftable / sh.env.memory.pages.cost
 	if !sh.env.pins.take(e.page, sh.pageCount(e), int(most)) {
 		return false
 	}

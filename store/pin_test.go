@@ -111,7 +111,7 @@ func TestPinsTakeAPartOfTheBudget(t *testing.T) {
 			t.Fatal("what is not pinned is not there whole")
 		}
 	}
-	if want := int(draftable(budget)) / size; len(pins) > want || len(pins) < want-1 {
+	if want := int(s.env.draftable) / size; len(pins) > want || len(pins) < want-1 {
 		t.Errorf("%d values are pinned, want %d", len(pins), want)
 	}
 	fill(t, s, epoch0, 256<<10)

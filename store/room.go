@@ -37,6 +37,21 @@ func (v *env) charged() int64 {
 	return v.charge.taken
 }
 
+// fitsBeside reports whether an entry of so many bytes fits beside what cannot be evicted now: what is claimed for values that have not
+// come whole, values that are being read, and what the caller holds. Only one of more than s.sure needs it: in a store of 100 MiB or more
+// there is none.
+func (s *Store) fitsBeside(bytes int) bool {
+	v := s.env
+	held := v.charged()
+	v.drafts.mu.Lock()
+	held += v.drafts.claimed
+	v.drafts.mu.Unlock()
+	v.pins.mu.Lock()
+	held += int64(v.pins.pages * v.memory.pages.unit)
+	v.pins.mu.Unlock()
+	return int64(bytes)+held <= int64(s.limit)
+}
+
 // makeRoom evicts for a large write before it is made, so that the store never holds both; what is made in the end is
 // put right after it, as with every write. Key and value of the entry that it replaces count as room.
 func (s *Store) makeRoom(key, value []byte, hash, now uint64) {

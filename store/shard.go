@@ -21,6 +21,7 @@ type env struct {
 	graves      int64  // the same while members that are away hold tombstones back (tombstoneMost)
 	ghosts      int64  // bytes that the ghosts of one shard may take
 	share       int64  // bytes of one shard if all shards take the same
+	draftable   int64  // bytes that all drafts may have, and that all pins may
 	horizon     uint64
 	leafBits    uint                    // bits of the key hash that name a leaf
 	mask        uint64                  // of the key hash: all bits but in tests

@@ -11,7 +11,8 @@ import (
 type Store struct {
 	env    *env
 	shift  int // hash >> shift is the number of a lock shard
-	limit  int // bytes of key and value that can always be made to fit
+	limit  int // bytes of key and value that fit if all else is evicted,
+	sure   int // and if what cannot be evicted is as much as may be
 	shards []shard
 	aims   []aim // by shard
 
@@ -54,6 +55,8 @@ func New(o Options) (*Store, error) {
 		s.shards[i].init(v, &s.aims[i], n, part(base), part(tables))
 	}
 	s.limit = s.most()
+	v.draftable = draftable(o.MaxBytes, s.limit)
+	s.sure = s.limit - int(2*v.draftable+chargeable(o.MaxBytes))
 	s.node.Store(o.Node)
 	if s.stream = o.Stream; s.stream == 0 {
 		s.stream = o.Node
@@ -114,11 +117,12 @@ func (s *Store) Hash(key []byte) uint64 { return s.env.hash(key) }
 func (s *Store) shardNumber(hash uint64) int { return int(hash >> s.shift) }
 func (s *Store) shardOf(hash uint64) *shard  { return &s.shards[s.shardNumber(hash)] }
 
-// Fits reports whether there is room for an entry, if everything else is evicted for it.
+// Fits reports whether there is room for an entry, if everything else is evicted for it: all but what
+// cannot be now (fitsBeside).
 func (s *Store) Fits(key, value []byte) bool { return s.fitting(len(key), len(value)) }
 
 func (s *Store) fitting(key, value int) bool {
-	return key <= MaxKeyBytes && value <= MaxValueBytes && key+value <= s.limit
+	return key <= MaxKeyBytes && value <= MaxValueBytes && (key+value <= s.sure || s.fitsBeside(key+value))
 }
 
 // SetNode changes the id that local writes carry from now on (R26). Versions already given stay as they are.
