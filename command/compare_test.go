@@ -1,8 +1,12 @@
 package command
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConditionsOnTheValue(t *testing.T) {
@@ -51,4 +55,58 @@ func TestAConditionOnALargeValue(t *testing.T) {
 			t.Errorf("%.20q: %q, want %q", c.args, got, c.want)
 		}
 	}
+}
+
+// The condition of SET and DELEX as a script for a Redis that has none: KEYS[1], the condition, what it compares with, the new value and
+// SET's further options; no new value: the key is to be deleted.
+const compareScript = `local was, met = redis.call('GET', KEYS[1]), false
+if ARGV[1] == 'IFEQ' then met = was == ARGV[2] else met = was ~= ARGV[2] end
+if ARGV[3] == nil then
+  if was and met then return redis.call('DEL', KEYS[1]) end
+  return 0
+end
+local set, get = {'SET', KEYS[1], ARGV[3]}, false
+for i = 4, #ARGV do if ARGV[i] == 'GET' then get = true else table.insert(set, ARGV[i]) end end
+if met then redis.call(unpack(set)) end
+if get then return was end
+if met then return {ok = 'OK'} end
+return false`
+
+// TestOracleRandomConditions compares conditions on the value with a script of redis-server that does the same.
+func TestOracleRandomConditions(t *testing.T) {
+	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
+	forBothProtocols(t, func(t *testing.T, p *pair) {
+		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 8)), base: time.Now().Unix()}
+		value := func() string { return g.pick("", "1", "2", "10", "a", "A", "\x00\r\n", strings.Repeat("v", 70_000)) }
+		for i := 0; i < often(6_000) && !t.Failed(); i++ {
+			key, cond, other := g.key(), g.pick("IFEQ", "IFNE"), value()
+			mine, theirs := []string{"DELEX", key, cond, other}, []string{"EVAL", compareScript, "1", key, cond, other}
+			switch g.IntN(8) {
+			case 0, 1:
+				p.same("INCRBY", key, g.pick("1", "9", "-1"))
+			case 2:
+				if cond == "IFEQ" {
+					mine = []string{"DELIFEQ", key, other}
+				}
+			case 3:
+			default:
+				options := slices.Concat([][]string{{"GET"}, {"KEEPTTL"}}[:g.IntN(3)], [][]string{{"EX", fmt.Sprint(g.seconds())}}[:g.IntN(2)])
+				if len(options) == 3 { // KEEPTTL and EX exclude each other
+					options = options[:1]
+				}
+				set := value()
+				theirs = slices.Concat(theirs, []string{set}, slices.Concat(options...))
+				options = append(options, []string{g.pick(cond, strings.ToLower(cond)), other})
+				g.Shuffle(len(options), func(i, j int) { options[i], options[j] = options[j], options[i] })
+				mine = slices.Concat([]string{"SET", key, set}, slices.Concat(options...))
+			}
+			p.mine.Now = uint64(time.Now().UnixMilli())
+			p.mine.host.wall = p.mine.Now * 1000
+			if want, got := p.theirs(theirs...), p.mine.do(mine...); want != got {
+				t.Errorf("%.200q:\n redis %.300q\n covey %.300q", mine, want, got)
+			}
+			p.mine.endTurn(t)
+			p.same("TTL", key)
+		}
+	})
 }

@@ -295,7 +295,7 @@ func TestOracleRaw(t *testing.T) {
 	}
 }
 
-// rawTheirs sends in and a QUIT, and reads to the end.
+// rawTheirs sends in and a QUIT, ends its side, and reads to the end.
 func rawTheirs(t *testing.T, socket, in string) string {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
@@ -305,6 +305,9 @@ func rawTheirs(t *testing.T, socket, in string) string {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := io.WriteString(conn, in+"*1\r\n$4\r\nQUIT\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.UnixConn).CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
 		t.Fatal(err)
 	}
 	all, err := io.ReadAll(conn)
