@@ -46,9 +46,9 @@ type Reply struct {
 // allocation, and work in proportion to the bytes however the input is split.
 // The zero value is ready; one scanner serves one connection.
 type ReplyScanner struct {
-	pos  int // everything before it has been dealt with
-	seen int // the end of a line has been looked for up to here
-	left int // elements still to come, the reply itself included; 0 at rest
+	pos  int   // everything before it has been dealt with
+	seen int   // the end of a line has been looked for up to here
+	left int64 // elements still to come, the reply itself included; 0 at rest. 64 heads may announce 2^31
 }
 
 // Next returns the length of the whole reply at the start of buf, or 0 when more
@@ -71,7 +71,7 @@ func (s *ReplyScanner) Next(buf []byte) (n int, err error) {
 			return 0, nil
 		}
 		s.pos = h.end()
-		s.left += h.elements
+		s.left += int64(h.elements)
 		if h.kind != replyAttribute {
 			s.left--
 		}

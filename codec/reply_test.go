@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -162,6 +163,15 @@ func TestReplyScannerFindsEveryEndHoweverSplit(t *testing.T) {
 		if !reflect.DeepEqual(got, ends) {
 			t.Fatalf("seed %d: ends at %v, want %v", seed, got, ends)
 		}
+	}
+}
+
+// What heads announce adds up to more than an int holds on a machine of 32 bits: the reply is none the more whole.
+func TestHeadsThatAnnounceVeryMuchAreNotAWholeReply(t *testing.T) {
+	in := strings.Repeat(fmt.Sprintf("%%%d\r\n", MaxReplyElements), 200)
+	var s ReplyScanner
+	if n, err := s.Next([]byte(in)); n != 0 || err != nil {
+		t.Errorf("%d bytes of %d are taken for a reply, error %v", n, len(in), err)
 	}
 }
 
