@@ -17,7 +17,7 @@ const (
 	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
 	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
 	errWork       = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
-	errWords      = "ERR more than 1024 arguments, the most that a command without a list of keys takes"
+	errWords      = "ERR more than 1024 arguments, the most that a command without a list of keys takes; send fewer at once"
 	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
 	errReplyExec  = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
 	errExecArity  = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
@@ -33,8 +33,8 @@ const (
 // sentenceLoading is what a node that is not ready says, in the binary protocol without a code.
 const sentenceLoading = "covey is loading the data of its peers; try again in a moment"
 
-// sentenceTryAgain is what a node says that had to ask a peer and got no answer in time (R17).
-const sentenceTryAgain = "the value was evicted here and a peer that may have it did not answer in time; try again in a moment"
+// sentenceTryAgain is what a node says that had to ask a peer and got no answer in time, or no room for it (R17).
+const sentenceTryAgain = "the value was evicted here and a peer that may have it did not answer in time, or has more than fits here; try again in a moment, or at another node"
 
 func wrongArity(out []byte, name string) []byte {
 	return codec.AppendError(out, "ERR wrong number of arguments for '"+name+"' command")

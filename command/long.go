@@ -45,7 +45,7 @@ func (l *long) did(n int) bool {
 }
 
 // Held returns how many bytes the client's state holds: of the reply to a long command, and of a transaction's commands and replies.
-func (c *Client) Held() int { return len(c.long.body) + c.tx.held() }
+func (c *Client) Held() int { return cap(c.long.body) + c.tx.held() }
 
 // Midway reports whether a part of a reply has gone out to the client, whose rest a later turn brings: what is said now would be in it.
 func (c *Client) Midway() bool { return c.long.told && !c.tx.begun }

@@ -130,6 +130,9 @@ func TestKEYSLetsOthersThrough(t *testing.T) {
 			n++
 		}
 		held = f.client.Held()
+		if room := cap(f.client.long.body); held < room {
+			t.Errorf("of %d bytes that the reply so far takes %d are counted", room, held)
+		}
 	})
 	if least := count * keyWork / walkWork; turns < least || turns > 4*least || held < 10*count/2 {
 		t.Errorf("%d turns, at least %d wanted; %d bytes held", turns, least, held)

@@ -87,7 +87,11 @@ func watch(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if x.open {
 		return codec.AppendError(out, "ERR WATCH inside MULTI is not allowed"), Done
 	}
-	if len(args)-1 > maxWatched {
+	size := 0
+	for _, key := range args[1:] {
+		size += len(key)
+	}
+	if len(args)-1 > maxWatched || size > maxWatchedBytes {
 		return codec.AppendError(out, errWatch), Done
 	}
 	for _, key := range args[1:] {

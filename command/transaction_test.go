@@ -158,6 +158,13 @@ func TestALongWATCHLooksAtNothing(t *testing.T) {
 	if got := f.do(words...); got != "-"+errWatch+"\r\n" || len(f.client.tx.watched) > 0 {
 		t.Errorf("%q, %d keys are watched", got, len(f.client.tx.watched))
 	}
+	long := []string{"WATCH"}
+	for range maxWatchedBytes/codec.MaxKey + 1 {
+		long = append(long, strings.Repeat("k", codec.MaxKey))
+	}
+	if got := f.do(long...); got != "-"+errWatch+"\r\n" || len(f.client.tx.watched) > 0 {
+		t.Errorf("%.60q, %d long keys are watched", got, len(f.client.tx.watched))
+	}
 	if got := f.do(words[:maxWatched+1]...); got != ok || len(f.client.tx.watched) != 1 {
 		t.Errorf("%q, %d keys are watched", got, len(f.client.tx.watched))
 	}
