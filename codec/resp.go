@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
 // ProtocolError is a breach of RESP. Text is what Redis says after "-ERR ";
@@ -93,6 +94,7 @@ func (p *Parser) Next(args [][]byte, buf []byte) (_ [][]byte, n int, err error) 
 	if p.left > 0 {
 		return args, 0, nil
 	}
+	args = slices.Grow(args, len(p.spans)) // a million slices that grow step by step are copied and scanned for a fifth of a second
 	for _, s := range p.spans {
 		args = append(args, buf[s.off:s.end:s.end])
 	}

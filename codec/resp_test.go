@@ -341,6 +341,27 @@ func TestParserForgetsWhatItHasBegun(t *testing.T) {
 	}
 }
 
+// The slices of very many arguments are made once: grown step by step they take the turn of a loop for themselves.
+func TestVeryManyArgumentsAreMadeAtOnce(t *testing.T) {
+	if respRace {
+		t.Skip("the race detector allocates")
+	}
+	const count = 100_000
+	in := []byte(fmt.Sprintf("*%d\r\n", count) + strings.Repeat("$0\r\n\r\n", count))
+	var begun Parser
+	if _, n, err := begun.Next(nil, in[:len(in)-1]); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	if got := testing.AllocsPerRun(10, func() {
+		p := begun
+		if args, n, err := p.Next(nil, in); len(args) != count || n != len(in) || err != nil {
+			t.Fatal(len(args), n, err)
+		}
+	}); got > 2 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func FuzzParserSplitsEqualWhole(f *testing.F) {
 	f.Add([]byte("*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n"), uint64(1))
 	f.Fuzz(func(t *testing.T, input []byte, seed uint64) {
