@@ -15,7 +15,7 @@ const (
 	// DefaultDialTimeout bounds Dial and New, unless WithDialTimeout says otherwise.
 	DefaultDialTimeout = 5 * time.Second
 
-	// redialPause is how long a Redialer does not dial after it has failed to.
+	// redialPause is the time between two dialings of a Redialer, at least.
 	redialPause = 100 * time.Millisecond
 
 	// vanishTime is for how long what was sent may go without an acknowledgement by the node's machine before the connection ends, on Linux. A

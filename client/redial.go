@@ -46,8 +46,9 @@ func NewRedialer(addr string, options ...Option) (*Redialer, error) {
 }
 
 // Client returns the Client whose connection is open, or dials for one. All who call meanwhile wait for the same dialing, which does not end
-// with their contexts, but with WithDialTimeout. Its error is that of Dial, and for 100 ms (redialPause) all calls get it at once. The Client is the
-// Redialer's: it is not to be closed.
+// with their contexts, but with WithDialTimeout. It dials once in 100 ms (redialPause) at most: until then all get the error of a dialing that failed,
+// or a Client whose connection has ended already, whose calls say why. The error is that of Dial. The Client is the Redialer's: it is not to be
+// closed.
 func (r *Redialer) Client(ctx context.Context) (*Client, error) {
 	a := r.attempt(time.Now())
 	select {
@@ -80,22 +81,22 @@ func (r *Redialer) attempt(now time.Time) *attempt {
 	return a
 }
 
-// counts reports whether the dialing is under way, failed a short time ago, or made a Client whose connection is open.
+// counts reports whether the dialing is under way, made a Client whose connection is open, or has ended a short time ago: what failed at once,
+// or a node that turns this host away, is not dialed again and again.
 func (a *attempt) counts(now time.Time) bool {
 	select {
 	case <-a.done:
 	default:
 		return true
 	}
-	if a.err != nil {
-		return now.Sub(a.ended) < redialPause
+	if a.err == nil {
+		select {
+		case <-a.client.dead:
+		default:
+			return true
+		}
 	}
-	select {
-	case <-a.client.dead:
-		return false
-	default:
-		return true
-	}
+	return now.Sub(a.ended) < redialPause
 }
 
 // Close closes the Client, if there is one, and ends the dialing; Client fails with ErrClosed from then on. It always returns nil; closing

@@ -66,6 +66,7 @@ func TestARedialerDialsOnceForAllAndAgainWhenTheConnectionHasEnded(t *testing.T)
 		before = got[0]
 		(<-accepted).Close() // the node goes
 		<-before.Done()
+		r.last.ended = r.last.ended.Add(-redialPause)
 	}
 	if len(accepted) != 0 {
 		t.Errorf("it dialed %d times too often", len(accepted))
@@ -87,6 +88,32 @@ func TestARedialerThatFailsDoesNotDialForAWhile(t *testing.T) {
 	first := r.last
 	if got := r.attempt(first.ended.Add(redialPause - 1)); got != first {
 		t.Error("it dialed again before the pause was over")
+	}
+	if got := r.attempt(first.ended.Add(redialPause)); got == first {
+		t.Error("it did not dial again after the pause")
+	}
+}
+
+// TestARedialerDoesNotDialAgainAtOnceWhoClosesAtOnce: as a node does that is full, or does not serve this host.
+func TestARedialerDoesNotDialAgainAtOnceWhoClosesAtOnce(t *testing.T) {
+	addr, accepted := silence(t)
+	r := redialer(t, addr)
+	c, err := r.Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := <-accepted
+	if _, err := side.Write([]byte("-DENIED not you\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	side.Close()
+	<-c.Done()
+	first := r.last
+	if got := r.attempt(first.ended.Add(redialPause - 1)); got != first {
+		t.Error("it dialed again before the pause was over")
+	}
+	if _, err := first.client.Get(t.Context(), []byte("k")); !errors.Is(err, ErrDenied) {
+		t.Errorf("the calls of the Client meanwhile do not say why: %v", err)
 	}
 	if got := r.attempt(first.ended.Add(redialPause)); got == first {
 		t.Error("it did not dial again after the pause")
