@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 
@@ -29,9 +28,9 @@ type node struct {
 	// The machine.
 	clock    *bootClock
 	beacon   *beacon
-	guard    *guard            // nil without a secret
-	unix     *net.UnixListener // nil without --unix
-	engine   gnet.Engine       // set in OnBoot, used after running is closed
+	guard    *guard        // nil without a secret
+	unix     *unixListener // nil without --unix
+	engine   gnet.Engine   // set in OnBoot, used after running is closed
 	counters counters
 
 	share       share         // of the descriptors

@@ -40,8 +40,24 @@ func checkUnix(path string) error {
 	return nil
 }
 
+// unixListener listens at a path. What is there when it is closed may be another's: somebody has removed the node's socket, and a program
+// has put its own there.
+type unixListener struct {
+	*net.UnixListener
+	path string
+	made fs.FileInfo
+}
+
+// Close closes the socket, and takes it away.
+func (ln *unixListener) Close() error {
+	if there, err := os.Lstat(ln.path); err == nil && os.SameFile(there, ln.made) && there.ModTime().Equal(ln.made.ModTime()) { // numbers of files are used again
+		_ = os.Remove(ln.path)
+	}
+	return ln.UnixListener.Close()
+}
+
 // listenUnix opens the socket for every program of the machine, as the TCP port is; who may reach it is up to the folder. release closes it.
-func listenUnix(path string) (ln *net.UnixListener, release func(), err error) {
+func listenUnix(path string) (ln *unixListener, release func(), err error) {
 	sum := sha256.Sum256([]byte(filepath.Clean(path)))
 	free, err := claimName(fmt.Sprintf("unix-%x", sum[:16])) // or of two nodes that start at once each might take the other's socket away
 	if err != nil {
@@ -58,7 +74,7 @@ func taken(path string) error {
 	return fmt.Errorf("%w: --unix %s is taken by another process; stop it, or give another path", ErrConfig, path)
 }
 
-func openUnix(path string) (*net.UnixListener, error) {
+func openUnix(path string) (*unixListener, error) {
 	if err := freePath(path); err != nil {
 		return nil, err
 	}
@@ -66,11 +82,17 @@ func openUnix(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: --unix %s: %w; give a path in a folder that is there and that the node may write to", ErrConfig, path, err)
 	}
-	if err := os.Chmod(path, unixMode); err != nil {
+	err = os.Chmod(path, unixMode)
+	var made fs.FileInfo
+	if err == nil {
+		made, err = os.Lstat(path)
+	}
+	if err != nil {
 		_ = ln.Close()
 		return nil, fmt.Errorf("%w: --unix %s: %w", ErrConfig, path, err)
 	}
-	return ln, nil
+	ln.SetUnlinkOnClose(false)
+	return &unixListener{ln, path, made}, nil
 }
 
 // freePath takes away what a node that was killed has left there, and nothing else.
@@ -99,7 +121,7 @@ func freePath(path string) error {
 
 // acceptUnix hands those that connect to the engine, one after the other, until ctx is done. It closes the listener, which takes the
 // socket away.
-func (n *node) acceptUnix(ctx context.Context, ln *net.UnixListener) {
+func (n *node) acceptUnix(ctx context.Context, ln *unixListener) {
 	ended := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer ended()
 	defer ln.Close()

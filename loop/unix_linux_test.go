@@ -163,8 +163,7 @@ func TestWhatIsAtThePathOfTheUnixSocket(t *testing.T) {
 		}
 	}
 	refused(path, "is taken by another process")
-	first.SetUnlinkOnClose(false) // as if it were killed
-	_ = first.Close()
+	_ = first.UnixListener.Close() // as if it were killed
 	_, release, err := listenUnix(path)
 	if err != nil {
 		t.Fatal(err)
@@ -192,5 +191,26 @@ func TestWhatIsAtThePathOfTheUnixSocket(t *testing.T) {
 		if err := cfg.Check(); !errors.Is(err, ErrConfig) || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("--unix %.20s: %v, want %q", path, err, want)
 		}
+	}
+}
+
+// Whoever cleans up a folder may remove the socket of a running node, and another program may put its own there.
+func TestWhoEndsLeavesTheSocketOfAnotherAtItsPath(t *testing.T) {
+	path := socketPath(t)
+	ln, err := openUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_ = ln.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the socket of the other is gone: %v", err)
 	}
 }
