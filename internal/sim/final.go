@@ -99,24 +99,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 // what every node holds. What a floor stands for may be forgotten: a tombstone, or by R14 what only one side held of a
 // split as long as the horizon.
 func (b *ledger) checkWinner() []Wrong {
-	top := make([]known, len(b.keys))
-	for i := range b.log {
-		if w := &b.log[i]; w.host.life == w.life {
-			v := w.v
-			if w.only {
-				v = store.Version{}
-			}
-			top[w.key].raise(v, w.e, w.ends)
-		}
-	}
-	for _, h := range b.world.Hosts {
-		for i, k := range h.known { // a deletion may have outlived its author
-			if k.v.Compare(top[i].v) > 0 || k.e.Compare(top[i].e) > 0 {
-				top[i].raise(k.v, k.e, k.at)
-				top[i].gone = k.gone
-			}
-		}
-	}
+	top, heard := b.highest(func(*entry) bool { return true }), b.highest(b.kept)
 	var wrong []Wrong
 	for _, h := range b.world.Hosts {
 		b.buf = h.prints(b.buf)
@@ -126,26 +109,67 @@ func (b *ledger) checkWinner() []Wrong {
 				has[key] = &b.buf[i]
 			}
 		}
-		for i, k := range top {
-			k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
-			lacking := has[i] == nil || has[i].Gone || has[i].Bare
-			if lacking && (b.keeps(i, k.v) || b.crossed(h, i, k)) {
-				// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
-				b.seen.Mixed++
-				continue
+		for i := range top {
+			lost := b.lost(h, i, top[i], has[i])
+			if lost != "" && heard[i] != top[i] {
+				lost = b.lost(h, i, heard[i], has[i])
 			}
-			if lacking && h.Store.Flushed().Compare(k.v) >= 0 {
-				continue // an expiry that a FLUSHALL left without a value
-			}
-			if lacking && (k.gone || k.at != 0 && k.at <= h.now()) {
-				continue // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
-			}
-			if lost := b.lacks(h, i, k, has[i]); lost != "" && !h.behind([]byte(b.keys[i])) {
+			if lost != "" && !h.behind([]byte(b.keys[i])) {
 				wrong = append(wrong, Wrong{Check: "winner", Key: b.keys[i], Text: b.keys[i] + ": " + h.name + " " + lost})
 			}
 		}
 	}
 	return wrong
+}
+
+// highest returns the highest of each key that nodes which have not been restarted since have acknowledged, of the writes that count, or
+// were seen to hold: a deletion may have outlived its author.
+func (b *ledger) highest(counts func(w *entry) bool) []known {
+	top := make([]known, len(b.keys))
+	for i := range b.log {
+		if w := &b.log[i]; w.host.life == w.life && counts(w) {
+			v := w.v
+			if w.only {
+				v = store.Version{}
+			}
+			top[w.key].raise(v, w.e, w.ends)
+		}
+	}
+	for _, h := range b.world.Hosts {
+		for i, k := range h.known {
+			if k.v.Compare(top[i].v) > 0 || k.e.Compare(top[i].e) > 0 {
+				top[i].raise(k.v, k.e, k.at)
+				top[i].gone = k.gone
+			}
+		}
+	}
+	return top
+}
+
+// kept reports whether a write is still to be known. Its own node may have forgotten it, with the deletion or the expiry that it was or that came after
+// it: one that was cut off for the horizon did so before any other heard of it, and what was written meanwhile to what was deleted there counts, with the
+// expiry of its own (R13; seed 9970931). If another has heard of it that one knows it still, or has forgotten it too.
+func (b *ledger) kept(w *entry) bool {
+	g := &w.host.graves[w.key]
+	return !b.mayDrop() || w.v.Compare(g.v) > 0 || w.e.Compare(g.e) > 0
+}
+
+// lost says what of the highest of a key a host lacks; "" when nothing is, or it may be.
+func (b *ledger) lost(h *Host, i int, k known, has *store.Print) string {
+	k.gone = k.gone || b.deletes(i, k.v) || b.droppedAnywhere(i)
+	lacking := has == nil || has.Gone || has.Bare
+	if lacking && (b.keeps(i, k.v) || b.crossed(h, i, k)) {
+		// Its time to live ended by another's expiry, its bytes went, and a later expiry could not bring them back (R3).
+		b.seen.Mixed++
+		return ""
+	}
+	if lacking && h.Store.Flushed().Compare(k.v) >= 0 {
+		return "" // an expiry that a FLUSHALL left without a value
+	}
+	if lacking && (k.gone || k.at != 0 && k.at <= h.now()) {
+		return "" // a deletion, or an expiry, that not all have to know of: nobody holds what it ended
+	}
+	return b.lacks(h, i, k, has)
 }
 
 // crossed reports whether what is left of a key's expiry was of a value that a FLUSHALL ended (R4), and the value that it would count for, of the other side

@@ -53,6 +53,7 @@ type Host struct {
 
 	// Of this life, for the ledger.
 	known    []known
+	graves   []known // the highest that it held of a key and has forgotten
 	dropped  []bool
 	before   []readier
 	wasReady bool

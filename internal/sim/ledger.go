@@ -153,6 +153,7 @@ func (b *ledger) serves(h *Host, key string, now uint64) {
 		return
 	}
 	if m, _, ok := h.Store.Meta([]byte(key), b.hashes[i], now); ok {
+		h.forget(i, &store.Print{V: m.Version})
 		k := &h.known[i]
 		if m.Version.Compare(k.v) > 0 {
 			k.v = m.Version
@@ -246,6 +247,7 @@ func (b *ledger) judge(h *Host, i int, p *store.Print) {
 		return
 	}
 	b.checkNeverBack(h, i, *k, p)
+	h.forget(i, p)
 	if p == nil {
 		return
 	}

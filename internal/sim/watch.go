@@ -58,18 +58,36 @@ func (b *ledger) lacks(h *Host, i int, k known, p *store.Print) string {
 		h.known[i] = known{v: v, e: e}
 		return ""
 	}
-	top := k.v
-	if k.e.Compare(top) > 0 {
-		top = k.e
-	}
-	dead := k.gone || k.at != 0 && k.at <= h.now()
-	if floor := h.Store.Floor(); dead && top.Compare(floor) <= 0 && (p == nil || v.Compare(floor) > 0) {
-		return "" // a tombstone that was forgotten; a later write need not know of its expiry
+	if h.forgets(k, p) {
+		return ""
 	}
 	if p == nil {
 		return fmt.Sprintf("has nothing where there was V %s, E %s, gone %v; floor %s", at(k.v), at(k.e), k.gone, at(h.Store.Floor()))
 	}
 	return fmt.Sprintf("has V %s, E %s, gone %v, where there was V %s, E %s, gone %v; floor %s", at(v), at(e), p.Gone, at(k.v), at(k.e), k.gone, at(h.Store.Floor()))
+}
+
+// forgets reports whether a node may know no more of what it held of a key: it was deleted or had expired, and the floor stands for it. What came since
+// is a later write, which need not know of its expiry.
+func (h *Host) forgets(k known, p *store.Print) bool {
+	top, floor := k.v, h.Store.Floor()
+	if k.e.Compare(top) > 0 {
+		top = k.e
+	}
+	dead := k.gone || k.at != 0 && k.at <= h.now()
+	return dead && top.Compare(floor) <= 0 && (p == nil || p.V.Compare(floor) > 0)
+}
+
+// forget notes what a node knows no more of a key. What it has now, p, is a later write with registers of its own.
+func (h *Host) forget(i int, p *store.Print) {
+	k := &h.known[i]
+	if !h.forgets(*k, p) {
+		return
+	}
+	h.graves[i].raise(k.v, k.e, k.at)
+	if p != nil {
+		*k = known{}
+	}
 }
 
 // partial reports whether ghosts were forgotten in the leaf of a hash.
