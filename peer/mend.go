@@ -235,9 +235,8 @@ func (l *Link) mended(now int64, rec *codec.Record, hash uint64, o store.Outcome
 	case store.Older:
 		l.queue(work{hashes: []uint64{hash}}) // what is here is newer: tell the sender (R15)
 	case store.Refused:
-		floor := n.store.Floor()
-		top := max(rec.Stamp, rec.ExpireStamp)
-		if n.State() != codec.StateReady && n.weak&AnyWitness == 0 || top > floor.Stamp || !n.store.Certain(rec.Key, hash, n.clock.Cluster(now)) {
+		v, floor := store.Version{Stamp: rec.Stamp, Node: rec.Node}, n.store.Floor()
+		if n.State() != codec.StateReady && n.weak&AnyWitness == 0 || v.Compare(floor) > 0 || !n.store.Certain(rec.Key, hash, n.clock.Cluster(now)) {
 			return // a loading node, a ghost or a partial leaf is no witness (R14)
 		}
 		if r.refusals < codec.MaxFetchKeys && len(r.refused)+len(rec.Key) < FetchBytes {

@@ -140,7 +140,7 @@ func (s *Store) ByHash(recs []Record, buf []byte, hash, now uint64) (_ []Record,
 
 // Drop deletes a key on the word of another node that it is absent there, at or below that node's floor (R14). It leaves
 // a tombstone of the same V, which beats the value: a content hash above all others. It reports whether it did: not when
-// the entry is newer than the floor, or gone anyway.
+// the V of the entry is above the floor, or it is gone anyway. E says nothing: of an absent key it counts for nothing either (mergeAbsent).
 func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
 	sh := s.shardOf(hash)
 	sh.lock(now)
@@ -150,7 +150,7 @@ func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
 		return false
 	}
 	sh.settle(&e, now)
-	if e.flags&gone != 0 || e.ghost || maxVersion(e.v, e.e).Compare(floor) > 0 {
+	if e.flags&gone != 0 || e.ghost || e.v.Compare(floor) > 0 {
 		return false
 	}
 	r := Record{Key: key, Kind: e.kind &^ marked, Flags: Deleted, Content: math.MaxUint32, Stamp: e.v.Stamp, Node: e.v.Node}

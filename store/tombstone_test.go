@@ -231,3 +231,27 @@ func TestR13_AHorizonOfWeeksEnds(t *testing.T) {
 		}
 	}
 }
+
+// What a peer says is absent there is dropped by its V. An EXPIRE above the floor keeps nothing: the peer would refuse the record all the same.
+func TestR14_AnEntryIsDroppedAndRefusedByItsVAlone(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	old := set(t, s, epoch0, "old", "v", SetOptions{})
+	young := set(t, s, epoch0+10, "young", "v", SetOptions{})
+	floor := Version{(epoch0 + 5) << 16, 9}
+	if _, ok := s.Expire([]byte("old"), s.Hash([]byte("old")), epoch0+20, epoch0+90_000, 0); !ok {
+		t.Fatal("no expiry was set")
+	}
+	sent, _ := lookup(s, epoch0+30, "old")
+	for _, r := range []Record{old, young} {
+		below := r.Version().Compare(floor) <= 0
+		if got := s.Drop(r.Key, s.Hash(r.Key), floor, epoch0+30); got != below {
+			t.Errorf("%s was dropped: %v", r.Key, got)
+		}
+	}
+	peer := newStore(t, Options{Node: 2})
+	peer.RaiseFloor(floor)
+	if got := merge(peer, epoch0+30, sent); sent.Expiry().Compare(floor) <= 0 || got != Refused {
+		t.Errorf("a peer that knows nothing of it: %v", got)
+	}
+	check(t, s)
+}
