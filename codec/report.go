@@ -66,4 +66,5 @@ type VerifyReport struct {
 	Members   int       `json:"members"`   // compared, itself included
 	Differing []string  `json:"differing"` // ids; never null
 	LeftOut   int       `json:"left_out"`  // leaves that are partial somewhere, and so not compared
+	Unlinked  int       `json:"unlinked"`  // members that only peers are linked with: not compared
 }

@@ -174,7 +174,7 @@ func (n *node) verify() codec.VerifyReport {
 	v := n.mind.Verify()
 	r := codec.VerifyReport{
 		Converged: v.Converged, Digest: fmt.Sprintf("%016x", v.Root), Since: time.UnixMilli(int64(v.Since)),
-		Members: v.Members, Differing: []string{}, LeftOut: v.LeftOut,
+		Members: v.Members, Differing: []string{}, LeftOut: v.LeftOut, Unlinked: v.Unlinked,
 	}
 	for _, id := range v.Differing {
 		r.Differing = append(r.Differing, codec.FormatID(id))

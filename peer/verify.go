@@ -65,13 +65,15 @@ type Verdict struct {
 	Since     uint64   // cluster ms: the end of the last epoch in which they differed, the start of the node if none
 	Members   int      // compared, this node included
 	Differing []uint64 // ids of those that differ, or that have not told of a common epoch
+	Unlinked  int      // alive without a link here, by the word of a peer: they are not compared
 	LeftOut   int      // leaves, of 65,536, that are partial on one of them: they are not compared (R16)
 }
 
-// ownRoot notes this node's own root, taken with a heartbeat.
+// ownRoot notes this node's own root, taken with a heartbeat. The later one of an epoch counts, as with those that members are told: what was copied or
+// repaired since is part of it.
 func (n *Node) ownRoot(c cut) {
 	v := &n.verdict
-	if c.epoch == 0 || c.epoch <= v.newest {
+	if c.epoch == 0 || c.epoch < v.newest {
 		return
 	}
 	v.newest = c.epoch
@@ -113,8 +115,8 @@ func (n *Node) comparedTo(now int64) uint64 {
 }
 
 // Verify compares the roots of the newest epoch that this node and all its peers have told of, over the leaves that are
-// partial on neither side. Members that are alive
-// without a link here have told nothing: they count as differing.
+// partial on neither side. Members that a peer passes on have told nothing here: they are counted, and not compared, for as long as the mesh
+// is not full. One that has lost its link and is on no peer's list counts as differing until it is linked or dead.
 func (n *Node) Verify() Verdict {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -132,6 +134,10 @@ func (n *Node) Verify() Verdict {
 		if m.state != Alive && m.state != Suspect {
 			continue
 		}
+		if m.link == nil && n.via(n.lastTick, m.id) != nil {
+			v.Unlinked++
+			continue
+		}
 		v.Members++
 		if m.link == nil || n.differed(m, v.Epoch) && n.differed(m, v.Epoch-1) {
 			v.Differing = append(v.Differing, m.id)
@@ -139,6 +145,7 @@ func (n *Node) Verify() Verdict {
 	}
 	v.Converged = v.Epoch != 0 && len(v.Differing) == 0
 	v.LeftOut = n.leftOut()
+	v.Unlinked += len(n.appendRelayed(nil))
 	return v
 }
 

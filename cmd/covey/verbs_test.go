@@ -221,11 +221,11 @@ func TestVerifyExitsWith3WhenNotConverged(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	report := func(r codec.VerifyReport) func() { return func() { f.reports[codec.TopicVerify] = r } }
 	f.with(report(codec.VerifyReport{Converged: true, Digest: "00ff", Since: since, Members: 3, Differing: []string{}}))
-	call(t, "verify", "-a", f.addr).expect(t, outcome{stdout: "converged\tdigest\tsince\tmembers\tdiffering\tleft_out\ntrue\t00ff\t2026-01-02T03:04:05Z\t3\t\t0\n"})
+	call(t, "verify", "-a", f.addr).expect(t, outcome{stdout: "converged\tdigest\tsince\tmembers\tdiffering\tleft_out\tunlinked\ntrue\t00ff\t2026-01-02T03:04:05Z\t3\t\t0\t0\n"})
 
-	apart := codec.VerifyReport{Digest: "00ff", Since: since, Members: 3, Differing: []string{"a", "b"}, LeftOut: 2}
+	apart := codec.VerifyReport{Digest: "00ff", Since: since, Members: 3, Differing: []string{"a", "b"}, LeftOut: 2, Unlinked: 1}
 	f.with(report(apart))
-	call(t, "verify", "-a", f.addr).expect(t, outcome{status: exitAbsent, stdout: "converged\tdigest\tsince\tmembers\tdiffering\tleft_out\nfalse\t00ff\t2026-01-02T03:04:05Z\t3\ta,b\t2\n"})
+	call(t, "verify", "-a", f.addr).expect(t, outcome{status: exitAbsent, stdout: "converged\tdigest\tsince\tmembers\tdiffering\tleft_out\tunlinked\nfalse\t00ff\t2026-01-02T03:04:05Z\t3\ta,b\t2\t1\n"})
 	if got := call(t, "verify", "-a", f.addr, "-o", "json"); got.status != exitAbsent {
 		t.Errorf("with -o json the exit status is %d, want %d", got.status, exitAbsent)
 	}
@@ -233,8 +233,12 @@ func TestVerifyExitsWith3WhenNotConverged(t *testing.T) {
 	if got := verdict(&alone); got != "converged: no other member is alive to differ from, digest 00ff" {
 		t.Errorf("a person reads %q of a lone node", got)
 	}
-	if got := verdict(&apart); !strings.HasPrefix(got, "not converged: of 3 members a, b differ") || !strings.Contains(got, "2 of 65536 parts") {
+	if got := verdict(&apart); !strings.HasPrefix(got, "not converged: of 3 members a, b differ;") || !strings.Contains(got, "2 of 65536 parts") ||
+		!strings.Contains(got, "; not compared: 1 that only peers are linked with") {
 		t.Errorf("a person reads %q", got)
+	}
+	if got := verdict(&codec.VerifyReport{Members: 1}); !strings.HasPrefix(got, "not converged yet: ") {
+		t.Errorf("a person reads %q before there is anything to compare", got)
 	}
 }
 

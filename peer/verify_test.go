@@ -1,0 +1,71 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestR20_TheDigestOfANodeThatJoinsIsThatOfWhatItHas: its first root of an epoch was taken before anything was copied.
+func TestR20_TheDigestOfANodeThatJoinsIsThatOfWhatItHas(t *testing.T) {
+	compared := 0
+	for alone := time.Duration(0); alone < 900*time.Millisecond; alone += 100 * time.Millisecond {
+		b, x, y, _ := pair(t)
+		b.set(x, "k", "v")
+		b.settle()
+		b.pass(6 * time.Second)
+		z := b.add("z", 3<<16|9000, 0, 0)
+		b.pass(alone)
+		b.wire(z, x, 31)
+		b.wire(z, y, 32)
+		b.settle()
+		for range 30 {
+			b.pass(100 * time.Millisecond)
+			v, w := z.Verify(), x.Verify()
+			if !v.Converged || v.Epoch != w.Epoch {
+				continue
+			}
+			if compared++; v.Root != w.Root {
+				t.Fatalf("converged, and its digest of epoch %d is %x, that of the others %x", v.Epoch, v.Root, w.Root)
+			}
+		}
+	}
+	if compared < 90 {
+		t.Errorf("compared %d times", compared)
+	}
+}
+
+// TestR20_MembersThatOnlyPeersAreLinkedWithAreNotCompared: neither one that was never linked with here nor one whose link is gone makes
+// the others differ; nobody knows here what they hold.
+func TestR20_MembersThatOnlyPeersAreLinkedWithAreNotCompared(t *testing.T) {
+	for _, met := range []bool{false, true} {
+		t.Run(fmt.Sprintf("linked before %v", met), func(t *testing.T) {
+			b, x, y, _ := pair(t)
+			z := b.add("z", 3<<16|9000, 0, 0)
+			b.wire(z, y, 31)
+			if met {
+				b.wire(z, x, 32)
+			}
+			b.settle()
+			b.set(x, "k", "v")
+			b.settle()
+			b.pass(6 * time.Second)
+			if met {
+				if v := x.Verify(); !v.Converged || v.Members != 3 || v.Unlinked != 0 {
+					t.Fatalf("all linked with all: %+v", v)
+				}
+				b.drop(x, z)
+			}
+			b.settle()
+			b.pass(6 * time.Second)
+			for _, n := range []*bnode{x, z} {
+				if v := n.Verify(); !v.Converged || v.Members != 2 || v.Unlinked != 1 {
+					t.Errorf("%s: %+v", n.name, v)
+				}
+			}
+			if v := y.Verify(); !v.Converged || v.Members != 3 || v.Unlinked != 0 {
+				t.Errorf("the one in the middle: %+v", v)
+			}
+		})
+	}
+}
