@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -177,5 +178,19 @@ func TestThePastIsTriedOnAndStaticPeersMayChange(t *testing.T) {
 	pass(time.Hour)
 	if x.dialing.byAddr[once] != nil || x.dialing.byAddr[later] == nil {
 		t.Errorf("after the horizon the addresses known are %v", x.dialing.byAddr)
+	}
+}
+
+func TestTheDeathAfterAClosedLinkSaysWhyItWasClosed(t *testing.T) {
+	b, x, _, _ := linkedPair(t)
+	x.Step(b.now, Event{Kind: EventMoved, Link: x.Links()[0]})
+	b.carryOut(x)
+	b.log = nil
+	b.pass(deadAfter + time.Second)
+	for _, want := range []string{"x: y was alive, is dead", "y: x was alive, is dead"} {
+		want += ": no new link after one was closed: a card or an address is gone"
+		if !slices.Contains(b.log, want) {
+			t.Errorf("the log has no %q: %q", want, b.log)
+		}
 	}
 }

@@ -322,9 +322,26 @@ func (n *Node) detach(now int64, l *Link, reason codec.Reason) {
 		m.lostWhy = "connection closed without a goodbye"
 		n.judge(now, m)
 	default:
-		m.judgeAt, m.lostWhy = now+int64(deadAfter), "no new link after "+reason.String()
+		m.judgeAt, m.lostWhy = now+int64(deadAfter), "no new link after one was closed: "+cause(reason)
 	}
 	n.wake(now, m, reason)
+}
+
+// cause says to people why a link was closed on purpose though its member had not left.
+func cause(reason codec.Reason) string {
+	switch reason {
+	case codec.ReasonMoved:
+		return "a card or an address is gone"
+	case codec.ReasonOverload:
+		return "more had to be kept than a node keeps"
+	case codec.ReasonSecret:
+		return "its secret counts no more"
+	case codec.ReasonClock:
+		return "too much came from ahead of time"
+	case codec.ReasonProtocol:
+		return "what came was no message"
+	}
+	return reason.String()
 }
 
 // judgeLost decides about all members whose link was lost: called when a peer has told with whom it is linked.
