@@ -57,7 +57,7 @@ func (n *node) announceReady(ctx context.Context) {
 		}
 		if !patience && time.Since(begun) > readyPatience {
 			patience = true
-			fmt.Fprintf(n.cfg.Out, "cluster %s: %d nodes already here, copying their data; reads answer LOADING until that is done\n", n.cfg.Cluster, len(n.mind.Links()))
+			fmt.Fprintf(n.cfg.Out, "cluster %s: %s, copying what is stored; reads answer LOADING until that is done\n", n.cfg.Cluster, nodes(len(n.mind.Links())))
 		}
 	}
 	fmt.Fprintf(n.cfg.Out, "cluster %s: %s; ready\n", n.cfg.Cluster, nodes(len(n.mind.Links())))
@@ -71,7 +71,7 @@ func nodes(n int) string {
 	return fmt.Sprintf("%d nodes already here", n)
 }
 
-// tryLine is a command that works as it stands.
+// tryLine is a command that works as it stands, but for the secret: which file it was read from, or whether from one, only the user knows.
 func (n *node) tryLine() string {
 	to := ""
 	host := n.cfg.Listen.Addr().String()
@@ -80,6 +80,9 @@ func (n *node) tryLine() string {
 	}
 	if addr := fmt.Sprintf("%s:%d", host, n.cfg.Listen.Port()); addr != "127.0.0.1:9000" {
 		to = " --addr " + addr
+	}
+	if n.guard != nil {
+		return fmt.Sprintf("covey set greeting hello%s --secret-file FILE, then on any other machine: covey get greeting --secret-file FILE", to)
 	}
 	return fmt.Sprintf("covey set greeting hello%s, then on any other machine: covey get greeting   (or redis-cli -h %s -p %d)", to, host, n.cfg.Listen.Port())
 }
