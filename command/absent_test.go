@@ -17,6 +17,10 @@ func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
 		{"HSET h f v", "-ERR unknown command 'HSET', with args beginning with: 'h' 'f' 'v' (", "strings only"},
 		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},
 		{"CLIENT Tracking ON", "-ERR unknown subcommand 'Tracking'. Try CLIENT HELP. (", "switch client-side caching off"},
+		{"RENAME a b", "-ERR unknown command 'RENAME', with args beginning with: 'a' 'b' (", "DEL the first"},
+		{"MSETNX a 1", "-ERR unknown command 'MSETNX', with args beginning with: 'a' '1' (", "NX for each key"},
+		{"REPLICAOF h 1", "-ERR unknown command 'REPLICAOF', with args beginning with: 'h' '1' (", "start covey on the other machine"},
+		{"CLIENT LIST", "-ERR unknown subcommand 'LIST'. Try CLIENT HELP. (", "covey info"},
 		{"SELECT 1", "-ERR DB index is out of range (", "prefix"},
 	} {
 		got := f.do(strings.Fields(c.command)...)
