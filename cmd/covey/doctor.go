@@ -82,7 +82,7 @@ func (v *doctorVerb) Run(ctx context.Context, p *process) error {
 	findings := append(judgeCards(cards), judgeExposure(cards, listen, len(secrets) > 0)...)
 	findings = append(findings, lookAtTCP(ctx, listen, secrets), lookAtUDP(ctx, v.DiscoveryPort), lookAtBeacon(machine.Raw()),
 		lookAtDescriptors(machine.Descriptors()), lookAtMemory(machine.ReadMemory()))
-	named, err := lookAtPeers(ctx, v.Peer)
+	named, err := lookAtPeers(ctx, v.Peer, len(secrets) > 0)
 	if err != nil {
 		return err
 	}

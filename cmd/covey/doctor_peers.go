@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 
+	"covey/client"
 	"covey/cmd/covey/internal/survey"
 	"covey/loop"
 )
 
-// lookAtPeers tries the nodes that --peer would name: whether there is such an address, TCP reaches it, and a node answers there.
-func lookAtPeers(ctx context.Context, named peers) ([]finding, error) {
+// lookAtPeers tries the nodes that --peer would name: whether there is such an address, TCP reaches it, a node answers there, and it has a
+// secret if the doctor has one. Which secret is not tried: a password goes to no machine that merely says it is a node.
+func lookAtPeers(ctx context.Context, named peers, keyed bool) ([]finding, error) {
 	var all []finding
 	for _, text := range named {
 		host, port, err := loop.ParsePeer(text)
@@ -25,7 +28,7 @@ func lookAtPeers(ctx context.Context, named peers) ([]finding, error) {
 		}
 		dials := survey.Dial(ctx, addrs)
 		for _, addr := range addrs {
-			all = append(all, lookAtPeer(ctx, text, addr, dials[addr]))
+			all = append(all, lookAtPeer(ctx, text, addr, dials[addr], keyed))
 		}
 	}
 	return all, nil
@@ -45,16 +48,12 @@ func resolve(ctx context.Context, host string, port uint16) (addrs []netip.AddrP
 	return addrs, err
 }
 
-func lookAtPeer(ctx context.Context, text string, addr netip.AddrPort, o survey.Outcome) finding {
+func lookAtPeer(ctx context.Context, text string, addr netip.AddrPort, o survey.Outcome, keyed bool) finding {
 	f := finding{Subject: "--peer " + text, Verdict: problem}
 	switch o {
 	case survey.Connected:
-		node, err := ask(ctx, addr)
-		if err == nil {
-			f.Verdict, f.Finding = good, fmt.Sprintf("%s answers at %s", node, addr)
-			break
-		}
-		f.Finding = fmt.Sprintf("something takes connections at %s and does not answer as a node: %v; look at the port, or, if that is a node, at what it says of hosts of other networks", addr, err)
+		report, err := askNode(ctx, addr, (*client.Client).Info)
+		f.Verdict, f.Finding = answered(addr, report.ID, err, keyed)
 	case survey.Rejected:
 		f.Finding = fmt.Sprintf("TCP is refused at %s: no node runs there, or a firewall rejects it; start one, and allow TCP port %d there", addr, addr.Port())
 	case survey.TimedOut:
@@ -63,4 +62,22 @@ func lookAtPeer(ctx context.Context, text string, addr netip.AddrPort, o survey.
 		f.Finding = fmt.Sprintf("there is no route to %s: look at the address and at this machine's routes", addr)
 	}
 	return f
+}
+
+// answered judges what came from an address that takes connections: the id of a node, or why there is none.
+func answered(addr netip.AddrPort, id string, err error, keyed bool) (verdict, text string) {
+	var said *client.ServerError
+	switch denied := errors.Is(err, client.ErrDenied); {
+	case denied && errors.Is(err, client.ErrClosed) && errors.As(err, &said): // before anything was asked
+		return problem, fmt.Sprintf("the node at %s does not serve this machine, so it does not link with a node here; it says: %s", addr, said.Text)
+	case denied && keyed:
+		return good, fmt.Sprintf("a node with a secret answers at %s; whether it is the doctor's is not tried", addr)
+	case denied:
+		return problem, fmt.Sprintf("a node with a secret answers at %s, and here is none: give both one --secret-file", addr)
+	case err == nil && keyed:
+		return problem, fmt.Sprintf("node %s answers at %s and has no secret, which is given here: give both one --secret-file, or neither", id, addr)
+	case err == nil:
+		return good, fmt.Sprintf("node %s answers at %s", id, addr)
+	}
+	return problem, fmt.Sprintf("something takes connections at %s and does not answer as a node: %v; look at the port", addr, err)
 }

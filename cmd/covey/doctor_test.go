@@ -130,36 +130,59 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 	}
 	closed := ln.Addr().String()
 	ln.Close()
-	other, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	go func() {
-		for {
-			c, err := other.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("220 mail\r\n"))
-			c.Close()
-		}
-	}()
-	got, err := lookAtPeers(t.Context(), peers{f.addr, closed, other.Addr().String(), "no-such-host.invalid:9000"})
-	if err != nil || len(got) != 4 {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	for i, want := range []struct{ verdict, part string }{
-		{good, "node 02fc00000001-9000 answers at " + f.addr},
-		{problem, "TCP is refused at " + closed},
-		{problem, "does not answer as a node"},
-		{problem, "no-such-host.invalid has no IPv4 address here"},
+	other := saysAndCloses(t, "220 mail\r\n")
+	elsewhere := saysAndCloses(t, "-DENIED this node serves only hosts of its own networks\r\n")
+	guarded := startFake(t)
+	guarded.with(func() {
+		guarded.answers[codec.KindReport] = func([]byte) (codec.Status, []byte) { return codec.StatusDenied, []byte("this node has a secret") }
+	})
+	named := peers{f.addr, closed, other, "no-such-host.invalid:9000", elsewhere, guarded.addr}
+	for keyed, wants := range map[bool][]struct{ verdict, part string }{
+		false: {
+			{good, "node 02fc00000001-9000 answers at " + f.addr},
+			{problem, "TCP is refused at " + closed},
+			{problem, "does not answer as a node"},
+			{problem, "no-such-host.invalid has no IPv4 address here"},
+			{problem, "does not serve this machine, so it does not link with a node here; it says: this node serves only hosts of its own networks"},
+			{problem, "a node with a secret answers at " + guarded.addr + ", and here is none"},
+		},
+		true: {{problem, "node 02fc00000001-9000 answers at " + f.addr + " and has no secret"}, 5: {good, "a node with a secret answers at " + guarded.addr}},
 	} {
-		if got[i].Verdict != want.verdict || !strings.Contains(got[i].Finding, want.part) || !strings.HasPrefix(got[i].Subject, "--peer ") {
-			t.Errorf("%+v, want %s and %q", got[i], want.verdict, want.part)
+		got, err := lookAtPeers(t.Context(), named, keyed)
+		if err != nil || len(got) != len(wants) {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		for i, want := range wants {
+			if want.part == "" {
+				continue // as without a secret
+			}
+			if got[i].Verdict != want.verdict || !strings.Contains(got[i].Finding, want.part) || !strings.HasPrefix(got[i].Subject, "--peer ") {
+				t.Errorf("secret %v: %+v, want %s and %q", keyed, got[i], want.verdict, want.part)
+			}
 		}
 	}
 	call(t, "doctor", "--wait", "0s", "--peer", "10.0.0.5:x").expect(t, outcome{status: exitUsage, stderr: "give host:port, such as 10.0.0.5:9000"})
+}
+
+// saysAndCloses is the address of a program that says something to whoever connects, and closes.
+func saysAndCloses(t *testing.T, said string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte(said))
+			c.Close()
+		}
+	}()
+	return ln.Addr().String()
 }
 
 // freeUDP is a UDP port that was free a moment ago.

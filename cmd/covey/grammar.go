@@ -104,7 +104,7 @@ func parse(args []string, variables *environment, p *process, g *grammar) (*kong
 	case helped:
 		return nil, nil
 	case err != nil:
-		return nil, failf(exitUsage, "%s", usage(err, args, variables))
+		return nil, failf(exitUsage, "%s", usage(err, parser.Model.Children, args, variables))
 	}
 	if flag := strayFlag(line); flag != "" {
 		return nil, failf(exitUsage, "--%s is a flag of `covey run`, not of `covey %s`; `covey %[2]s --help` shows what there is", flag, line.Selected().Name)
@@ -127,7 +127,7 @@ func inGrammar(args []string) []string {
 }
 
 // usage turns kong's error into a sentence that ends with where to look.
-func usage(err error, args []string, variables *environment) string {
+func usage(err error, verbs []*kong.Node, args []string, variables *environment) string {
 	verb := ""
 	var wrong *kong.ParseError
 	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
@@ -153,6 +153,11 @@ func usage(err error, args []string, variables *environment) string {
 		text = fmt.Sprintf("%s: %s is a flag; no value of this one begins with a hyphen", flag, value)
 	case strings.HasPrefix(text, "unknown flag -") && slices.Contains([]string{"get", "set", "del"}, verb):
 		text += "; put -- before a key or value that begins with a hyphen"
+	case strings.HasPrefix(text, "unknown flag -") && verb == "":
+		if at := slices.IndexFunc(args, func(a string) bool { return slices.ContainsFunc(verbs, func(v *kong.Node) bool { return v.Name == a }) }); at >= 0 {
+			verb = args[at]
+			text += fmt.Sprintf("; the flags of `covey %s` come behind these words", verb)
+		}
 	}
 	if verb == "" && strings.HasPrefix(text, "--") {
 		verb = "run" // whose flag it is

@@ -108,6 +108,7 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"del"}, stderr: "covey: <key> ... is missing"},
 		{args: []string{"get", "a", "b"}, stderr: "unexpected argument b"},
 		{args: []string{"get", "k", "--nonsense"}, stderr: "unknown flag --nonsense"},
+		{args: []string{"--addr", "127.0.0.1", "get", "k"}, stderr: "unknown flag --addr; the flags of `covey get` come behind these words; `covey get --help`"},
 		{args: []string{"set", "k", "-5"}, stderr: "put -- before a key or value that begins with a hyphen"},
 		{args: []string{"get", "k", "-o"}, stderr: "--output"},
 		{args: []string{"get", "--addr", "-o", "json", "k"}, stderr: "--addr"},

@@ -123,7 +123,11 @@ func (n *nodeFlag) explain(err error) error {
 	case errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrProtocol) && !errors.Is(err, client.ErrClosed):
 		return n.unreachable(err)
 	case errors.Is(err, client.ErrDenied) && errors.As(err, &refused):
-		return failf(exitFailed, "the node at %s answers: %s%s", n.Addr, refused.Text, secretHint)
+		hint := ""
+		if strings.Contains(refused.Text, "covey secret password") { // it asks for one
+			hint = secretHint
+		}
+		return failf(exitFailed, "the node at %s answers: %s%s", n.Addr, refused.Text, hint)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failf(exitUnreachable, "what listens at %s took the request and did not answer within %v; see `covey doctor` there, or ask another node with --addr", n.Addr, answerPatience)
 	case errors.Is(err, client.ErrProtocol):

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"covey/client"
+	"covey/codec"
 	"covey/seal"
 )
 
@@ -177,5 +179,20 @@ func TestASecretFileThatGoesBadIsSaidOnce(t *testing.T) {
 	}
 	if !warned(3)() {
 		t.Errorf("said more than once: %s", logged.String())
+	}
+}
+
+// A node without a secret says what to do, and that is not to give it one.
+func TestOnlyWhoIsAskedForASecretIsToldHowToGiveOne(t *testing.T) {
+	n := nodeFlag{Addr: "h:1"}
+	for said, hinted := range map[string]bool{
+		"this node has a secret: authenticate with it, or with the password that `covey secret password` makes of it":           true,
+		"without a secret this node serves only hosts of its own networks; give every node a secret (covey secret new)":         false,
+		"this node has no secret, so nobody can prove anything to it; leave yours out, or give the node one with --secret-file": false,
+	} {
+		got := n.explain(&client.ServerError{Status: codec.StatusDenied, Text: said})
+		if !strings.Contains(got.Error(), said) || strings.HasSuffix(got.Error(), secretHint) != hinted {
+			t.Errorf("%q", got)
+		}
 	}
 }
