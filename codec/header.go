@@ -53,8 +53,9 @@ const (
 
 var kindNames = [256]string{
 	KindGreeting: "Greeting", KindBye: "Bye", KindHeartbeat: "Heartbeat", KindHeartbeatResponse: "HeartbeatResponse",
-	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch",
-	KindListing: "Listing", KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared", KindPartial: "Partial", KindScrub: "Scrub", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
+	KindBatch: "Batch", KindAck: "Ack", KindGap: "Gap", KindPull: "Pull", KindRecords: "Records", KindFetch: "Fetch", KindListing: "Listing",
+	KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared",
+	KindPartial: "Partial", KindScrub: "Scrub", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
 	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse", KindAuth: "Auth",
 }
 

@@ -21,7 +21,9 @@ func delex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	switch {
 	case len(args) == 2:
 		return del(t, c, args, out)
-	case len(args) != 4 || !compares(args[2]):
+	case len(args) != 4:
+		return wrongArity(out, "delex"), Done
+	case !compares(args[2]):
 		return codec.AppendError(out, errSyntax), Done
 	}
 	return t.deleteIf(c, args[1], condition(args[2], args[3]), out)

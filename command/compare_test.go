@@ -10,6 +10,7 @@ import (
 )
 
 func TestConditionsOnTheValue(t *testing.T) {
+	const noWords = "-ERR wrong number of arguments for 'delex' command\r\n"
 	for _, c := range []struct {
 		name  string
 		steps []step
@@ -22,8 +23,8 @@ func TestConditionsOnTheValue(t *testing.T) {
 			{command: "PTTL a", want: ":20000\r\n"}, {command: "SET a 4 EX 5 IFEQ 2", want: null}, {command: "PTTL a", want: ":20000\r\n"}, {after: 20000, command: "SET a 4 IFEQ 3", want: null},
 			{command: "SET a 4 IFNE 3", want: ok}, {command: "PTTL a", want: ":-1\r\n"}, {command: "SET a 5 EX 0 IFEQ 4", want: "-ERR invalid expire time in 'set' command\r\n"}}},
 		{"syntax", []step{{command: "SET a 1 IFEQ", want: noSyn}, {command: "SET a 1 IFEQ 1 IFEQ 1", want: noSyn}, {command: "SET a 1 IFEQ 1 IFNE 2", want: noSyn}, {command: "SET a 1 NX IFEQ 1", want: noSyn},
-			{command: "SET a 1 IFEQ 1 NX", want: noSyn}, {command: "SET a 1 XX IFNE 1", want: noSyn}, {command: "SET a 1 IFNE 1 XX", want: noSyn}, {command: "DELEX a IFEQ", want: noSyn},
-			{command: "DELEX a NX 1", want: noSyn}, {command: "DELEX a IFEQ 1 2", want: noSyn}, {command: "DELEX", want: "-ERR wrong number of arguments for 'delex' command\r\n"},
+			{command: "SET a 1 IFEQ 1 NX", want: noSyn}, {command: "SET a 1 XX IFNE 1", want: noSyn}, {command: "SET a 1 IFNE 1 XX", want: noSyn}, {command: "DELEX a IFEQ", want: noWords},
+			{command: "DELEX a NX 1", want: noSyn}, {command: "DELEX a IFEQ 1 2", want: noWords}, {command: "DELEX", want: noWords},
 			{command: "DELIFEQ a", want: "-ERR wrong number of arguments for 'delifeq' command\r\n"}, {command: "EXISTS a", want: zero}}},
 		{"delete", []step{{command: "DELEX a", want: zero}, {command: "DELEX a IFEQ 1", want: zero}, {command: "DELEX a IFNE 1", want: zero}, {command: "SET a 1", want: ok}, {command: "DELEX a IFEQ 2", want: zero},
 			{command: "DELEX a IFNE 1", want: zero}, {command: "GET a", want: bulk("1")}, {command: "DELEX a ifeq 1", want: one1}, {command: "GET a", want: null}, {command: "SET a 1", want: ok},
