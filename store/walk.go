@@ -171,35 +171,51 @@ func (s *Store) Scan(keys [][]byte, buf []byte, cursor uint64, count int, now ui
 		count = DefaultScanCount
 	}
 	want := min(count, MaxScanCount)
-	cells := max(walkCells, 2*want)
-	full := len(buf) + scanBytes
+	c := scan{keys: keys, buf: buf, want: want, cells: max(walkCells, 2*want), full: len(buf) + scanBytes, now: now}
 	from := cursor & (1<<(64-cursorShift) - 1) << cursorShift
-	for number := s.shardNumber(from); number < len(s.shards); number++ {
-		sh := &s.shards[number]
-		sh.rlock(now)
-		next, more := sh.walk(from, cells, func(e entry, first bool) bool {
-			if first && (want <= 0 || len(buf) >= full) {
-				return false
+	for {
+		number := s.shardNumber(from)
+		next, more := c.hold(&s.shards[number], from)
+		if !more {
+			if next = uint64(number+1) << s.shift; next == 0 {
+				return c.keys, c.buf, 0
 			}
-			if e.readable(now) && e.kind&Composite == 0 {
-				want--
-				start := len(buf)
-				buf = sh.read(buf, &e, 0, e.keyLen)
-				keys = append(keys, buf[start:len(buf):len(buf)])
-			}
-			return true
-		})
-		cells -= sh.index.used
-		sh.mu.RUnlock()
-		if more {
-			return keys, buf, next >> cursorShift
 		}
-		if from = uint64(number+1) << s.shift; from == 0 {
-			break
+		if c.done() || c.cells <= 0 {
+			return c.keys, c.buf, next >> cursorShift
 		}
-		if want <= 0 || cells <= 0 || len(buf) >= full {
-			return keys, buf, from >> cursorShift
-		}
+		from = next
 	}
-	return keys, buf, 0
+}
+
+// scan is what a Scan has found, and what it may still.
+type scan struct {
+	keys  [][]byte
+	buf   []byte
+	want  int // keys
+	cells int // of the index to look at
+	full  int // bytes of buf
+	now   uint64
+}
+
+func (c *scan) done() bool { return c.want <= 0 || len(c.buf) >= c.full }
+
+// hold goes on at a hash of a shard, as far as one hold of its lock goes. It returns what walk does.
+func (c *scan) hold(sh *shard, from uint64) (next uint64, more bool) {
+	sh.rlock(c.now)
+	defer sh.mu.RUnlock()
+	next, more = sh.walk(from, min(c.cells, walkCells), func(e entry, first bool) bool {
+		if first && c.done() {
+			return false
+		}
+		if e.readable(c.now) && e.kind&Composite == 0 {
+			c.want--
+			start := len(c.buf)
+			c.buf = sh.read(c.buf, &e, 0, e.keyLen)
+			c.keys = append(c.keys, c.buf[start:len(c.buf):len(c.buf)])
+		}
+		return true
+	})
+	c.cells -= min(walkCells, sh.index.used)
+	return next, more
 }

@@ -209,3 +209,25 @@ func TestACrowdOfEqualTagsStopsNoWalk(t *testing.T) {
 		t.Error("a listing returned", len(prints))
 	}
 }
+
+// A SCAN of any COUNT lets writers in after every walkCells cells, and goes on where it was: all keys come, each once.
+func TestScanHoldsALockForAChunkAtATime(t *testing.T) {
+	const keys = 5000
+	s := newStore(t, Options{Node: 1, Shards: 2})
+	fillKeys(t, s, "key ", keys)
+	for i := range s.shards {
+		c := scan{want: MaxScanCount, cells: 2 * MaxScanCount, full: scanBytes, now: epoch0}
+		next, more := c.hold(&s.shards[i], uint64(i)<<s.shift)
+		if !more || s.shardNumber(next) != i || len(c.keys) == 0 || len(c.keys) > walkCells {
+			t.Errorf("shard %d: one hold has %d keys and goes on at %x, %t", i, len(c.keys), next, more)
+		}
+	}
+	all, _, next := s.Scan(nil, nil, 0, MaxScanCount, epoch0)
+	seen := map[string]bool{}
+	for _, key := range all {
+		seen[string(key)] = true
+	}
+	if next != 0 || len(all) != keys || len(seen) != keys {
+		t.Errorf("%d keys, %d of them different, and a cursor of %d", len(all), len(seen), next)
+	}
+}
