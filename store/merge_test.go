@@ -113,3 +113,20 @@ func TestOutcomesHaveNames(t *testing.T) {
 		t.Error(seen)
 	}
 }
+
+// Two starts of one id may give one version to one value, over different SETs. Which of the two bases stays must not depend on the order, for it decides
+// what expiry counts (R2).
+func TestR1_OfEqualVersionsTheHigherBaseStaysInAnyOrder(t *testing.T) {
+	record := func(base uint64) Record {
+		return Record{Key: []byte("k"), Value: []byte("v"), Kind: KindString, Flags: Keeps, Content: Content(KindString, false, []byte("v")),
+			Stamp: (epoch0 + 9) << stampBits, Node: 1, BaseStamp: (epoch0 + base) << stampBits, BaseNode: 1}
+	}
+	for _, order := range [][2]uint64{{3, 5}, {5, 3}} {
+		s := newStore(t, Options{Node: 2})
+		merge(s, epoch0+10, record(order[0]))
+		merge(s, epoch0+10, record(order[1]))
+		if r, ok := lookup(s, epoch0+10, "k"); !ok || r.BaseStamp != (epoch0+5)<<stampBits {
+			t.Errorf("merged as %v: base %d", order, r.BaseStamp>>stampBits-epoch0)
+		}
+	}
+}

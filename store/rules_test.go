@@ -162,6 +162,10 @@ func TestR2_SetKeepTTL(t *testing.T) {
 	if r.Flags != Keeps || r.ExpireAt != epoch0+100 {
 		t.Errorf("%+v", r)
 	}
+	r = set(t, s, epoch0+2, "k", "2", SetOptions{KeepTTL: true}) // over one that kept it: its base is still the SET
+	if m, _, ok := s.Meta([]byte("k"), s.Hash([]byte("k")), epoch0+3); !ok || r.BaseStamp != epoch0<<stampBits || m.ExpireAt != epoch0+100 {
+		t.Errorf("%+v, expiry %d", r, m.ExpireAt)
+	}
 	if _, ok := get(s, epoch0+100, "k"); ok {
 		t.Error("KEEPTTL lost the expiry")
 	}

@@ -248,6 +248,13 @@ func TestR14_AnEntryIsDroppedAndRefusedByItsVAlone(t *testing.T) {
 			t.Errorf("%s was dropped: %v", r.Key, got)
 		}
 	}
+	// What is left beats the value, wherever that is still held.
+	left, _ := lookup(s, epoch0+30, "old")
+	other := newStore(t, Options{Node: 3})
+	merge(other, epoch0+30, sent)
+	if got, back := merge(other, epoch0+30, left), merge(s, epoch0+30, sent); got != Applied || back != Older {
+		t.Errorf("what is left to the value: %v; the value to what is left: %v", got, back)
+	}
 	peer := newStore(t, Options{Node: 2})
 	peer.RaiseFloor(floor)
 	if got := merge(peer, epoch0+30, sent); sent.Expiry().Compare(floor) <= 0 || got != Refused {
