@@ -129,3 +129,20 @@ func TestR19_TheTreeAddsUp(t *testing.T) {
 		t.Fatal("a list that is cut off says that it is whole")
 	}
 }
+
+// Of two expiries of one E the later time wins (R1), so a listing shows that it is newer.
+func TestR19_OfEqualVersionsTheLaterExpiryIsNewer(t *testing.T) {
+	early := store.Print{Hash: 7, V: store.Version{Stamp: 1 << 16, Node: 1}, E: store.Version{Stamp: 2 << 16, Node: 1}, ExpireAt: 5_000}
+	late := early
+	late.ExpireAt = 6_000
+	const epoch, now = 1, 10
+	for _, c := range []struct {
+		ours, theirs  store.Print
+		newer, wanted int
+	}{{early, late, 0, 1}, {late, early, 1, 0}, {late, late, 0, 0}} {
+		newer, wanted := differences([]store.Print{c.ours}, []store.Print{c.theirs}, epoch, now, leavesOf{}, false)
+		if len(newer) != c.newer || len(wanted) != c.wanted {
+			t.Errorf("expiry at %d against %d: newer %x, wanted %x", c.ours.ExpireAt, c.theirs.ExpireAt, newer, wanted)
+		}
+	}
+}
