@@ -62,7 +62,7 @@ type InfoReport struct {
 type VerifyReport struct {
 	Converged bool      `json:"converged"`
 	Digest    string    `json:"digest"`    // 16 hex digits: the root of the epoch compared
-	Since     time.Time `json:"since"`     // end of the last epoch in which the members differed; the start of the node if none
+	Since     time.Time `json:"since"`     // end of the last epoch in which the members differed, or one was not linked; the start of the node if none
 	Members   int       `json:"members"`   // compared, itself included
 	Differing []string  `json:"differing"` // ids; never null
 	LeftOut   int       `json:"left_out"`  // leaves that are partial somewhere, and so not compared

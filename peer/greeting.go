@@ -255,6 +255,9 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 	m.seen, m.leaves, m.silent = now, false, false
 	healed := m.state == Dead && !again
 	n.judgeStarts(m.id, false)
+	if again || m.state != Alive && m.state != Suspect {
+		n.verdict.apart(n.clock.Cluster(now))
+	}
 	if again {
 		n.out.change(Change{ID: m.id, Addr: m.addr, Old: m.state, New: Alive, Reason: "was started again"})
 		m.state, m.since = Alive, now

@@ -287,12 +287,14 @@ func (n *Node) follow(now int64, m *member) {
 	j.rewound = j.rewound || step < 0
 	n.steps.best, n.steps.due, n.steps.wanted = codec.Step{}, nil, false // they were of the time before
 	clear(n.steps.hosts)
+	n.verdict.restart(n.clock.Cluster(now))
 	if told := min(m.link.told, n.steps.number.Load()+maxClimb); told > n.steps.number.Load() {
 		n.steps.number.Store(told)
 		n.ring.restamp(told, func(s uint64) uint64 { return s }, func(*codec.Record) {})
 	}
 	for _, o := range n.members {
 		o.offset -= step
+		o.roots = told{}
 		if o.link != nil {
 			n.stepDebt(now, o.link)
 		}

@@ -69,3 +69,48 @@ func TestR20_MembersThatOnlyPeersAreLinkedWithAreNotCompared(t *testing.T) {
 		})
 	}
 }
+
+// TestR20_ANodeComparesInTheTimeThatItTook: what it noted by a clock that was wrong is of no epoch that others know.
+func TestR20_ANodeComparesInTheTimeThatItTook(t *testing.T) {
+	for _, skew := range []int64{3_600_000, -3_600_000} {
+		b, x, y, _ := pair(t)
+		b.set(x, "k", "v")
+		b.settle()
+		b.pass(6 * time.Second)
+		z := b.add("z", 3<<16|9000, 0, skew)
+		b.pass(300 * time.Millisecond)
+		linked := x.clock.Cluster(b.now)
+		b.wire(z, x, 31)
+		b.wire(z, y, 32)
+		b.settle()
+		b.pass(6 * time.Second)
+		v := z.Verify()
+		if !v.Converged || v.Members != 3 || v.Since+2048 < linked || v.Since > z.clock.Cluster(b.now) {
+			t.Errorf("off by %d ms, linked at %d: %+v", skew, linked, v)
+		}
+	}
+}
+
+// TestR20_WhoWasApartHoldsTheSameSinceItIsBack: what it wrote meanwhile is repaired before an epoch is compared, and nobody sees that it differed.
+func TestR20_WhoWasApartHoldsTheSameSinceItIsBack(t *testing.T) {
+	b, x, y, _ := pair(t)
+	b.set(x, "k", "v")
+	b.settle()
+	b.pass(6 * time.Second)
+	b.drop(x, y)
+	b.pass(4 * time.Second)
+	b.set(y, "k", "w")
+	b.pass(300 * time.Millisecond)
+	if v := x.Verify(); v.Members != 1 || v.Unlinked != 0 {
+		t.Fatalf("the other is dead: %+v", v)
+	}
+	back := x.clock.Cluster(b.now)
+	b.connect(x, y)
+	b.settle()
+	b.pass(6 * time.Second)
+	for _, n := range []*bnode{x, y} {
+		if v := n.Verify(); !v.Converged || v.Members != 2 || v.Since+2048 < back || v.Since > n.clock.Cluster(b.now) {
+			t.Errorf("%s, back at %d: %+v", n.name, back, v)
+		}
+	}
+}
