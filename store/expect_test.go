@@ -68,7 +68,7 @@ func TestAnExpectationTakesNoMoreThanAShareOfTheBudget(t *testing.T) {
 		t.Errorf("lies took %d bytes of 4 MiB", grown)
 	}
 	var key [8]byte
-	for i := range uint64(200_000) { // the shards go on working, and the tables make room for entries
+	for i := range uint64(80_000) { // the shards go on working, and the tables make room for entries
 		binary.LittleEndian.PutUint64(key[:], i)
 		set(t, s, epoch0+i/100, string(key[:]), "a value of some length, as most of them are", SetOptions{})
 		if i%1000 == 0 && s.Counts().Bytes > 4<<20 {

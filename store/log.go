@@ -1,6 +1,9 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // A shard keeps its entries in logs: lists of segments, in which entries follow each other in the order they came. New
 // ones are appended to the last segment. An entry that is deleted, or written anew at another size, leaves its place; a
@@ -32,8 +35,9 @@ type segment struct {
 	log        uint8
 }
 
+// Bytes kept about a segment and about a page: their places on a free list (pool.next), and the segment's own.
 const (
-	segmentAbout = 16 // bytes kept about a segment: this, and its place on a free list
+	segmentAbout = int(unsafe.Sizeof(segment{})) + pageAbout
 	pageAbout    = 4
 )
 

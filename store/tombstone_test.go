@@ -96,6 +96,10 @@ func TestR13_TombstonesOfMembersThatStayAwayHaveABound(t *testing.T) {
 // member is away and while none is. `-churn=5000000` is the long form.
 func TestR13_AChurnOfShortLivesStaysInsideTheBudget(t *testing.T) {
 	oneGoroutine(t)
+	sessions := *churn
+	if invariants {
+		sessions /= 4 // each call is checked
+	}
 	for _, away := range []bool{false, true} {
 		s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 4 << 20})
 		if away {
@@ -103,7 +107,7 @@ func TestR13_AChurnOfShortLivesStaysInsideTheBudget(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(3, 4))
 		now := uint64(epoch0)
-		for i := range *churn {
+		for i := range sessions {
 			if i%20 == 0 {
 				now += 1 + rng.Uint64N(40)
 			}
