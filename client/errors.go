@@ -16,8 +16,8 @@ var (
 	ErrCondition = errors.New("client: nothing was set: the condition on the key being there (NX, XX) is not met")
 	// ErrLoading: the node is still loading what its peers have. Nothing was done; try again in a moment.
 	ErrLoading = errors.New("client: the node is loading what its peers have; try again in a moment")
-	// ErrTryAgain: the node had to ask a peer, which did not answer in time. Nothing was done; try again.
-	ErrTryAgain = errors.New("client: a peer of the node did not answer in time; try again")
+	// ErrTryAgain: the node had to ask a peer, which did not answer in time, or has no room for a large value just now. Nothing was done; try again.
+	ErrTryAgain = errors.New("client: a peer of the node did not answer in time, or a large value has no room just now; try again")
 	// ErrDenied: the node has a secret and the client did not authenticate, or not with that one; or the client has a secret and
 	// the node has none; or the node does not serve this host.
 	ErrDenied = errors.New("client: the node wants its secret, or another one")

@@ -25,7 +25,7 @@ const (
 	StatusNotFound Status = 1 // no such key; or the condition of a SetValue was not met
 	StatusError    Status = 2
 	StatusLoading  Status = 3 // the node is not ready yet
-	StatusTryAgain Status = 4 // a peer that had to be asked did not answer in time (R17)
+	StatusTryAgain Status = 4 // a peer that had to be asked did not answer in time (R17), or a large value has no room just now
 
 	StatusDenied Status = 5 // the client has to authenticate first, or did not succeed
 

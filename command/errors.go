@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"covey/codec"
+	"covey/store"
 )
 
 // Replies that several commands give. The words are those of Redis where it has the case.
@@ -35,6 +36,14 @@ const sentenceLoading = "covey is loading the data of its peers; try again in a 
 
 // sentenceTryAgain is what a node says that had to ask a peer and got no answer in time, or no room for it (R17).
 const sentenceTryAgain = "the value was evicted here and a peer that may have it did not answer in time, or has more than fits here; try again in a moment, or at another node"
+
+// appendRefusal says why the store did not take a value. What has no room for a moment is to be sent again, and clients know that by its code.
+func appendRefusal(out []byte, err error) []byte {
+	if err == store.ErrNoRoom {
+		return codec.AppendError(out, "TRYAGAIN "+err.Error())
+	}
+	return codec.AppendError(out, "ERR "+err.Error())
+}
 
 func wrongArity(out []byte, name string) []byte {
 	return codec.AppendError(out, "ERR wrong number of arguments for '"+name+"' command")

@@ -116,6 +116,8 @@ func (t *Turn) setFrame(c *Client, h codec.Header, m codec.SetValue, out []byte)
 	switch {
 	case a != admitted:
 		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
+	case res.Err == store.ErrNoRoom:
+		return respond(out, h, codec.StatusTryAgain, res.Err.Error()), Done
 	case res.Err != nil:
 		return respond(out, h, codec.StatusError, res.Err.Error()), Done
 	case !res.Written:

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"covey/codec"
 	"covey/store"
 )
 
@@ -49,5 +50,43 @@ func TestALargeValueIsPinnedByWhateverGivesIt(t *testing.T) {
 				t.Errorf("%s: %d bytes of scratch", c.command, cap(f.buf))
 			}
 		}
+	}
+}
+
+// A value that fits, but not beside one that is being read, is to be sent again; one that never fits is not.
+func TestALargeValueWithoutRoomJustNowIsToBeSentAgain(t *testing.T) {
+	f := newFixture(t)
+	s, err := store.New(store.Options{Shards: 16, Node: 1, MaxBytes: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Store, f.Pin = s, new(store.Pin)
+	f.do("SET", "a", strings.Repeat("a", 3<<19))
+	large, never := strings.Repeat("b", 5<<20), strings.Repeat("c", 8<<20)
+	if !s.Fits([]byte("b"), []byte(large)) {
+		t.Fatal("it never fits")
+	}
+	f.do("GET", "a")
+	if !f.Pin.Begun() {
+		t.Fatal("nothing is pinned")
+	}
+	again := "-TRYAGAIN " + store.ErrNoRoom.Error() + "\r\n"
+	for _, words := range [][]string{{"SET", "b", large}, {"SETNX", "b", large}, {"MSET", "b", large}, {"GETSET", "b", large}} {
+		if got := f.do(words...); got != again {
+			t.Errorf("%s: %q, want %q", words[0], got, again)
+		}
+	}
+	if got := f.do("SET", "b", never); got != "-ERR "+store.ErrTooLarge.Error()+"\r\n" {
+		t.Errorf("%q", got)
+	}
+	if m, _, _ := f.send(t, setFrame("b", large, 0, 0)); m.Status != codec.StatusTryAgain || string(m.Value) != store.ErrNoRoom.Error() {
+		t.Errorf("status %d, %q", m.Status, m.Value)
+	}
+	if m, _, _ := f.send(t, setFrame("b", never, 0, 0)); m.Status != codec.StatusError {
+		t.Errorf("status %d, %q", m.Status, m.Value)
+	}
+	f.Pin.Unpin()
+	if got := f.do("SET", "b", large); got != ok {
+		t.Errorf("%q", got)
 	}
 }

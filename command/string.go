@@ -204,7 +204,7 @@ func (t *Turn) store(c *Client, key, value []byte, o store.SetOptions, out []byt
 	case a != admitted:
 		return a.turnAway(out[:start], errTryAgain)
 	case res.Err != nil:
-		return codec.AppendError(out[:start], "ERR "+res.Err.Error()), Done
+		return appendRefusal(out[:start], res.Err), Done
 	case o.Get && res.Existed:
 		t.Tally.Hits++
 		t.guess = len(out) - body
@@ -250,7 +250,7 @@ func setnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)
 	case res.Err != nil:
-		return codec.AppendError(out, "ERR "+res.Err.Error()), Done
+		return appendRefusal(out, res.Err), Done
 	case !res.Written:
 		return codec.AppendInt(out, 0), Done
 	}
@@ -311,7 +311,7 @@ func mset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		t.write(&res, nil, key, part[i+1], store.SetOptions{})
 		if res.Err != nil {
 			*l = long{}
-			return codec.AppendError(out, "ERR "+res.Err.Error()), Done
+			return appendRefusal(out, res.Err), Done
 		}
 		t.stage(c, &res.Record, t.Draft != nil)
 	}

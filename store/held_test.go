@@ -76,7 +76,7 @@ func TestALargeEntryHasRoomBesideWhatIsHeldOrIsRefused(t *testing.T) {
 			}
 			if !res.Written {
 				refused++
-				if !errors.Is(res.Err, ErrTooLarge) || size+len(key) <= s.sure {
+				if !errors.Is(res.Err, ErrNoRoom) || size+len(key) <= s.sure {
 					t.Fatalf("%d bytes in a store of %d, which has %d: %v", size, o.MaxBytes, s.sure, res.Err)
 				}
 			}

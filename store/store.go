@@ -125,6 +125,14 @@ func (s *Store) fitting(key, value int) bool {
 	return key <= MaxKeyBytes && value <= MaxValueBytes && (key+value <= s.sure || s.fitsBeside(key+value))
 }
 
+// misfit says why an entry does not fit: it never does, or not beside what is held now.
+func (s *Store) misfit(key, value int) error {
+	if key > MaxKeyBytes || value > MaxValueBytes || key+value > s.limit {
+		return ErrTooLarge
+	}
+	return ErrNoRoom
+}
+
 // SetNode changes the id that local writes carry from now on (R26). Versions already given stay as they are.
 func (s *Store) SetNode(id uint64) { s.node.Store(id) }
 

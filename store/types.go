@@ -124,7 +124,7 @@ type SetResult struct {
 	Record  Record // the update to send, when Written; Key and Value alias the arguments of Set
 	Written bool
 	Existed bool
-	Err     error // ErrTooLarge, ErrUnsure
+	Err     error // ErrTooLarge, ErrNoRoom, ErrUnsure
 }
 
 // ExpireCond are the conditions of an Expire; 0 is none. They combine as in Redis.
@@ -183,6 +183,7 @@ type Counts struct {
 // Errors of the write calls.
 var (
 	ErrTooLarge   = errors.New("the key or the value is larger than this cache takes; raise --max-memory or store less under one key")
+	ErrNoRoom     = errors.New("the value has no room here beside large ones that are being read or written; try again in a moment, or raise --max-memory")
 	ErrNotInteger = errors.New("value is not an integer or out of range")
 	ErrKind       = errors.New("the key holds a value of another kind")
 	ErrOverflow   = errors.New("increment or decrement would overflow")

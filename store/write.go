@@ -13,7 +13,7 @@ func (s *Store) Set(dst, key, value []byte, hash, now uint64, o SetOptions) (out
 // to be warm (Warm): what is not is waited for under the lock.
 func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64, o SetOptions) (out []byte) {
 	if !s.Fits(key, value) {
-		*res = SetResult{Err: ErrTooLarge}
+		*res = SetResult{Err: s.misfit(len(key), len(value))}
 		return dst
 	}
 	if len(value) >= roomFrom {
