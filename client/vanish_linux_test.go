@@ -6,10 +6,13 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"covey/codec"
 )
 
 // onLoneNetwork runs f on a thread in a network of its own, which has a loopback and nothing else; set turns that on or off. What
@@ -100,4 +103,24 @@ func TestDialBoundsHowLongAMachineMayHaveVanished(t *testing.T) {
 	if err != nil || time.Duration(got)*time.Millisecond != vanishTime {
 		t.Errorf("TCP_USER_TIMEOUT is %d ms, %v", got, err)
 	}
+}
+
+// A node that is stopped, on a machine that goes on, takes what its buffers hold and no more. Then a call that has still to send ends too.
+func TestACallWithoutADeadlineEndsWhenNothingMoreIsTaken(t *testing.T) {
+	addr, _ := silence(t)
+	c, err := Dial(t.Context(), addr, func(s *settings) error { s.vanish = 200 * time.Millisecond; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	value := make([]byte, codec.MaxValue)
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			if err := c.Set(context.Background(), []byte("k"), value, SetOptions{}); !errors.Is(err, ErrClosed) || !errors.Is(err, unix.ETIMEDOUT) {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+	calls.Wait()
 }

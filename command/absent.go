@@ -28,7 +28,7 @@ var absent = []struct{ names, instead string }{
 	{"move swapdb", "covey has database 0 only: begin the keys with a prefix instead"},
 	{"asking cluster readonly readwrite sentinel", "every node of covey has all the keys: connect to any, with a client for a single server"},
 	{"bgrewriteaof bgsave lastsave save waitaof", "covey keeps everything in memory and writes nothing to disk"},
-	{"acl", "covey has no users: who knows the secret, or without one is on the node's network, may do everything"},
+	{"acl", "covey has no users: who knows the secret may do everything, and where there is none all hosts of the node's networks, but for FLUSHALL and FLUSHDB"},
 	{"debug latency lolwut memory monitor pfdebug pfselftest slowlog", "see INFO, covey info, and what the node tells at /metrics"},
 	{"object", "covey keeps no such figures of a key: TYPE, STRLEN and TTL tell what there is"},
 	{"failover psync replconf replicaof role slaveof sync", "every node takes writes and has all the keys: start covey on the other machine, and see covey members"},
