@@ -31,6 +31,7 @@ func (l *eventLoop) expect(c *conn, buf []byte) (stub []byte, none bool) {
 		return nil, true
 	}
 	behind := buf[m.From+d.Write(buf[m.From:]):] // if more had piled up: what follows the value
+	d.Settle(l.turn.Now)                         // the key has taken pages, and what came of the value
 	c.draft, c.need = d, 0
 	c.parser.Forget()
 	return append(m.Stub(buf[:m.From]), behind...), false

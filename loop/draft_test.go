@@ -6,10 +6,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/panjf2000/gnet/v2"
+
 	"covey/codec"
+	"covey/command"
 )
 
 // pattern is n bytes that differ from those of other seeds, and from themselves a page on.
@@ -204,6 +209,39 @@ func half(size, come int, message codec.SetValue, command ...string) []byte {
 	}
 	head := bytes.TrimSuffix(respCommand(append(command, "")...), []byte("$0\r\n\r\n"))
 	return append(fmt.Appendf(head, "$%d\r\n", size), make([]byte, come)...)
+}
+
+// What the keys of large values, and their first bytes, take as they begin is made up for at once, not when more of them comes.
+func TestABeginningOfALargeValueStaysInTheBudget(t *testing.T) {
+	t.Parallel()
+	l := loopFor(t, nil)
+	readyAlone(t, l.n)
+	speaks := func(b []byte) *conn {
+		t.Helper()
+		e := &ear{}
+		c := &conn{g: e, l: l, client: command.Client{ID: 1, Proto: 2, From: netip.MustParseAddr("127.0.0.1")}}
+		if c.got = b; l.traffic(c) == gnet.Close {
+			t.Fatalf("closed: %q", e.said)
+		}
+		return c
+	}
+	for i := 0; l.n.store.Counts().Evictions == 0; i++ {
+		if i == 100_000 {
+			t.Fatal("nothing was ever evicted")
+		}
+		speaks(respCommand("SET", fmt.Sprint("fill", i), strings.Repeat("v", 8<<10)))
+	}
+	for i := range 32 {
+		key := fmt.Sprintf("%0*d", codec.MaxKey, i)
+		c := speaks(half(codec.RefValue+1, 1000, codec.SetValue{}, "SET", key))
+		defer c.release()
+		if c.draft == nil {
+			t.Fatalf("the %d. has no draft", i+1)
+		}
+		if n := l.n.store.Counts(); n.Bytes > n.MaxBytes {
+			t.Fatalf("with %d beginnings the store has %d bytes, of %d", i+1, n.Bytes, n.MaxBytes)
+		}
+	}
 }
 
 // A value of which half has come is not seen, and its client's death takes it away; what was there before stays.
