@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"covey/codec"
 )
 
 // TestR6_NothingIsSentOfATimeThatTheOtherDoesNotKnow: a node that has not stamped goes over to the time of more hosts, and a client of it writes
@@ -75,5 +77,31 @@ func TestR6_OfOneMachineANodeKeepsTheTimeItTook(t *testing.T) {
 	members[2].offset = hourMS
 	if !n.outvoted(m) {
 		t.Error("not by two hosts")
+	}
+}
+
+// TestR21_WhoLacksTheHeadOfADonorsStreamIsNotReady: all that the donor holds was copied and compared, but the batches that it had written before it
+// greeted are still on their way.
+func TestR21_WhoLacksTheHeadOfADonorsStreamIsNotReady(t *testing.T) {
+	b, x, _, _ := pair(t)
+	b.set(x, "k", "v")
+	b.set(x, "k", "w")
+	z := b.add("z", 3<<16|9000, 0, 0)
+	c := b.wire(z, x, 31)
+	c.slow = func(k codec.Kind) bool { return k == codec.KindBatch }
+	b.settle()
+	b.pass(10 * time.Second)
+	l := c.sides[0].link
+	if !z.join.covered.full() || l.pulls.owed || l.debt.owed || l.in.own.gapped || b.get(z, "k") != "w" || l.greeting.Head != 2 {
+		t.Fatalf("copied %v, owed %v, compared %v, gap %v, k is %q, head %d", z.join.covered.full(), l.pulls.owed, !l.debt.owed, l.in.own.gapped, b.get(z, "k"), l.greeting.Head)
+	}
+	for i, want := range []codec.State{codec.StateLoading, codec.StateReady} {
+		if err := hand(l, b.now, batchOf(l, uint64(i+1), record(b, x, "k", "w", 1<<16|9000))); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(TickInterval)
+		if z.State() != want {
+			t.Errorf("%v with %d of the 2 that the donor had written", z.State(), i+1)
+		}
 	}
 }
