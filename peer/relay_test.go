@@ -196,3 +196,59 @@ func TestR12_StreamsThatAreOverTakeNoPlaceFromThoseThatGoOn(t *testing.T) {
 		}
 	}
 }
+
+func TestR10_AGapInWhatIsPassedOnTellsTheHighestStampThatCame(t *testing.T) {
+	b, x, _, c := pair(t)
+	l := c.sides[0].link
+	for _, frame := range [][]byte{
+		codec.AppendOffer(nil, codec.Offer{Stream: 99, Node: 50<<16 | 9000, Incarnation: 1, Head: 0}),
+		codec.AppendBatch(nil, *passedBatch(99, 1, 4)),
+	} {
+		if err := hand(l, b.now, frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.in.received = c.sides[1].link.out.sent // the batch is made up: it is not acknowledged
+	x.mu.Lock()
+	s := x.streamBy(99)
+	x.mu.Unlock()
+	_ = l.Control(b.now, nil)
+	if after := x.relayGap(b.now, l, s); after != 4 {
+		t.Errorf("goes on after %d", after)
+	}
+	var gaps []codec.Gap
+	for _, f := range frames(t, l.Control(b.now, nil)) {
+		if m, err := codec.DecodeGap(f.body); f.head.Kind == codec.KindGap && err == nil {
+			gaps = append(gaps, m)
+		}
+	}
+	if len(gaps) != 1 || gaps[0] != (codec.Gap{Stream: 99, Head: 4, Stamp: 4}) {
+		t.Errorf("%+v", gaps)
+	}
+}
+
+// TestR14_WhatIsPassedOnIsAboveTheFloor: who asks for what came before it may be told of a gap.
+func TestR14_WhatIsPassedOnIsAboveTheFloor(t *testing.T) {
+	b := newBench(t)
+	n := b.add("n", 1<<16|9000, 0, 0)
+	s := &stream{id: 7}
+	var floor codec.Version
+	for i := uint64(1); i <= 10; i++ {
+		n.trimLogs(b.now, codec.Version{})
+		n.relay.advance(s, passedBatch(7, i, i))
+		b.now += int64(10 * time.Second)
+		if i == 4 {
+			floor.Stamp = n.clock.Cluster(b.now-int64(5*time.Second)) << 16 // between 4 and 5
+		}
+	}
+	if _, ok := n.relay.cover(s, 0); !ok {
+		t.Fatal("all is there, and is not passed on")
+	}
+	n.trimLogs(b.now, floor)
+	if _, ok := n.relay.cover(s, 3); ok {
+		t.Error("record 4 is below the floor, and is passed on")
+	}
+	if _, ok := n.relay.cover(s, 4); !ok {
+		t.Error("record 5 is above the floor, and is not passed on")
+	}
+}
