@@ -252,3 +252,32 @@ func TestR14_WhatIsPassedOnIsAboveTheFloor(t *testing.T) {
 		t.Error("record 5 is above the floor, and is not passed on")
 	}
 }
+
+// TestR12_WhatFellOffTheLogIsOfferedAnew: the peer would learn of it with the next batch only, and there may be none.
+func TestR12_WhatFellOffTheLogIsOfferedAnew(t *testing.T) {
+	b, x, _, c := pair(t)
+	l := c.sides[0].link
+	x.relay.limit = 1 << 10
+	x.mu.Lock()
+	s := x.streamOf(b.now, 99, 50<<16|9000, 1)
+	s.relayed.Add(1)
+	x.publishRelays(l, []handover{x.offer(b.now, l, s)})
+	x.mu.Unlock()
+	_ = l.Control(b.now, nil)
+	const count = 100
+	for i := uint64(1); i <= count; i++ {
+		x.relay.advance(s, passedBatch(99, i, i))
+	}
+	if frame, _, ok := l.Data(b.now, nil); ok {
+		t.Fatalf("%x goes on after what fell off", frame)
+	}
+	var heads []uint64
+	for _, f := range frames(t, l.Control(b.now, nil)) {
+		if m, err := codec.DecodeOffer(f.body); f.head.Kind == codec.KindOffer && err == nil && m.Stream == 99 {
+			heads = append(heads, m.Head)
+		}
+	}
+	if len(heads) != 1 || heads[0] != count {
+		t.Errorf("offered up to %d, of %d", heads, count)
+	}
+}
