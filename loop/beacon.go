@@ -197,9 +197,14 @@ func (n *node) datagram(g gnet.Conn) {
 	}
 }
 
-// hearFrame is an announce in an Ethernet frame; payload is the beacon's.
+// hearFrame is an announce in an Ethernet frame; payload is the beacon's. It is on the goroutine of that, where no handler survives a panic.
 func (b *beacon) hearFrame(payload []byte) {
 	defer time.Sleep(b.n.hearing.rest())
+	defer func() {
+		if r := recover(); r != nil {
+			b.n.panicked(r)
+		}
+	}()
 	a, used, err := codec.DecodeAnnouncePrefix(payload)
 	if err != nil || len(payload) < used+4 {
 		b.n.counters.badAnnounce.Add(1)

@@ -150,8 +150,13 @@ func (l *eventLoop) frames(c *conn, buf []byte, now, slice int64) (used int, err
 	return used, nil
 }
 
-// last hands over what waits when the connection is gone.
+// last hands over what waits when the connection is gone. No turn is around it that would survive a panic.
 func (l *eventLoop) last(c *conn, now int64) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.n.panicked(r)
+		}
+	}()
 	if c.rest {
 		_, _ = l.frames(c, c.in[c.from:], now, int64(time.Second))
 	}

@@ -5,6 +5,8 @@ import (
 
 	"covey/codec"
 	"covey/command"
+	"covey/ifaces"
+	"covey/peer"
 	"covey/store"
 )
 
@@ -27,5 +29,25 @@ func TestAfterAPanicTheNextTurnHasAPinOfItsOwn(t *testing.T) {
 	l.turn.Pin = nil // as within EXEC
 	if l.abandon(); l.turn.Pin == nil || l.turn.Pin.Begun() {
 		t.Error("there is no pin")
+	}
+}
+
+// A panic over what a peer had sent before its connection ended, or over a frame of the beacon, is outside of all turns: it costs what it was
+// about, and not the process.
+func TestAPanicOutsideOfATurnDoesNotEndTheProcess(t *testing.T) {
+	l := loopFor(t, nil)
+	frame := codec.AppendHeartbeat(nil, codec.Heartbeat{})
+	c := &conn{l: l, link: new(peer.Link), rest: true, in: frame} // a link of no node
+	l.last(c, 0)
+	if got := l.n.counters.panics.Load(); got != 1 {
+		t.Errorf("%d panics are counted after a link's", got)
+	}
+	b := &beacon{n: &node{clock: l.n.clock, log: l.n.log, cfg: l.n.cfg, guard: l.n.guard}} // a node without a state machine
+	b.n.beacon = b
+	b.cards.Store(new([]ifaces.Interface))
+	announce := codec.AppendAnnounce(nil, codec.Announce{Form: codec.FormAnnounce, ProtoMin: 1, ProtoMax: 1, Port: 9000, Cluster: b.n.tag})
+	b.hearFrame(append(announce, 127, 0, 0, 1))
+	if got := b.n.counters.panics.Load(); got != 1 {
+		t.Errorf("%d panics are counted after a beacon's", got)
 	}
 }
