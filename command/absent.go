@@ -5,8 +5,8 @@ import "strings"
 // absent are commands of Redis that are not here, and what to do instead of each of them. An error says that behind the words of Redis,
 // for clients know an unknown command by how the error begins. None speaks of a cluster: there are clients that look for that word.
 var absent = []struct{ names, instead string }{
-	{"eval eval_ro evalsha evalsha_ro fcall fcall_ro function script",
-		"covey runs no scripts: instead of one that sets a key that is not there, SET key value NX EX seconds; " +
+	{"eval_ro evalsha_ro fcall fcall_ro function script|debug script|kill",
+		"covey runs no scripts, and EVAL only those that take, prolong and release locks: instead of one that sets a key that is not there, SET key value NX EX seconds; " +
 			"to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"},
 	{"psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe",
 		"covey passes no messages on: what is set on one node can be read on all; use another server for messages"},

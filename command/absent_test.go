@@ -11,8 +11,8 @@ import (
 func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
 	f := newFixture(t)
 	for _, c := range []struct{ command, begins, says string }{
-		{"EVAL return 0", "-ERR unknown command 'EVAL', with args beginning with: 'return' '0' (", "DELEX key IFEQ token"},
-		{"evalsha abc 0", "-ERR unknown command 'evalsha', with args beginning with: 'abc' '0' (", "runs no scripts"},
+		{"FCALL return 0", "-ERR unknown command 'FCALL', with args beginning with: 'return' '0' (", "DELEX key IFEQ token"},
+		{"SCRIPT kill", "-ERR unknown subcommand 'kill'. Try SCRIPT HELP. (", "runs no scripts"},
 		{"SUBSCRIBE news", "-ERR unknown command 'SUBSCRIBE', with args beginning with: 'news' (", "another server for messages"},
 		{"HSET h f v", "-ERR unknown command 'HSET', with args beginning with: 'h' 'f' 'v' (", "strings only"},
 		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},

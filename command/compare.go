@@ -26,20 +26,22 @@ func delex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	case !compares(args[2]):
 		return codec.AppendError(out, errSyntax), Done
 	}
-	return t.deleteIf(c, args[1], condition(args[2], args[3]), out)
+	return t.deleteIf(c, args[1], condition(args[2], args[3]), 0, out)
 }
 
 func delifeq(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	return t.deleteIf(c, args[1], store.Condition{Value: args[2]}, out)
+	return t.deleteIf(c, args[1], store.Condition{Value: args[2]}, 0, out)
 }
 
-func (t *Turn) deleteIf(c *Client, key []byte, cond store.Condition, out []byte) ([]byte, Verdict) {
-	hash := t.hash(key)
-	r, written, err := t.Store.DeleteIf(key, hash, t.Now, cond)
-	if err != nil {
-		return t.absent(c, key, 0, out)
-	}
-	if !written {
+// deleteIf deletes a key if its value meets a condition, and replies gone if the key is not there.
+func (t *Turn) deleteIf(c *Client, key []byte, cond store.Condition, gone int64, out []byte) ([]byte, Verdict) {
+	r, existed, written, err := t.Store.DeleteIf(key, t.hash(key), t.Now, cond)
+	switch {
+	case err != nil:
+		return t.absent(c, key, gone, out)
+	case !existed:
+		return codec.AppendInt(out, gone), Done
+	case !written:
 		return codec.AppendInt(out, 0), Done
 	}
 	t.update(c, &r)

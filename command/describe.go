@@ -104,12 +104,13 @@ func (e *entry) categories() (list []string) {
 	add(e.flags&flagDangerous != 0, "dangerous")
 	add(e.category == "connection", "connection")
 	add(e.category == "transaction", "transaction")
+	add(e.category == "scripting", "scripting")
 	return list
 }
 
 // describeKeys appends the key specification: where the keys are and what is done to them.
 func (e *entry) describeKeys(proto int, out []byte) []byte {
-	if e.first == 0 {
+	if e.first == 0 && e.counts == 0 {
 		return codec.AppendSet(out, proto, 0)
 	}
 	out = codec.AppendSet(out, proto, 1)
@@ -127,9 +128,16 @@ func (e *entry) describeKeys(proto int, out []byte) []byte {
 	out = codec.AppendMap(out, proto, 2)
 	out = appendPair(out, "type", "index")
 	out = codec.AppendMap(codec.AppendBulkString(out, "spec"), proto, 1)
-	out = codec.AppendInt(codec.AppendBulkString(out, "index"), int64(e.first))
+	out = codec.AppendInt(codec.AppendBulkString(out, "index"), int64(max(e.first, e.counts)))
 	out = codec.AppendBulkString(out, "find_keys")
 	out = codec.AppendMap(out, proto, 2)
+	if e.counts > 0 {
+		out = appendPair(out, "type", "keynum")
+		out = codec.AppendMap(codec.AppendBulkString(out, "spec"), proto, 3)
+		out = codec.AppendInt(codec.AppendBulkString(out, "keynumidx"), 0)
+		out = codec.AppendInt(codec.AppendBulkString(out, "firstkey"), 1)
+		return codec.AppendInt(codec.AppendBulkString(out, "keystep"), 1)
+	}
 	out = appendPair(out, "type", "range")
 	last := e.last
 	if last > 0 {

@@ -17,6 +17,7 @@ func (f *fixture) evicted(t *testing.T) (key string, r store.Record) {
 		t.Fatal(err)
 	}
 	f.Store = small
+	f.knowScripts()
 	var all []store.Record
 	for i := 0; small.Counts().Evictions == 0; i++ {
 		key, value := fmt.Appendf(nil, "n%d", i), fmt.Append(nil, i)
@@ -33,14 +34,16 @@ func (f *fixture) evicted(t *testing.T) (key string, r store.Record) {
 }
 
 // What reads in order to write, with the reply when the key is absent and when it holds 41.
-var readers = []struct{ command, absent, there string }{
+var readers = append([]reader{
 	{"SET k 7 NX", "+OK", "$-1"}, {"SET k 7 XX", "$-1", "+OK"}, {"SET k 7 GET", "$-1", "$2|41"}, {"SET k 7 KEEPTTL", "+OK", "+OK"},
 	{"SETNX k 7", ":1", ":0"}, {"GETSET k 7", "$-1", "$2|41"}, {"GETDEL k", "$-1", "$2|41"}, {"INCR k", ":1", ":42"}, {"DECR k", ":-1", ":40"},
 	{"INCRBY k 5", ":5", ":46"}, {"DECRBY k 5", ":-5", ":36"}, {"EXPIRE k 9", ":0", ":1"}, {"PEXPIRE k 9", ":0", ":1"},
 	{"EXPIREAT k 99999999999", ":0", ":1"}, {"PEXPIREAT k 99999999999999", ":0", ":1"}, {"PERSIST k", ":0", ":0"},
 	{"GETEX k EX 9", "$-1", "$2|41"}, {"GETEX k PERSIST", "$-1", "$2|41"},
 	{"SET k 7 IFEQ 41", "$-1", "+OK"}, {"SET k 7 IFNE 41", "+OK", "$-1"}, {"DELEX k IFEQ 41", ":0", ":1"}, {"DELEX k IFNE 41", ":0", ":0"}, {"DELIFEQ k 41", ":0", ":1"},
-}
+}, scriptReaders()...)
+
+type reader struct{ command, absent, there string }
 
 func TestR17AKeyThatMayHaveBeenEvictedIsAskedFor(t *testing.T) {
 	oneGoroutine(t)

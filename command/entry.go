@@ -18,6 +18,8 @@ type entry struct {
 	// many. All 0: it has none.
 	first, last, step int
 
+	counts int // an argument says how many keys follow it: this one; 0: none does
+
 	long bool // it may take long, however few arguments it has (Turn.Long)
 
 	flags    flags
@@ -32,7 +34,7 @@ type entry struct {
 }
 
 // flags are what COMMAND says of a command, in the order in which Redis lists them.
-type flags uint16
+type flags uint32
 
 const (
 	flagWrite flags = 1 << iota
@@ -42,16 +44,20 @@ const (
 	flagNoScript
 	flagLoading
 	flagStale
+	flagSkipMonitor
 	flagSkipSlowlog
 	flagFast
 	flagNoAuth
 	flagAllowBusy
+	flagNoMandatoryKeys
+	flagMovableKeys
 	flagDangerous // not a flag of its own: a category
 	flagLocal     // not a flag of Redis: only for clients on this machine, or that have authenticated
 	flagNow       // not a flag of Redis: between MULTI and EXEC it is carried out at once and not queued
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth", "allow_busy"}
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast", "no_auth", "allow_busy",
+	"no_mandatory_keys", "movablekeys"}
 
 // flagsConnection are the flags of commands that a client sends before anything else.
 const flagsConnection = flagNoScript | flagLoading | flagStale | flagFast | flagNoAuth | flagAllowBusy

@@ -27,8 +27,12 @@ const (
 	errWatch      = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
 	errDescribed  = "ERR more than 128 names; ask for fewer at once"
 	errDatabase   = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
-	errNameChars  = "ERR Client names cannot contain spaces, newlines or special characters."
-	errNameLength = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
+	errScript     = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks (docs/COMPATIBILITY.md), and this is none of them. Instead of one " +
+		"that sets a key that is not there, SET key value NX EX seconds; to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"
+	errNoScript    = "NOSCRIPT No matching script. Please use EVAL."
+	errScriptWords = "ERR covey carries this script out for one key, with the arguments that it has in its library; call it with these"
+	errNameChars   = "ERR Client names cannot contain spaces, newlines or special characters."
+	errNameLength  = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )
 
 // sentenceLoading is what a node that is not ready says, in the binary protocol without a code.

@@ -72,24 +72,32 @@ func (t *Turn) expire(c *Client, args [][]byte, base, unit int64, name string, o
 	if problem != "" {
 		return codec.AppendError(out, problem), Done
 	}
-	n, ok := integer(args[2])
-	if !ok {
-		return codec.AppendError(out, errInteger), Done
+	at, wrong := expiryAt(args[2], base, unit)
+	if wrong != expiryFine {
+		return wrong.append(out, name), Done
 	}
-	if n > math.MaxInt64/unit || n < math.MinInt64/unit {
-		return badExpiry(out, name), Done
-	}
-	n *= unit
-	if base > 0 && n > math.MaxInt64-base || base < 0 && n < math.MinInt64-base {
-		return badExpiry(out, name), Done
-	}
-	at := uint64(max(n+base, 1))
 	r, ok := t.Store.Expire(args[1], t.hash(args[1]), t.Now, at, cond)
 	if !ok {
 		return t.absent(c, args[1], 0, out)
 	}
 	t.update(c, &r)
 	return codec.AppendInt(out, 1), Done
+}
+
+// expiryAt is the time, in ms, that lies arg times unit after base, or before it.
+func expiryAt(arg []byte, base, unit int64) (at uint64, p expiryProblem) {
+	n, ok := integer(arg)
+	if !ok {
+		return 0, expiryNoInteger
+	}
+	if n > math.MaxInt64/unit || n < math.MinInt64/unit {
+		return 0, expiryRange
+	}
+	n *= unit
+	if base > 0 && n > math.MaxInt64-base || base < 0 && n < math.MinInt64-base {
+		return 0, expiryRange
+	}
+	return uint64(max(n+base, 1)), expiryFine
 }
 
 // expireCond reads the options of EXPIRE; problem is the error to reply.

@@ -63,6 +63,11 @@ const (
 	// getexTries is how often GETEX tries again after another connection wrote the value between its two steps.
 	getexTries = 4
 
+	// maxScript is the longest script that is looked at, in bytes, and maxScripts how many EVALSHA may name: each takes some 60 bytes of the
+	// node.
+	maxScript  = 8 << 10
+	maxScripts = 256
+
 	// maxName is the longest name that is set on a connection, in bytes.
 	maxName = 128
 

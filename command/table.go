@@ -4,7 +4,7 @@ package command
 // those that Redis has too is what Redis 7.0 says.
 func table() []entry {
 	var all []entry
-	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable, transactionTable} {
+	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable, transactionTable, scriptTable} {
 		all = append(all, part...)
 	}
 	return all
@@ -215,3 +215,24 @@ var transactionTable = []entry{
 
 // flagsTransaction are the flags of what begins and ends a transaction.
 const flagsTransaction = flagNoScript | flagLoading | flagStale | flagNow
+
+var scriptTable = []entry{
+	{name: "eval", arity: -3, gate: gateReady, run: eval, counts: 2, flags: flagsScript, category: "scripting", keys: onCountKey,
+		note:  "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
+		group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Do what a script does that takes, prolongs or releases a lock"},
+	{name: "evalsha", arity: -3, gate: gateReady, run: evalsha, counts: 2, flags: flagsScript, category: "scripting", keys: onCountKey,
+		group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Do what such a script does that came before, by the SHA-1 of its text"},
+	{name: "script", arity: -2, long: true, run: help, group: "scripting", since: "2.6.0", complexity: "O(1)",
+		summary: "Commands about the scripts that EVALSHA may name", subs: []entry{
+			{name: "exists", arity: -3, run: scriptExists, flags: flagNoScript, category: "scripting",
+				group: "scripting", since: "2.6.0", complexity: "O(N) where N is the number of scripts", summary: "Say which of the given SHA-1 EVALSHA may name"},
+			{name: "flush", arity: -2, run: scriptFlush, flags: flagNoScript, category: "scripting",
+				group: "scripting", since: "2.6.0", complexity: "O(N) where N is the number of scripts", summary: "Forget the scripts that came"},
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale, category: "scripting",
+				group: "scripting", since: "5.0.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "load", arity: 3, run: scriptLoad, flags: flagNoScript | flagStale, category: "scripting",
+				group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Have EVALSHA know a script, and return its SHA-1"},
+		}},
+}
+
+const flagsScript = flagNoScript | flagStale | flagSkipMonitor | flagNoMandatoryKeys | flagMovableKeys

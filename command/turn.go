@@ -95,6 +95,9 @@ type Turn struct {
 	Tally Tally
 	Door  Door // nil: the node has no secret
 
+	// Scripts is what the loops of a node share of what EVALSHA may name; nil: nothing.
+	Scripts *Scripts
+
 	// Commit, if not nil, puts what is staged, of c, where the peers will have it from. It is called before they are asked for a key: a
 	// question must not overtake what the turn has written under it (R17).
 	Commit func(c *Client)

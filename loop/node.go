@@ -8,6 +8,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
+	"covey/command"
 	"covey/peer"
 	"covey/store"
 )
@@ -24,6 +25,7 @@ type node struct {
 	ring    *peer.Ring
 	mind    *peer.Node
 	cluster *peer.Clock
+	scripts command.Scripts
 
 	// The machine.
 	clock    *bootClock

@@ -185,9 +185,9 @@ func (m *model) deleteIf(key string, c Condition) {
 	m.t.Helper()
 	e, existed := m.live(key)
 	want := existed && (e.value == string(c.Value)) != c.Differs
-	r, written, err := m.s.DeleteIf([]byte(key), m.hash(key), m.now, c)
-	if written != want || err != nil {
-		m.t.Fatalf("delete %q (%+v) on %+v: %v %v, want %v", key, e, c, written, err, want)
+	r, there, written, err := m.s.DeleteIf([]byte(key), m.hash(key), m.now, c)
+	if there != existed || written != want || err != nil {
+		m.t.Fatalf("delete %q (%+v) on %+v: %v %v %v, want %v %v", key, e, c, there, written, err, existed, want)
 	}
 	if written {
 		m.wrote(key, r, r.Stamp)
@@ -371,6 +371,10 @@ func (m *model) step(op, key, arg byte) {
 		}
 		m.delete(k, arg%2 == 0)
 	case 9, 10:
+		if c := m.condition(k, op, arg); c != nil {
+			m.expireIf(k, at*uint64(arg%3), int64(arg)*100-5_000, *c)
+			break
+		}
 		m.expire(k, at, []ExpireCond{0, 0, ExpireNX, ExpireXX, ExpireGT, ExpireLT}[arg%6])
 	case 11:
 		m.persist(k)

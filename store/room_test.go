@@ -102,7 +102,7 @@ func TestAWriteThatIsRefusedLeavesTheStoreWithinItsBudget(t *testing.T) {
 			return res.Written
 		}},
 		{"DELEX", func(s *Store, key []byte, hash, now uint64) bool {
-			_, written, _ := s.DeleteIf(key, hash, now, Condition{Value: []byte("v")})
+			_, _, written, _ := s.DeleteIf(key, hash, now, Condition{Value: []byte("v")})
 			return written
 		}},
 		{"GETDEL", func(s *Store, key []byte, hash, now uint64) bool {

@@ -1,5 +1,7 @@
 package store
 
+import "math"
+
 // Set stores a value (R2). With o.Get the value that was there is appended to dst, whether or not the new one is
 // written. key and value are copied; out is dst or what append made of it. Where it depends on whether the key is there, and
 // that is not certain, nothing is done: ErrUnsure.
@@ -123,9 +125,9 @@ func (s *Store) Take(dst, key []byte, hash, now uint64, sure bool) (out []byte, 
 
 // DeleteIf is Delete of a key that is there with a value that meets a condition. Of another it writes nothing, ErrUnsure if it is not
 // certain to be absent.
-func (s *Store) DeleteIf(key []byte, hash, now uint64, c Condition) (r Record, written bool, err error) {
-	_, r, _, written, err = s.remove(nil, removal{cond: &c}, key, hash, now, false)
-	return r, written, err
+func (s *Store) DeleteIf(key []byte, hash, now uint64, c Condition) (r Record, existed, written bool, err error) {
+	_, r, existed, written, err = s.remove(nil, removal{cond: &c}, key, hash, now, false)
+	return r, existed, written, err
 }
 
 // removal says what a deletion reads of what it deletes.
@@ -177,7 +179,28 @@ var tombstoneContent = Content(KindString, true, nil)
 // version it saw and has no value; ok is false when the key is not there or cond is not met.
 func (s *Store) Expire(key []byte, hash, now, at uint64, cond ExpireCond) (r Record, ok bool) {
 	at = max(at, 1) // 0 would be never
-	return s.expiry(key, hash, now, at, func(old uint64) bool { return cond.met(old, at) })
+	r, ok, _ = s.expiry(key, hash, now, nil, func(old uint64) (uint64, bool) { return at, cond.met(old, at) })
+	return r, ok
+}
+
+// ExpireIf is Expire of a key that is there with a value that meets a condition; at 0 takes the expiry off, if there is one or not. Of
+// another it writes nothing, ErrUnsure if it is not certain to be absent.
+func (s *Store) ExpireIf(key []byte, hash, now, at uint64, cond ExpireCond, c Condition) (r Record, ok bool, err error) {
+	return s.expiry(key, hash, now, &c, func(old uint64) (uint64, bool) { return at, cond.met(old, at) })
+}
+
+// ExtendIf is ExpireIf of a key that has an expiry, to so many ms after that.
+func (s *Store) ExtendIf(key []byte, hash, now uint64, by int64, c Condition) (r Record, ok bool, err error) {
+	return s.expiry(key, hash, now, &c, func(old uint64) (uint64, bool) { return later(old, by), old != 0 })
+}
+
+// later moves an expiry by ms, within the times that a client can give.
+func later(at uint64, by int64) uint64 {
+	at = min(at, math.MaxInt64)
+	if by < 0 {
+		return max(at, uint64(-by)+1) - uint64(-by)
+	}
+	return min(at+uint64(by), math.MaxInt64)
 }
 
 // met reports whether an expiry may go from old to at; 0 is never.
@@ -197,17 +220,27 @@ func (c ExpireCond) met(old, at uint64) bool {
 
 // Persist takes the expiry off a live key that has one.
 func (s *Store) Persist(key []byte, hash, now uint64) (r Record, ok bool) {
-	return s.expiry(key, hash, now, 0, func(old uint64) bool { return old != 0 })
+	r, ok, _ = s.expiry(key, hash, now, nil, func(old uint64) (uint64, bool) { return 0, old != 0 })
+	return r, ok
 }
 
-// expiry writes the expiry register alone (R2) if may allows it, given the expiry that counts now.
-func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bool) (r Record, ok bool) {
+// expiry writes the expiry register alone (R2) if the value meets c, which may be nil, and next allows it. next says what to write, given
+// the expiry that counts now. err is ErrUnsure, with a condition only, if the key is not certain to be absent.
+func (s *Store) expiry(key []byte, hash, now uint64, c *Condition, next func(old uint64) (at uint64, ok bool)) (r Record, ok bool, err error) {
 	sh := s.shardOf(hash)
 	var e entry
+	var at uint64
 	sh.lock(now)
-	if !sh.findLive(&e, key, hash, KindString, now) || !e.readable(now) || !may(e.expiry()) {
+	there := sh.findLive(&e, key, hash, KindString, now) && e.readable(now)
+	if there && (c == nil || c.met(sh, &e)) {
+		at, ok = next(e.expiry())
+	}
+	if !ok {
+		if !there && c != nil && !sh.certain(&e) {
+			err = ErrUnsure
+		}
 		s.endWrite(sh, key, hash, now)
-		return r, false
+		return r, false, err
 	}
 	v := s.version(sh, now)
 	r = Record{
@@ -221,5 +254,5 @@ func (s *Store) expiry(key []byte, hash, now, at uint64, may func(old uint64) bo
 	sh.apply(&e, &r, r.Flags == 0, true, now)
 	sh.trim(e.at, now)
 	s.endWrite(sh, key, hash, now)
-	return r, true
+	return r, true, nil
 }
