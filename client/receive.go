@@ -87,17 +87,25 @@ func (c *Client) unasked(in *bufio.Reader, h codec.Header) error {
 }
 
 // denied begins the line of RESP with which a node turns away whom it does not serve: before it has read anything, it does not know
-// what the client speaks.
-const denied = "-DENIED "
+// what the client speaks. crowded begins that of a node that has as many connections as it may.
+const (
+	denied  = "-DENIED "
+	crowded = "-ERR this node serves "
+)
 
 // turnedAway is the error of such a line, or of something else that begins like one, for which wrong is the reason.
 func (c *Client) turnedAway(in *bufio.Reader, wrong error) error {
 	line, _ := in.ReadSlice('\n')
+	said := &ServerError{Status: codec.StatusDenied}
 	text, ok := bytes.CutPrefix(bytes.TrimSpace(line[:min(len(line), sentenceBytes)]), []byte(denied))
+	if !ok && bytes.HasPrefix(text, []byte(crowded)) {
+		said.Status, text, ok = codec.StatusError, text[len("-ERR "):], true
+	}
 	if !ok {
 		return fmt.Errorf("%w: %w", ErrProtocol, wrong)
 	}
-	return fmt.Errorf("%w: %w", ErrClosed, &ServerError{Status: codec.StatusDenied, Text: string(text)})
+	said.Text = string(text)
+	return fmt.Errorf("%w: %w", ErrClosed, said)
 }
 
 // broken is the error of a connection that ended while reading.

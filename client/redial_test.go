@@ -120,6 +120,38 @@ func TestARedialerDoesNotDialAgainAtOnceWhoClosesAtOnce(t *testing.T) {
 	}
 }
 
+// TestANodeThatIsFullIsANode: its sentence is told, and not that something else listens there. Another server that is full is none.
+func TestANodeThatIsFullIsANode(t *testing.T) {
+	for said, want := range map[string]string{
+		"this node serves as many connections as it may; close some": "",
+		"this node serves 1024 connections of one address at most":   "",
+		"max number of clients reached":                              "protocol",
+	} {
+		addr, accepted := silence(t)
+		c, err := Dial(t.Context(), addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		side := <-accepted
+		if _, err := side.Write([]byte("-ERR " + said + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		side.Close()
+		<-c.Done()
+		_, err = c.Get(t.Context(), []byte("k"))
+		if want != "" {
+			if !errors.Is(err, ErrProtocol) {
+				t.Errorf("%s: %v", said, err)
+			}
+			continue
+		}
+		var refused *ServerError
+		if !errors.Is(err, ErrClosed) || errors.Is(err, ErrProtocol) || errors.Is(err, ErrDenied) || !errors.As(err, &refused) || refused.Text != said {
+			t.Errorf("%s: %v", said, err)
+		}
+	}
+}
+
 // TestACallerOfARedialerMayLeave: the dialing goes on for the others.
 func TestACallerOfARedialerMayLeave(t *testing.T) {
 	addr, accepted := silence(t)

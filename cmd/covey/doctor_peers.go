@@ -70,6 +70,8 @@ func answered(addr netip.AddrPort, id string, err error, keyed bool) (verdict, t
 	switch denied := errors.Is(err, client.ErrDenied); {
 	case denied && errors.Is(err, client.ErrClosed) && errors.As(err, &said): // before anything was asked
 		return problem, fmt.Sprintf("the node at %s does not serve this machine, so it does not link with a node here; it says: %s", addr, said.Text)
+	case errors.Is(err, client.ErrClosed) && errors.As(err, &said): // it has as many connections as it may
+		return problem, fmt.Sprintf("the node at %s turns connections away; it says: %s", addr, said.Text)
 	case denied && keyed:
 		return good, fmt.Sprintf("a node with a secret answers at %s; whether it is the doctor's is not tried", addr)
 	case denied:

@@ -132,11 +132,12 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 	ln.Close()
 	other := saysAndCloses(t, "220 mail\r\n")
 	elsewhere := saysAndCloses(t, "-DENIED this node serves only hosts of its own networks\r\n")
+	full := saysAndCloses(t, "-ERR this node serves as many connections as it may; close some\r\n")
 	guarded := startFake(t)
 	guarded.with(func() {
 		guarded.answers[codec.KindReport] = func([]byte) (codec.Status, []byte) { return codec.StatusDenied, []byte("this node has a secret") }
 	})
-	named := peers{f.addr, closed, other, "no-such-host.invalid:9000", elsewhere, guarded.addr}
+	named := peers{f.addr, closed, other, "no-such-host.invalid:9000", elsewhere, guarded.addr, full}
 	for keyed, wants := range map[bool][]struct{ verdict, part string }{
 		false: {
 			{good, "node 02fc00000001-9000 answers at " + f.addr},
@@ -145,8 +146,9 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 			{problem, "no-such-host.invalid has no IPv4 address here"},
 			{problem, "does not serve this machine, so it does not link with a node here; it says: this node serves only hosts of its own networks"},
 			{problem, "a node with a secret answers at " + guarded.addr + ", and here is none"},
+			{problem, "the node at " + full + " turns connections away; it says: this node serves as many connections as it may; close some"},
 		},
-		true: {{problem, "node 02fc00000001-9000 answers at " + f.addr + " and has no secret"}, 5: {good, "a node with a secret answers at " + guarded.addr}},
+		true: {{problem, "node 02fc00000001-9000 answers at " + f.addr + " and has no secret"}, 5: {good, "a node with a secret answers at " + guarded.addr}, 6: {}},
 	} {
 		got, err := lookAtPeers(t.Context(), named, keyed)
 		if err != nil || len(got) != len(wants) {
@@ -161,6 +163,7 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 			}
 		}
 	}
+	call(t, "get", "k", "-a", full).expect(t, outcome{status: exitFailed, stderr: "answers: this node serves as many connections as it may"})
 	call(t, "doctor", "--wait", "0s", "--peer", "10.0.0.5:x").expect(t, outcome{status: exitUsage, stderr: "give host:port, such as 10.0.0.5:9000"})
 }
 

@@ -134,6 +134,8 @@ func (n *nodeFlag) explain(err error) error {
 		return failf(exitUnreachable, "what listens at %s is not a covey node, or one of another protocol; see `covey doctor`, or give --addr", n.Addr)
 	case errors.Is(err, client.ErrLoading):
 		return failf(exitFailed, "the node at %s is still loading the data of its peers; try again in a moment, or ask another with --addr", n.Addr)
+	case errors.Is(err, client.ErrClosed) && errors.As(err, &refused):
+		return failf(exitFailed, "the node at %s answers: %s", n.Addr, refused.Text)
 	case errors.Is(err, client.ErrClosed):
 		return failf(exitFailed, "the node at %s closed the connection before it answered; whether it did what was asked is not known: run the command again", n.Addr)
 	case errors.Is(err, client.ErrTooLarge):
