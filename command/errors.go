@@ -10,30 +10,33 @@ import (
 
 // Replies that several commands give. The words are those of Redis where it has the case.
 const (
-	errSyntax     = "ERR syntax error"
-	errInteger    = "ERR value is not an integer or out of range"
-	errOverflow   = "ERR increment or decrement would overflow"
-	errLoading    = "LOADING " + sentenceLoading
-	errTryAgain   = "TRYAGAIN " + sentenceTryAgain
-	errKeyLength  = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
-	errPattern    = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
-	errWork       = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
-	errWords      = "ERR more than 1024 arguments, the most that a command without a list of keys takes; send fewer at once"
-	errReplyKeys  = "ERR the reply would be larger than 64 MiB; use SCAN"
-	errReplyExec  = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
-	errExecArity  = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
-	errQueue      = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
-	errQueueWords = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
-	errWatch      = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
-	errDescribed  = "ERR more than 128 names; ask for fewer at once"
-	errDatabase   = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
-	errScript     = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks (docs/COMPATIBILITY.md), and this is none of them. Instead of one " +
-		"that sets a key that is not there, SET key value NX EX seconds; to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"
+	errSyntax      = "ERR syntax error"
+	errInteger     = "ERR value is not an integer or out of range"
+	errOverflow    = "ERR increment or decrement would overflow"
+	errLoading     = "LOADING " + sentenceLoading
+	errTryAgain    = "TRYAGAIN " + sentenceTryAgain
+	errKeyLength   = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
+	errPattern     = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
+	errWork        = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
+	errWords       = "ERR more than 1024 arguments, the most that a command without a list of keys takes; send fewer at once"
+	errReplyKeys   = "ERR the reply would be larger than 64 MiB; use SCAN"
+	errReplyExec   = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
+	errExecArity   = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+	errQueue       = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
+	errQueueWords  = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
+	errWatch       = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
+	errDescribed   = "ERR more than 128 names; ask for fewer at once"
+	errDatabase    = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
+	errScript      = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts
 	errNoScript    = "NOSCRIPT No matching script. Please use EVAL."
 	errScriptWords = "ERR covey carries this script out for one key, with the arguments that it has in its library; call it with these"
 	errNameChars   = "ERR Client names cannot contain spaces, newlines or special characters."
 	errNameLength  = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )
+
+// insteadOfScripts is what to do instead of the scripts that are not carried out.
+const insteadOfScripts = "one that sets a key that is not there, SET key value NX EX seconds; " +
+	"to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"
 
 // sentenceLoading is what a node that is not ready says, in the binary protocol without a code.
 const sentenceLoading = "covey is loading the data of its peers; try again in a moment"
