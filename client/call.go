@@ -30,7 +30,9 @@ const (
 type request struct {
 	kind  codec.Kind
 	topic codec.Topic
-	set   codec.SetValue // Key also holds the key of GetValue and Delete, and the password of Auth
+	delta int64          // of an Increment
+	more  bool           // its caller makes others at once: it is not alone
+	set   codec.SetValue // Key and TTL are those of other kinds too; Key is also the password of Auth
 }
 
 // size is an upper bound of the frame's length, in bytes.
@@ -53,6 +55,12 @@ func (r *request) append(dst []byte, tag uint32) []byte {
 		return codec.AppendSetValue(dst, tag, r.set)
 	case codec.KindDelete:
 		return codec.AppendDelete(dst, tag, codec.Delete{Key: r.set.Key})
+	case codec.KindIncrement:
+		return codec.AppendIncrement(dst, tag, codec.Increment{Delta: r.delta, TTL: r.set.TTL, Key: r.set.Key})
+	case codec.KindExpire:
+		return codec.AppendExpire(dst, tag, codec.Expire{TTL: r.set.TTL, Key: r.set.Key})
+	case codec.KindTimeToLive:
+		return codec.AppendTimeToLive(dst, tag, codec.TimeToLive{Key: r.set.Key})
 	case codec.KindAuth:
 		return codec.AppendAuth(dst, tag, codec.Auth{Password: r.set.Key})
 	}
@@ -62,45 +70,69 @@ func (r *request) append(dst []byte, tag uint32) []byte {
 // roundTrip sends a request and waits for its reply. The returned call holds the body; the caller gives it to release. The error is
 // the context's, or says why the connection is closed.
 func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
-	if err := ctx.Err(); err != nil {
+	slot, err := c.slot(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if c.slots == nil { // it would wait for ever
-		return nil, fmt.Errorf("%w: it was never open, for a Client is made by Dial or New", ErrClosed)
-	}
-	var slot uint32
-	select {
-	case slot = <-c.slots:
-	case <-c.dead:
-		return nil, c.send.reason()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	k := c.calls.Get().(*call)
-	k.state.Store(pending)
-	k.want, k.err = r.wants(), nil
-	own, err := c.enqueue(ctx, slot, k, r)
+	k, own, err := c.begin(ctx, slot, r)
 	if err != nil {
-		c.calls.Put(k)
-		c.slots <- slot
 		return nil, err
 	}
 	if own {
 		c.readOwn(ctx, k)
 	}
+	if err := c.wait(ctx, k); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// slot waits for a free slot. The error is the context's, or says why the connection is closed.
+func (c *Client) slot(ctx context.Context) (uint32, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if c.slots == nil { // it would wait for ever
+		return 0, fmt.Errorf("%w: it was never open, for a Client is made by Dial or New", ErrClosed)
+	}
+	select {
+	case slot := <-c.slots:
+		return slot, nil
+	case <-c.dead:
+		return 0, c.send.reason()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// begin makes a call of a request, in a slot that the caller has taken, and sends it. own says that the caller is to read its reply itself.
+func (c *Client) begin(ctx context.Context, slot uint32, r *request) (k *call, own bool, err error) {
+	k = c.calls.Get().(*call)
+	k.state.Store(pending)
+	k.want, k.err = r.wants(), nil
+	if own, err = c.enqueue(ctx, slot, k, r); err != nil {
+		c.calls.Put(k)
+		c.slots <- slot
+		return nil, false, err
+	}
+	return k, own, nil
+}
+
+// wait waits until a call is finished. With an error the call is not the caller's any more.
+func (c *Client) wait(ctx context.Context, k *call) error {
 	select {
 	case <-k.done:
 	case <-ctx.Done():
 		if k.state.CompareAndSwap(pending, abandoned) {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		<-k.done // it is finished already
 	}
-	if err := k.err; err != nil {
+	err := k.err
+	if err != nil {
 		c.release(k)
-		return nil, err
 	}
-	return k, nil
+	return err
 }
 
 // finish ends a call: it wakes the goroutine that waits for it, or drops the call if that has gone.

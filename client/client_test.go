@@ -207,13 +207,21 @@ func TestNothingIsAllocatedForARequest(t *testing.T) {
 	c, ctx, key, value := n.dial(), t.Context(), []byte("key"), make([]byte, 100)
 	tag := make([]byte, 0, 1024) // the node's reply, made without allocation too: it runs in this process
 	n.script(func(h codec.Header, _ []byte) []byte {
+		if h.Kind == codec.KindIncrement || h.Kind == codec.KindTimeToLive {
+			return codec.AppendNumber(tag[:0], h.Tag, 7)
+		}
 		return codec.AppendValueResponse(tag[:0], h.Tag, codec.ValueResponse{Value: value})
 	})
+	keys, found := [][]byte{key, key, key}, func(int, []byte) {}
 	dst := make([]byte, 0, 128)
 	for name, f := range map[string]func() error{
 		"AppendGet": func() error { _, err := c.AppendGet(ctx, dst, key); return err },
 		"Set":       func() error { return c.Set(ctx, key, value, client.SetOptions{TTL: time.Minute}) },
 		"Delete":    func() error { _, err := c.Delete(ctx, key); return err },
+		"Increment": func() error { _, err := c.Increment(ctx, key, 1, time.Minute); return err },
+		"Expire":    func() error { _, err := c.Expire(ctx, key, time.Minute); return err },
+		"TTL":       func() error { _, err := c.TTL(ctx, key); return err },
+		"GetMany":   func() error { return c.GetMany(ctx, keys, found) },
 	} {
 		got := testing.AllocsPerRun(2000, func() {
 			if err := f(); err != nil {

@@ -22,6 +22,9 @@ const (
 	// switch that starts anew takes half a minute at most to let packets through.
 	vanishTime = 30 * time.Second
 
+	// manyKeys is how many keys of a GetMany are under way at once, and so the most values of it that are in memory.
+	manyKeys = 64
+
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
 	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.

@@ -74,7 +74,7 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 	s.frames++
 	// A caller that is alone, as the one before it was, writes by itself: waking the writer costs more than the write. Nothing else
 	// is in flight or being written, so a short frame finds room in the socket, and the caller's context is not kept waiting.
-	direct := c.sock && s.lone && !s.busy && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
+	direct := !r.more && c.sock && s.lone && !s.busy && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
 	own = c.sent(direct)
 	if direct {
 		gathered := s.swap(s.spare)

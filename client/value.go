@@ -58,14 +58,11 @@ func (c *Client) Set(ctx context.Context, key, value []byte, o SetOptions) error
 	if o.NX && o.XX {
 		return fmt.Errorf("%w: NX and XX exclude each other", ErrOptions)
 	}
-	if o.TTL < 0 {
-		return fmt.Errorf("%w: a time to live must be positive, not %v", ErrOptions, o.TTL)
+	ttl, err := milliseconds(o.TTL)
+	if err != nil {
+		return err
 	}
-	ttl := o.TTL / time.Millisecond // less than 2^44, far below codec.MaxTTL
-	if o.TTL%time.Millisecond != 0 {
-		ttl++
-	}
-	r := request{kind: codec.KindSetValue, set: codec.SetValue{Key: key, Value: value, TTL: uint64(ttl)}}
+	r := request{kind: codec.KindSetValue, set: codec.SetValue{Key: key, Value: value, TTL: ttl}}
 	if o.NX {
 		r.set.Flags = codec.SetNX
 	}
@@ -82,11 +79,15 @@ func (c *Client) Set(ctx context.Context, key, value []byte, o SetOptions) error
 
 // Delete deletes key and reports whether it was there.
 func (c *Client) Delete(ctx context.Context, key []byte) (existed bool, err error) {
-	if len(key) > codec.MaxKey {
+	return c.existed(ctx, &request{kind: codec.KindDelete, set: codec.SetValue{Key: key}})
+}
+
+// existed sends a request that is answered with whether the key is there.
+func (c *Client) existed(ctx context.Context, r *request) (bool, error) {
+	if len(r.set.Key) > codec.MaxKey {
 		return false, ErrTooLarge
 	}
-	r := request{kind: codec.KindDelete, set: codec.SetValue{Key: key}}
-	k, _, err := c.value(ctx, &r, ErrNotFound)
+	k, _, err := c.value(ctx, r, ErrNotFound)
 	switch err {
 	case nil:
 		c.release(k)
@@ -95,6 +96,18 @@ func (c *Client) Delete(ctx context.Context, key []byte) (existed bool, err erro
 		return false, nil
 	}
 	return false, err
+}
+
+// milliseconds is a time to live as it is sent, rounded up.
+func milliseconds(ttl time.Duration) (uint64, error) {
+	if ttl < 0 {
+		return 0, fmt.Errorf("%w: a time to live must be positive, not %v", ErrOptions, ttl)
+	}
+	ms := ttl / time.Millisecond // less than 2^44, far below codec.MaxTTL
+	if ttl%time.Millisecond != 0 {
+		ms++
+	}
+	return uint64(ms), nil
 }
 
 // authenticate proves to the node that this client knows its secret.
@@ -113,6 +126,15 @@ func (c *Client) value(ctx context.Context, r *request, absent error) (*call, []
 	if err != nil {
 		return nil, nil, err
 	}
+	value, err := c.valueOf(k, absent)
+	if err != nil {
+		return nil, nil, err
+	}
+	return k, value, nil
+}
+
+// valueOf is the value of a finished call, which is released if there is an error instead.
+func (c *Client) valueOf(k *call, absent error) ([]byte, error) {
 	m, err := codec.DecodeValueResponse(k.body)
 	switch {
 	case err != nil:
@@ -123,7 +145,7 @@ func (c *Client) value(ctx context.Context, r *request, absent error) (*call, []
 	}
 	if err != nil {
 		c.release(k)
-		return nil, nil, err
+		return nil, err
 	}
-	return k, m.Value, nil
+	return m.Value, nil
 }

@@ -37,6 +37,10 @@ func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 		"ValueResponse": func() { FinishFrame(append(BeginValueResponse(dst, 1, StatusOK), value...), 0) },
 		"Report":        func() { AppendReport(dst, 1, Report{TopicInfo}) },
 		"Auth":          func() { AppendAuth(dst, 1, Auth{key}) },
+		"Increment":     func() { AppendIncrement(dst, 1, Increment{Delta: 1, Key: key}) },
+		"Expire":        func() { AppendExpire(dst, 1, Expire{Key: key}) },
+		"TimeToLive":    func() { AppendTimeToLive(dst, 1, TimeToLive{key}) },
+		"number":        func() { AppendNumber(dst, 1, 7) },
 	})
 }
 
@@ -104,6 +108,9 @@ func TestNothingIsAllocatedToDecode(t *testing.T) {
 		"ValueResponse": func() { _, err := DecodeValueResponse(bodies["ValueResponse"]); note(err) },
 		"Report":        func() { _, err := DecodeReport(bodies["Report"]); note(err) },
 		"Auth":          func() { _, err := DecodeAuth(bodies["Auth"]); note(err) },
+		"Increment":     func() { _, err := DecodeIncrement(bodies["Increment"]); note(err) },
+		"Expire":        func() { _, err := DecodeExpire(bodies["Expire"]); note(err) },
+		"TimeToLive":    func() { _, err := DecodeTimeToLive(bodies["TimeToLive"]); note(err) },
 	})
 	if failed != nil {
 		t.Error(failed)

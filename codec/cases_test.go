@@ -202,6 +202,7 @@ func copyCases() []frameCase {
 func clientCases() []frameCase {
 	get, del := GetValue{Key: []byte("key")}, Delete{Key: []byte("key")}
 	set := SetValue{Flags: SetNX, TTL: 30_000, Key: []byte("key"), Value: []byte("value")}
+	increment, expire, ttl := Increment{Delta: -5, TTL: 30_000, Key: []byte("key")}, Expire{TTL: 30_000, Key: []byte("key")}, TimeToLive{Key: []byte("key")}
 	value, report := ValueResponse{Status: StatusOK, Value: []byte("value")}, ReportResponse{Status: StatusOK, JSON: []byte("[]")}
 	return []frameCase{
 		{
@@ -235,6 +236,20 @@ func clientCases() []frameCase {
 		{
 			name: "Auth", kind: KindAuth, tag: 11, msg: Auth{[]byte("password")}, frame: AppendAuth(nil, 11, Auth{[]byte("password")}), tail: true,
 			decode: func(b []byte) (any, error) { return DecodeAuth(b) },
+		},
+		{
+			name: "Increment", kind: KindIncrement, tag: 12, msg: increment, frame: AppendIncrement(nil, 12, increment), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeIncrement(b) },
+			fields: map[string][]byte{"delta": u64(^uint64(4)), "ttl": u64(30_000)},
+		},
+		{
+			name: "Expire", kind: KindExpire, tag: 13, msg: expire, frame: AppendExpire(nil, 13, expire), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeExpire(b) },
+			fields: map[string][]byte{"ttl": u64(30_000)},
+		},
+		{
+			name: "TimeToLive", kind: KindTimeToLive, tag: 14, msg: ttl, frame: AppendTimeToLive(nil, 14, ttl), tail: true,
+			decode: func(b []byte) (any, error) { return DecodeTimeToLive(b) },
 		},
 	}
 }

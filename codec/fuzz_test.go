@@ -98,6 +98,12 @@ func encode(t *testing.T, tag uint32, m any) []byte {
 		return AppendValueResponse(nil, tag, m)
 	case Auth:
 		return AppendAuth(nil, tag, m)
+	case Increment:
+		return AppendIncrement(nil, tag, m)
+	case Expire:
+		return AppendExpire(nil, tag, m)
+	case TimeToLive:
+		return AppendTimeToLive(nil, tag, m)
 	case Report:
 		return AppendReport(nil, tag, m)
 	case ReportResponse:

@@ -49,6 +49,9 @@ const (
 	KindReport         Kind = 0x24
 	KindReportResponse Kind = 0x25
 	KindAuth           Kind = 0x26
+	KindIncrement      Kind = 0x27
+	KindExpire         Kind = 0x28
+	KindTimeToLive     Kind = 0x29
 )
 
 var kindNames = [256]string{
@@ -57,6 +60,7 @@ var kindNames = [256]string{
 	KindOffer: "Offer", KindDigests: "Digests", KindWant: "Want", KindAbsent: "Absent", KindStep: "Step", KindCompared: "Compared",
 	KindPartial: "Partial", KindScrub: "Scrub", KindGetValue: "GetValue", KindSetValue: "SetValue", KindDelete: "Delete",
 	KindValueResponse: "ValueResponse", KindReport: "Report", KindReportResponse: "ReportResponse", KindAuth: "Auth",
+	KindIncrement: "Increment", KindExpire: "Expire", KindTimeToLive: "TimeToLive",
 }
 
 // String gives the name of the kind, or "unknown".

@@ -77,4 +77,7 @@ var kindBounds = [256]bounds{
 	KindReport:            {reportLen, reportLen},
 	KindReportResponse:    {responseFixed, responseFixed + MaxReport},
 	KindAuth:              {0, MaxPassword},
+	KindIncrement:         {incrementFixed, incrementFixed + MaxKey},
+	KindExpire:            {expireFixed, expireFixed + MaxKey},
+	KindTimeToLive:        {0, MaxKey},
 }

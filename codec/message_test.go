@@ -89,6 +89,8 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		"A Batch of no record, or one whose numbers begin at 0 or pass 2^64, is refused.",
 		"A Fetch of no key, of more than 1024, or whose run does not hold exactly count keys is refused.",
 		"A SetValue with both NX and XX, or with a time to live above 2^48, is refused.",
+		"An Increment with a time to live above 2^48 is refused.",
+		"An Expire with a time to live above 2^48 is refused.",
 		"1 members, 2 info, 3 verify; others are refused",
 	} {
 		says(t, s)
@@ -112,6 +114,8 @@ func TestFieldsOutOfRangeAreRefused(t *testing.T) {
 		"Scrub":          {{8, u32(0)}, {8, u32(1)}, {8, u32(3)}, {8, u32(1<<32 - 1)}},
 		"Compared":       {{20, u8(0)}, {20, u8(4)}},
 		"SetValue":       {{12, u8(SetNX | SetXX)}, {0, u64(MaxTTL + 1)}, {8, u32(9)}, {8, u32(MaxKey + 1)}, {8, u32(1<<32 - 1)}},
+		"Increment":      {{8, u64(MaxTTL + 1)}, {8, u64(most)}},
+		"Expire":         {{0, u64(MaxTTL + 1)}, {0, u64(most)}},
 		"ValueResponse":  {{0, u8(6)}},
 		"Report":         {{0, u8(0)}, {0, u8(4)}},
 		"ReportResponse": {{0, u8(6)}},
@@ -274,6 +278,23 @@ func TestAnyMessageComesThrough(t *testing.T) {
 			m.Flags, m.TTL = m.Flags%3, m.TTL%(MaxTTL+1)
 			return same(AppendSetValue(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeSetValue(b) })
 		},
+		"Increment": func(m Increment, tag uint32) bool {
+			m.TTL %= MaxTTL + 1
+			return same(AppendIncrement(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeIncrement(b) })
+		},
+		"Expire": func(m Expire, tag uint32) bool {
+			m.TTL %= MaxTTL + 1
+			return same(AppendExpire(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeExpire(b) })
+		},
+		"number": func(n int64, tag uint32) bool {
+			return same(AppendNumber(dst(), tag, n), n, func(b []byte) (any, error) {
+				m, err := DecodeValueResponse(b)
+				if err != nil || m.Status != StatusOK {
+					return nil, ErrRange
+				}
+				return DecodeNumber(m.Value)
+			})
+		},
 		"ValueResponse": func(m ValueResponse, tag uint32) bool {
 			m.Status %= 5
 			return same(AppendValueResponse(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeValueResponse(b) })
@@ -352,5 +373,13 @@ func TestDecodedSlicesCannotGrowIntoTheBody(t *testing.T) {
 	_ = append(m.Key, "XXX"...)
 	if string(m.Value) != "value" {
 		t.Errorf("appending to the key changed the value to %q", m.Value)
+	}
+}
+
+func TestANumberHasEightBytes(t *testing.T) {
+	for _, n := range []int{0, 7, 9} {
+		if _, err := DecodeNumber(make([]byte, n)); !errors.Is(err, ErrLength) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
 	}
 }

@@ -132,10 +132,10 @@ func DecodeSetValue(body []byte) (SetValue, error) {
 	return m, nil
 }
 
-// ValueResponse answers GetValue, SetValue and Delete.
+// ValueResponse answers every request of a client but a Report.
 type ValueResponse struct {
 	Status Status
-	Value  []byte // of a GetValue with StatusOK; a sentence with StatusError, StatusLoading, StatusTryAgain and StatusDenied; else empty
+	Value  []byte // with StatusOK of a GetValue, an Increment and a TimeToLive; a sentence with StatusError, StatusLoading, StatusTryAgain and StatusDenied; else empty
 }
 
 // AppendValueResponse appends the frame of m.

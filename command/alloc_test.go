@@ -76,7 +76,7 @@ func TestFramesDoNotAllocate(t *testing.T) {
 	}
 	f := newFixture(t)
 	out := make([]byte, 0, 1024)
-	for _, frame := range [][]byte{setFrame("a", "1", 0, 1000), getFrame("a"), getFrame("none"), deleteFrame("none")} {
+	for _, frame := range [][]byte{setFrame("a", "1", 0, 1000), getFrame("a"), getFrame("none"), deleteFrame("none"), incrementFrame("n", 1, 1000), expireFrame("a", 1000), expireFrame("a", 0), ttlFrame("a")} {
 		h, _, err := codec.DecodeHeader(frame)
 		if err != nil {
 			t.Fatal(err)

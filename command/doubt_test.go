@@ -147,35 +147,31 @@ func TestR17ReadsAndBlindWritesNeverAsk(t *testing.T) {
 	}
 }
 
-func TestR17ABinarySetWithAConditionAsks(t *testing.T) {
-	f := newFixture(t)
-	key, _ := f.evicted(t)
-	f.host.answers = map[string]Answer{key: AnswerPending}
-	set := func() (codec.ValueResponse, Verdict) {
-		frame := codec.AppendSetValue(nil, 9, codec.SetValue{Key: []byte(key), Value: []byte("7"), Flags: codec.SetNX})
-		h, _, err := codec.DecodeHeader(frame)
-		if err != nil {
-			t.Fatal(err)
+func TestR17FramesThatReadInOrderToWriteAsk(t *testing.T) {
+	for name, c := range map[string]struct {
+		frame  func(key string) []byte
+		absent codec.Status // when nobody has the key
+		writes int
+	}{
+		"SetValue with NX":     {func(key string) []byte { return setFrame(key, "7", codec.SetNX, 0) }, codec.StatusOK, 1},
+		"Increment":            {func(key string) []byte { return incrementFrame(key, 7, 0) }, codec.StatusOK, 1},
+		"Increment with a ttl": {func(key string) []byte { return incrementFrame(key, 7, 1000) }, codec.StatusOK, 2},
+		"Expire":               {func(key string) []byte { return expireFrame(key, 1000) }, codec.StatusNotFound, 0},
+		"Expire for good":      {func(key string) []byte { return expireFrame(key, 0) }, codec.StatusNotFound, 0},
+	} {
+		f := newFixture(t)
+		key, _ := f.evicted(t)
+		f.host.answers = map[string]Answer{key: AnswerPending}
+		if _, _, v := f.send(t, c.frame(key)); v != Wait || f.Stage.Count() != 0 {
+			t.Errorf("%s did not wait: verdict %d, %d updates", name, v, f.Stage.Count())
 		}
-		out, v := f.Frame(f.client, h, frame[codec.HeaderLen:], nil)
-		if v == Wait {
-			return codec.ValueResponse{}, v
+		f.host.answers[key] = AnswerLate
+		if r, _, v := f.send(t, c.frame(key)); v != Done || r.Status != codec.StatusTryAgain || f.Stage.Count() != 0 {
+			t.Errorf("%s, no answer in time: %v, verdict %d, %d updates", name, r, v, f.Stage.Count())
 		}
-		r, err := codec.DecodeValueResponse(out[codec.HeaderLen:])
-		if err != nil {
-			t.Fatal(err)
+		f.host.answers[key] = AnswerNone
+		if r, _, v := f.send(t, c.frame(key)); v != Done || r.Status != c.absent || f.Stage.Count() != c.writes {
+			t.Errorf("%s, nobody has it: %v, verdict %d, %d updates", name, r, v, f.Stage.Count())
 		}
-		return r, v
-	}
-	if _, v := set(); v != Wait {
-		t.Fatal("did not wait")
-	}
-	f.host.answers[key] = AnswerLate
-	if r, v := set(); v != Done || r.Status != codec.StatusTryAgain {
-		t.Fatal(r, v)
-	}
-	f.host.answers[key] = AnswerNone
-	if r, v := set(); v != Done || r.Status != codec.StatusOK || f.Stage.Count() != 1 {
-		t.Fatal(r, v)
 	}
 }

@@ -48,6 +48,24 @@ func (t *Turn) frame(c *Client, h codec.Header, body []byte, out []byte) ([]byte
 			return malformed(out, h, err)
 		}
 		return t.deleteFrame(c, h, m.Key, out)
+	case codec.KindIncrement:
+		m, err := codec.DecodeIncrement(body)
+		if err != nil {
+			return malformed(out, h, err)
+		}
+		return t.incrementFrame(c, h, m, out)
+	case codec.KindExpire:
+		m, err := codec.DecodeExpire(body)
+		if err != nil {
+			return malformed(out, h, err)
+		}
+		return t.expireFrame(c, h, m, out)
+	case codec.KindTimeToLive:
+		m, err := codec.DecodeTimeToLive(body)
+		if err != nil {
+			return malformed(out, h, err)
+		}
+		return t.ttlFrame(c, h, m.Key, out), Done
 	case codec.KindAuth:
 		m, err := codec.DecodeAuth(body)
 		if err != nil {

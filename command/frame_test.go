@@ -52,6 +52,18 @@ func deleteFrame(key string) []byte {
 	return codec.AppendDelete(nil, 7, codec.Delete{Key: []byte(key)})
 }
 
+func incrementFrame(key string, delta int64, ttl uint64) []byte {
+	return codec.AppendIncrement(nil, 8, codec.Increment{Delta: delta, TTL: ttl, Key: []byte(key)})
+}
+
+func expireFrame(key string, ttl uint64) []byte {
+	return codec.AppendExpire(nil, 9, codec.Expire{TTL: ttl, Key: []byte(key)})
+}
+
+func ttlFrame(key string) []byte {
+	return codec.AppendTimeToLive(nil, 10, codec.TimeToLive{Key: []byte(key)})
+}
+
 func TestFrames(t *testing.T) {
 	f := newFixture(t)
 	for i, s := range []struct {
@@ -99,7 +111,9 @@ func TestFramesAndCommandsSeeTheSameData(t *testing.T) {
 func TestR17FramesThatReadNeedAReadyNode(t *testing.T) {
 	f := newFixture(t)
 	f.host.state = codec.StateLoading
-	for _, frame := range [][]byte{getFrame("a"), setFrame("a", "1", codec.SetNX, 0), setFrame("a", "1", codec.SetXX, 0)} {
+	for _, frame := range [][]byte{
+		getFrame("a"), setFrame("a", "1", codec.SetNX, 0), setFrame("a", "1", codec.SetXX, 0), incrementFrame("a", 1, 0), expireFrame("a", 1), expireFrame("a", 0), ttlFrame("a"),
+	} {
 		if m, _, v := f.send(t, frame); m.Status != codec.StatusLoading || string(m.Value) != sentenceLoading || v != Done {
 			t.Errorf("%s %q, verdict %d", m.Status, m.Value, v)
 		}
@@ -138,6 +152,9 @@ func TestFramesThatHaveNoPlaceCostTheConnection(t *testing.T) {
 		"a peer's frame":         {codec.Header{Kind: codec.KindAck, Length: 24}, make([]byte, 24)},
 		"a response":             {codec.Header{Kind: codec.KindValueResponse, Length: 4}, make([]byte, 4)},
 		"a short SetValue":       {codec.Header{Kind: codec.KindSetValue, Length: 3}, make([]byte, 3)},
+		"a short Increment":      {codec.Header{Kind: codec.KindIncrement, Length: 15}, make([]byte, 15)},
+		"a short Expire":         {codec.Header{Kind: codec.KindExpire, Length: 7}, make([]byte, 7)},
+		"a long TimeToLive":      {codec.Header{Kind: codec.KindTimeToLive, Length: codec.MaxKey + 1}, make([]byte, codec.MaxKey+1)},
 		"a report on nothing":    {codec.Header{Kind: codec.KindReport, Length: 1}, []byte{99}},
 		"a key that is too long": {codec.Header{Kind: codec.KindGetValue, Length: codec.MaxKey + 1}, make([]byte, codec.MaxKey+1)},
 		"an unknown kind":        {codec.Header{Kind: 0x7F}, nil},

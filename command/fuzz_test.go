@@ -54,6 +54,9 @@ func FuzzFrame(f *testing.F) {
 	f.Add(getFrame("a"), uint8(2))
 	f.Add(setFrame("a", "1", codec.SetNX, 1), uint8(10))
 	f.Add(deleteFrame("a"), uint8(0))
+	f.Add(incrementFrame("a", -1, 5), uint8(2))
+	f.Add(expireFrame("a", 0), uint8(2))
+	f.Add(ttlFrame("a"), uint8(2))
 	f.Add(codec.AppendReport(nil, 1, codec.Report{Topic: codec.TopicInfo}), uint8(2))
 	f.Fuzz(func(t *testing.T, in []byte, mode uint8) {
 		if len(in) > 4<<10 {

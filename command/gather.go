@@ -77,7 +77,7 @@ func (t *Turn) GatherFrames(buf []byte) (n int, all bool, h codec.Header, err er
 		if h.Kind == codec.KindSetValue {
 			brings = int(h.Length)
 		}
-		t.aimAtKey(it, keyOf(h.Kind, it.body), brings, h.Kind != codec.KindGetValue)
+		t.aimAtKey(it, keyOf(h.Kind, it.body), brings, h.Kind != codec.KindGetValue && h.Kind != codec.KindTimeToLive)
 		if size == len(buf) {
 			break
 		}
@@ -187,10 +187,18 @@ func (t *Turn) aimAtKey(it *item, key []byte, brings int, writes bool) {
 // keyOf returns the key of a binary message; nil if the message has none or is malformed.
 func keyOf(k codec.Kind, body []byte) []byte {
 	switch k {
-	case codec.KindGetValue, codec.KindDelete:
+	case codec.KindGetValue, codec.KindDelete, codec.KindTimeToLive:
 		return body
 	case codec.KindSetValue:
 		if m, err := codec.DecodeSetValue(body); err == nil {
+			return m.Key
+		}
+	case codec.KindIncrement:
+		if m, err := codec.DecodeIncrement(body); err == nil {
+			return m.Key
+		}
+	case codec.KindExpire:
+		if m, err := codec.DecodeExpire(body); err == nil {
 			return m.Key
 		}
 	}

@@ -87,7 +87,13 @@ func TestGatheredFramesAreCarriedOutOneByOne(t *testing.T) {
 		var stream, want []byte
 		for tag := range uint32(300) {
 			var frame []byte
-			switch key := fmt.Sprint(rng.IntN(50)); rng.IntN(4) {
+			switch key := fmt.Sprint(rng.IntN(50)); rng.IntN(7) {
+			case 4:
+				frame = incrementFrame(key, rng.Int64N(9)-4, rng.Uint64N(2)*1000)
+			case 5:
+				frame = expireFrame(key, rng.Uint64N(2)*1000)
+			case 6:
+				frame = ttlFrame(key)
 			case 0:
 				frame = setFrame(key, strings.Repeat("v", rng.IntN(100)), 0, 0)
 			case 1:
@@ -246,11 +252,12 @@ func TestKeysAreAimedAtAsTheyAreGoingToBeUsed(t *testing.T) {
 	}
 	frames := append(setFrame("a", long, 0, 0), codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("a")})...)
 	frames = append(frames, codec.AppendDelete(nil, 1, codec.Delete{Key: []byte("b")})...)
-	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 3 {
+	frames = append(append(append(frames, incrementFrame("c", 1, 0)...), expireFrame("d", 9)...), ttlFrame("e")...)
+	if n, _, _, err := f.GatherFrames(frames); err != nil || n != 6 {
 		t.Fatalf("%d gathered, %v", n, err)
 	}
 	brought := uint32(len(setFrame("a", long, 0, 0)) - codec.HeaderLen)
-	if want, got := []aim{{brought, true}, {1001, false}, {1001, true}}, aimed(); !reflect.DeepEqual(got, want) {
+	if want, got := []aim{{brought, true}, {1001, false}, {1001, true}, {1001, true}, {1001, true}, {1001, false}}, aimed(); !reflect.DeepEqual(got, want) {
 		t.Errorf("aimed with %v, want %v", got, want)
 	}
 }

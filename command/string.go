@@ -350,22 +350,31 @@ func decrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte, Verdict) {
-	var n int64
+	n, a, err := t.add(c, key, delta)
+	switch {
+	case a != admitted:
+		return a.turnAway(out, errTryAgain)
+	case err != nil:
+		return codec.AppendError(out, "ERR "+err.Error()), Done
+	}
+	out = append(out, ':')
+	out = strconv.AppendInt(out, n, 10)
+	return append(out, '\r', '\n'), Done
+}
+
+// add adds delta to the number under a key and stages that, once it is certain that a key that is not here is absent.
+func (t *Turn) add(c *Client, key []byte, delta int64) (n int64, a admission, err error) {
 	var r store.Record
-	var err error
 	hash := t.hash(key)
 	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, false)
 	if err == store.ErrUnsure {
 		if a := t.doubt(c, key); a != admitted {
-			return a.turnAway(out, errTryAgain)
+			return 0, a, nil
 		}
 		t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, true)
 	}
-	if err != nil {
-		return codec.AppendError(out, "ERR "+err.Error()), Done
+	if err == nil {
+		t.update(c, &r)
 	}
-	t.update(c, &r)
-	out = append(out, ':')
-	out = strconv.AppendInt(out, n, 10)
-	return append(out, '\r', '\n'), Done
+	return n, admitted, err
 }

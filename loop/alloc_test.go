@@ -40,7 +40,7 @@ func countAllocations(t *testing.T, secret ...byte) {
 	const keys = 64
 	rounds := *operations/keys + 1
 	value := bytes.Repeat([]byte("v"), 64)
-	var sets, gets, setsAndDels, incrs, expires, mgets, setFrames, getFrames, setAndDelFrames []byte
+	var sets, gets, setsAndDels, incrs, expires, mgets, setFrames, getFrames, setAndDelFrames, incrementFrames, expireFrames, ttlFrames []byte
 	const counted = "1000000000" // at first: the replies of a counter have one length all the while
 	first := dialRaw(t, a.addr)
 	if len(secret) > 0 {
@@ -63,6 +63,9 @@ func countAllocations(t *testing.T, secret ...byte) {
 		expires = append(expires, respCommand("EXPIRE", string(k), "1000")...)
 		mgets = append(mgets, respCommand(many...)...)
 		setFrames = codec.AppendSetValue(setFrames, uint32(i), codec.SetValue{Key: k, Value: value})
+		incrementFrames = codec.AppendIncrement(incrementFrames, uint32(i), codec.Increment{Delta: 1, TTL: 1 << 40, Key: []byte("frames")})
+		expireFrames = codec.AppendExpire(expireFrames, uint32(i), codec.Expire{TTL: 1 << 40, Key: k})
+		ttlFrames = codec.AppendTimeToLive(ttlFrames, uint32(i), codec.TimeToLive{Key: k})
 		getFrames = codec.AppendGetValue(getFrames, uint32(i), codec.GetValue{Key: k})
 		setAndDelFrames = codec.AppendSetValue(setAndDelFrames, uint32(i), codec.SetValue{Key: []byte("gone"), Value: value})
 		setAndDelFrames = codec.AppendDelete(setAndDelFrames, uint32(i), codec.Delete{Key: []byte("gone")})
@@ -84,6 +87,9 @@ func countAllocations(t *testing.T, secret ...byte) {
 		{"binary SET", setFrames, responses(codec.StatusOK, nil)},
 		{"binary GET", getFrames, responses(codec.StatusOK, value)},
 		{"binary SET and DEL", setAndDelFrames, 2 * responses(codec.StatusOK, nil)},
+		{"binary Increment", incrementFrames, responses(codec.StatusOK, make([]byte, 8))},
+		{"binary Expire", expireFrames, responses(codec.StatusOK, nil)},
+		{"binary TimeToLive", ttlFrames, responses(codec.StatusOK, make([]byte, 8))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp4", a.addr)

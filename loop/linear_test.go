@@ -124,7 +124,7 @@ func (c *crowd) round(number int) []porcupine.Operation {
 var (
 	respNames = []string{"GET", "GET", "EXISTS", "STRLEN", "SET", "SET NX", "SETNX", "SET XX", "SET GET", "GETSET", "GETSET", "DEL", "GETDEL",
 		"INCR", "INCR", "DECR", "INCRBY", "SET IFEQ", "SET IFEQ", "SET IFEQ", "SET IFNE", "DELEX IFEQ", "DELEX IFNE"}
-	frameNames = []string{"GET", "SET", "SET NX", "SET XX", "DEL"}
+	frameNames = []string{"GET", "SET", "SET NX", "SET XX", "DEL", "INCRBY"}
 )
 
 // caller makes up the requests of one client.
@@ -222,6 +222,13 @@ func ask(t *testing.T, conn *client.Client, r request) (string, error) {
 			return ":1", err
 		}
 		return ":0", err
+	case "INCRBY":
+		delta, _ := strconv.ParseInt(r.arg, 10, 64)
+		sum, err := conn.Increment(t.Context(), key, delta, 0)
+		if refused := new(client.ServerError); errors.As(err, &refused) {
+			return "-ERR " + refused.Text, nil
+		}
+		return ":" + strconv.FormatInt(sum, 10), err
 	}
 	err := conn.Set(t.Context(), key, value, client.SetOptions{NX: r.name == "SET NX", XX: r.name == "SET XX"})
 	if errors.Is(err, client.ErrCondition) {

@@ -1,0 +1,147 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"covey/client"
+	"covey/codec"
+)
+
+// keysAndValues are n keys, of which every third is on the node, with its value.
+func keysAndValues(n *node, count int) (keys [][]byte, want map[int]string) {
+	want = map[int]string{}
+	for i := range count {
+		key := fmt.Sprint("key ", i)
+		keys = append(keys, []byte(key))
+		if i%3 == 0 {
+			want[i] = fmt.Sprint("value ", i)
+			n.mu.Lock()
+			n.values[key] = []byte(want[i])
+			n.mu.Unlock()
+		}
+	}
+	return keys, want
+}
+
+func TestManyKeysAreReadInTheirOrder(t *testing.T) {
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial()
+		for _, count := range []int{0, 1, 2, 63, 64, 65, 200} {
+			keys, want := keysAndValues(n, count)
+			last := -1
+			err := c.GetMany(t.Context(), keys, func(i int, value []byte) {
+				if i <= last || want[i] != string(value) {
+					t.Errorf("%d keys: number %d after %d: %q instead of %q", count, i, last, value, want[i])
+				}
+				last = i
+				delete(want, i)
+			})
+			if err != nil || len(want) > 0 {
+				t.Errorf("%d keys: %v, and %d were not found", count, err, len(want))
+			}
+		}
+	})
+}
+
+// Many that get many at once, with fewer slots than either wants, do not wait for each other for ever.
+func TestManyKeysShareFewSlots(t *testing.T) {
+	n := newNode(t)
+	c := n.dial(client.WithInFlight(3))
+	keys, want := keysAndValues(n, 100)
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			got := 0
+			if err := c.GetMany(t.Context(), keys, func(i int, value []byte) { got++ }); err != nil || got != len(want) {
+				t.Errorf("%d of %d, %v", got, len(want), err)
+			}
+		})
+	}
+	running.Wait()
+}
+
+// The first thing that goes wrong is the error, nothing behind it is found, and the client goes on.
+func TestManyKeysUpToTheFirstError(t *testing.T) {
+	n := newNode(t)
+	c := n.dial()
+	keys, _ := keysAndValues(n, 60)
+	n.script(func(h codec.Header, body []byte) []byte {
+		m := codec.ValueResponse{Value: body}
+		if string(body) == string(keys[30]) {
+			m = codec.ValueResponse{Status: codec.StatusLoading, Value: []byte("not yet")}
+		}
+		return codec.AppendValueResponse(nil, h.Tag, m)
+	})
+	found := 0
+	err := c.GetMany(t.Context(), keys, func(i int, value []byte) {
+		if string(value) != string(keys[i]) {
+			t.Errorf("number %d is %q", i, value)
+		}
+		found++
+	})
+	if !errors.Is(err, client.ErrLoading) || found != 30 {
+		t.Errorf("%v, %d found", err, found)
+	}
+	if value, err := c.Get(t.Context(), keys[0]); err != nil || string(value) != string(keys[0]) {
+		t.Errorf("afterwards: %q, %v", value, err)
+	}
+	if err := c.GetMany(t.Context(), [][]byte{keys[0], make([]byte, codec.MaxKey+1)}, nil); !errors.Is(err, client.ErrTooLarge) {
+		t.Errorf("a key that is too long: %v", err)
+	}
+}
+
+// A context that ends amid many leaves their slots to others, once the node has answered.
+func TestManyKeysAreGivenUpWithTheirContext(t *testing.T) {
+	n := newNode(t)
+	c := n.dial(client.WithInFlight(10))
+	keys, _ := keysAndValues(n, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	answer := make(chan struct{})
+	var seen int
+	n.script(func(h codec.Header, body []byte) []byte {
+		if seen++; seen == 1 {
+			cancel()
+			<-answer
+		}
+		return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Value: body})
+	})
+	if err := c.GetMany(ctx, keys, func(i int, _ []byte) { t.Errorf("%d is found", i) }); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	close(answer)
+	found := 0
+	if err := c.GetMany(t.Context(), keys, func(int, []byte) { found++ }); err != nil || found != len(keys) {
+		t.Errorf("afterwards %d are found, %v", found, err)
+	}
+}
+
+func TestManyKeysOfAConnectionThatEnds(t *testing.T) {
+	for seed := range uint64(20) {
+		n := newNode(t)
+		c := n.dial()
+		keys, _ := keysAndValues(n, 100)
+		left := rand.New(rand.NewPCG(seed, 1)).IntN(len(keys))
+		n.script(func(h codec.Header, body []byte) []byte {
+			if left--; left < 0 {
+				go n.hangUp()
+				return nil
+			}
+			return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Value: body})
+		})
+		next := 0
+		err := c.GetMany(t.Context(), keys, func(i int, value []byte) {
+			if i != next || string(value) != string(keys[i]) {
+				t.Errorf("seed %d: %d instead of %d", seed, i, next)
+			}
+			next++
+		})
+		if !errors.Is(err, client.ErrClosed) {
+			t.Errorf("seed %d: %v after %d", seed, err, next)
+		}
+	}
+}
