@@ -212,6 +212,7 @@ func TestNothingIsAllocatedForARequest(t *testing.T) {
 		}
 		return codec.AppendValueResponse(tag[:0], h.Tag, codec.ValueResponse{Value: value})
 	})
+	entries := []client.Entry{{Key: key, Value: value}, {Key: key, TTL: time.Minute}}
 	keys, found := [][]byte{key, key, key}, func(int, []byte) {}
 	dst := make([]byte, 0, 128)
 	for name, f := range map[string]func() error{
@@ -222,6 +223,7 @@ func TestNothingIsAllocatedForARequest(t *testing.T) {
 		"Expire":    func() error { _, err := c.Expire(ctx, key, time.Minute); return err },
 		"TTL":       func() error { _, err := c.TTL(ctx, key); return err },
 		"GetMany":   func() error { return c.GetMany(ctx, keys, found) },
+		"SetMany":   func() error { return c.SetMany(ctx, entries) },
 	} {
 		got := testing.AllocsPerRun(2000, func() {
 			if err := f(); err != nil {

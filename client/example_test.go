@@ -33,39 +33,3 @@ func Example() {
 		fmt.Printf("%s\n", value)
 	}
 }
-
-// At most a hundred calls a minute, counted on all machines together.
-func ExampleClient_Increment() {
-	ctx := context.Background()
-	c, err := client.Dial(ctx, client.DefaultAddr)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-	minute := time.Now().Truncate(time.Minute)
-	calls, err := c.Increment(ctx, fmt.Appendf(nil, "calls:alice:%d", minute.Unix()), 1, 2*time.Minute)
-	switch {
-	case err != nil:
-		log.Fatal(err)
-	case calls > 100:
-		fmt.Println("try again at", minute.Add(time.Minute).Format("15:04"))
-	default:
-		fmt.Println("go ahead")
-	}
-}
-
-func ExampleClient_GetMany() {
-	ctx := context.Background()
-	c, err := client.Dial(ctx, client.DefaultAddr)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-	keys := [][]byte{[]byte("job:17"), []byte("job:18"), []byte("job:19")}
-	err = c.GetMany(ctx, keys, func(i int, value []byte) {
-		fmt.Printf("%s is %s\n", keys[i], value)
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-}

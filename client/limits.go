@@ -22,8 +22,8 @@ const (
 	// switch that starts anew takes half a minute at most to let packets through.
 	vanishTime = 30 * time.Second
 
-	// manyKeys is how many keys of a GetMany are under way at once, and so the most values of it that are in memory.
-	manyKeys = 64
+	// manyAtOnce is how many requests of a GetMany or SetMany are under way at once, and so the most values of one that are in memory.
+	manyAtOnce = 64
 
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20

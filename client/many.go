@@ -2,22 +2,64 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"covey/codec"
 )
 
+// Entry is one of the entries of a SetMany.
+type Entry struct {
+	Key, Value []byte
+	TTL        time.Duration // time to live, rounded up to a millisecond; 0: none
+}
+
 // GetMany gets the values of keys as fast as the connection carries them, up to 64 at a time, where Get waits for each reply. It calls found
-// with the index and the value of each key that is there, in the order of keys; the value is valid until found returns. found must not
-// wait for anything that needs this call to go on. Each value is as of a moment of its own, not all as of one. At the first error GetMany
-// calls found no more and returns it.
+// with the index and the value of each key that is there, in the order of keys; the value is valid until found returns. Each value is as of
+// a moment of its own. At the first error GetMany calls found no more and returns it.
 func (c *Client) GetMany(ctx context.Context, keys [][]byte, found func(i int, value []byte)) error {
 	for _, key := range keys {
 		if len(key) > codec.MaxKey {
 			return ErrTooLarge
 		}
 	}
-	for first := 0; first < len(keys); {
-		n, err := c.getSome(ctx, keys, first, found)
+	return c.many(ctx, len(keys),
+		func(i int) request { return request{kind: codec.KindGetValue, set: codec.SetValue{Key: keys[i]}} },
+		func(i int, value []byte, err error) error {
+			switch err {
+			case nil:
+				found(i, value)
+			case ErrNotFound:
+				return nil
+			}
+			return err
+		})
+}
+
+// SetMany sets entries as fast as the connection carries them, up to 64 at a time, where Set waits for each reply. What is in entries is not
+// kept. With an error at one of them, the first of which it returns, others may be set or not.
+func (c *Client) SetMany(ctx context.Context, entries []Entry) error {
+	for i, e := range entries {
+		if len(e.Key) > codec.MaxKey || len(e.Value) > codec.MaxValue {
+			return fmt.Errorf("entry %d: %w", i, ErrTooLarge)
+		}
+		if _, err := milliseconds(e.TTL); err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+	}
+	return c.many(ctx, len(entries),
+		func(i int) request {
+			ttl, _ := milliseconds(entries[i].TTL)
+			return request{kind: codec.KindSetValue, set: codec.SetValue{Key: entries[i].Key, Value: entries[i].Value, TTL: ttl}}
+		},
+		func(_ int, _ []byte, err error) error { return err })
+}
+
+// many makes count requests and takes their replies in order, some at a time. ask says which request is next, and take gets what came of it: a value,
+// valid until it returns, or an error. The first error that take returns ends it all.
+func (c *Client) many(ctx context.Context, count int, ask func(i int) request, take func(i int, value []byte, err error) error) error {
+	for first := 0; first < count; {
+		n, err := c.some(ctx, first, count, ask, take)
 		if err != nil {
 			return err
 		}
@@ -26,12 +68,13 @@ func (c *Client) GetMany(ctx context.Context, keys [][]byte, found func(i int, v
 	return nil
 }
 
-// getSome gets the first n of keys[first:], as many as there are free slots for: who held some and waited for others could wait for ever.
-func (c *Client) getSome(ctx context.Context, keys [][]byte, first int, found func(i int, value []byte)) (n int, err error) {
-	var calls [manyKeys]*call
+// some makes the first n requests, as many as there are free slots for: who held some and waited for others could wait for ever.
+func (c *Client) some(ctx context.Context, first, count int, ask func(i int) request, take func(i int, value []byte, err error) error) (n int, err error) {
+	var calls [manyAtOnce]*call
 	slot, err := c.slot(ctx)
 	for err == nil {
-		r := request{kind: codec.KindGetValue, more: len(keys) > 1, set: codec.SetValue{Key: keys[first+n]}}
+		r := ask(first + n)
+		r.more = count > 1
 		var own bool
 		if calls[n], own, err = c.begin(ctx, slot, &r); err != nil {
 			break
@@ -39,30 +82,28 @@ func (c *Client) getSome(ctx context.Context, keys [][]byte, first int, found fu
 		if own {
 			c.readOwn(ctx, calls[n])
 		}
-		if n++; n == len(calls) || first+n == len(keys) || !c.freeSlot(&slot) {
+		if n++; n == len(calls) || first+n == count || !c.freeSlot(&slot) {
 			break
 		}
 	}
 	for i, k := range calls[:n] { // all are waited for, whatever goes wrong: a call is either finished or abandoned
-		failed := c.wait(ctx, k)
-		var value []byte
-		if failed == nil {
-			value, failed = c.valueOf(k, ErrNotFound)
+		value, wrong := c.received(ctx, k)
+		if err == nil {
+			err = take(first+i, value, wrong)
 		}
-		switch {
-		case failed == ErrNotFound:
-		case failed != nil:
-			if err == nil {
-				err = failed
-			}
-		default:
-			if err == nil {
-				found(first+i, value)
-			}
+		if wrong == nil {
 			c.release(k)
 		}
 	}
 	return n, err
+}
+
+// received is the value of a call that was begun. The call is to be released if there is no error.
+func (c *Client) received(ctx context.Context, k *call) ([]byte, error) {
+	if err := c.wait(ctx, k); err != nil {
+		return nil, err
+	}
+	return c.valueOf(k, ErrNotFound)
 }
 
 // freeSlot takes a slot if one is free.

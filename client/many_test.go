@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"covey/client"
 	"covey/codec"
@@ -46,6 +48,57 @@ func TestManyKeysAreReadInTheirOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestManyEntriesAreSet(t *testing.T) {
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial()
+		for _, count := range []int{0, 1, 64, 150} {
+			var entries []client.Entry
+			for i := range count {
+				e := client.Entry{Key: fmt.Append(nil, count, i), Value: fmt.Append(nil, "value", i), TTL: time.Duration(i) * time.Second}
+				entries = append(entries, e)
+			}
+			n.mu.Lock()
+			n.sets = nil
+			n.mu.Unlock()
+			if err := c.SetMany(t.Context(), entries); err != nil {
+				t.Fatal(err)
+			}
+			n.mu.Lock()
+			if len(n.sets) != count {
+				t.Errorf("%d came, want %d", len(n.sets), count)
+			}
+			for i, e := range entries {
+				if got := n.values[string(e.Key)]; string(got) != string(e.Value) || n.sets[i].TTL != uint64(1000*i) {
+					t.Errorf("%s is %q for %d ms, want %q", e.Key, got, n.sets[i].TTL, e.Value)
+				}
+			}
+			n.mu.Unlock()
+		}
+	})
+}
+
+func TestManyEntriesThatCannotBe(t *testing.T) {
+	n := newNode(t)
+	c, ctx, good := n.dial(), t.Context(), client.Entry{Key: []byte("k")}
+	n.script(func(codec.Header, []byte) []byte { t.Error("the node was asked"); return nil })
+	for want, bad := range map[error][]client.Entry{
+		client.ErrTooLarge: {{Key: make([]byte, codec.MaxKey+1)}, {Value: make([]byte, codec.MaxValue+1)}},
+		client.ErrOptions:  {{TTL: -1}},
+	} {
+		for _, e := range bad {
+			if err := c.SetMany(ctx, []client.Entry{good, e}); !errors.Is(err, want) || !strings.Contains(err.Error(), "entry 1") {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+	}
+	n.script(func(h codec.Header, _ []byte) []byte {
+		return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Status: codec.StatusTryAgain, Value: []byte("no room")})
+	})
+	if err := c.SetMany(ctx, []client.Entry{good, good}); !errors.Is(err, client.ErrTryAgain) {
+		t.Errorf("%v", err)
+	}
 }
 
 // Many that get many at once, with fewer slots than either wants, do not wait for each other for ever.
