@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"covey/codec"
@@ -88,11 +89,18 @@ func (s *sender) unused(seen *uint64) bool {
 	return idle
 }
 
-// readOwn reads until k is finished. It gives up when its reply does not come within ownTime, or before the context's deadline, and the
-// reader goes on: the caller has a context to watch. Only the caller that sent has made the reading one calls it.
-func (c *Client) readOwn(ctx context.Context, k *call) {
+// readOwn reads until its caller's calls are finished. It gives up when a reply does not come within ownTime, or before the context's deadline,
+// and the reader goes on: the caller has a context to watch. Only the caller that sent has made the reading one calls it.
+func (c *Client) readOwn(ctx context.Context, calls []*call) {
 	end, limited := ctx.Deadline()
-	for k.state.Load() == pending && c.arrived(end, limited) {
+	for len(calls) > 0 {
+		if calls[0].state.Load() != pending {
+			calls = calls[1:]
+			continue
+		}
+		if !c.arrived(end, limited) {
+			break
+		}
 		if err := c.readFrame(); err != nil {
 			c.fail(err)
 			break
@@ -112,6 +120,9 @@ func (c *Client) readOwn(ctx context.Context, k *call) {
 // arrived waits until a whole frame is in the buffer, so that readFrame does not wait; false when ownTime is over before that, or it is
 // end, if that limits it, or the connection has ended.
 func (c *Client) arrived(end time.Time, limited bool) bool {
+	if _, whole := c.buffered(); whole { // with others before it: no look at the clock
+		return true
+	}
 	now := time.Now()
 	sooner := limited && end.Before(c.until)
 	if sooner || c.until.Sub(now) < ownTime/2 { // seldom: one deadline serves many requests
@@ -122,14 +133,27 @@ func (c *Client) arrived(end time.Time, limited bool) bool {
 			return false
 		}
 	}
-	b, err := c.in.Peek(codec.HeaderLen)
-	if err != nil {
+	if _, err := c.in.Peek(codec.HeaderLen); err != nil {
 		return false // if this was not the deadline, the reader meets the same error
 	}
-	h, ok, err := codec.DecodeHeader(b)
-	if err != nil || !ok || uint64(h.Length) > uint64(c.in.Size()-codec.HeaderLen) {
-		return false
+	size, whole := c.buffered()
+	if whole || size > c.in.Size() {
+		return whole
 	}
-	_, err = c.in.Peek(codec.HeaderLen + int(h.Length))
+	_, err := c.in.Peek(size)
 	return err == nil
+}
+
+// buffered returns how long the next frame is, if its header is in the buffer and makes sense, and whether all of it is there.
+func (c *Client) buffered() (size int, whole bool) {
+	if c.in.Buffered() < codec.HeaderLen {
+		return math.MaxInt, false
+	}
+	b, _ := c.in.Peek(codec.HeaderLen)
+	h, ok, err := codec.DecodeHeader(b)
+	if err != nil || !ok || uint64(h.Length) > uint64(c.in.Size()) {
+		return math.MaxInt, false
+	}
+	size = codec.HeaderLen + int(h.Length)
+	return size, c.in.Buffered() >= size
 }

@@ -30,9 +30,11 @@ const (
 type request struct {
 	kind  codec.Kind
 	topic codec.Topic
-	delta int64          // of an Increment
-	more  bool           // its caller makes others at once: it is not alone
-	set   codec.SetValue // Key and TTL are those of other kinds too; Key is also the password of Auth
+	delta int64 // of an Increment
+
+	before int            // how many requests of the same caller are to leave with this one, ahead of it
+	more   bool           // another is to leave with it, behind it
+	set    codec.SetValue // Key and TTL are those of other kinds too; Key is also the password of Auth
 }
 
 // size is an upper bound of the frame's length, in bytes.
@@ -74,12 +76,15 @@ func (c *Client) roundTrip(ctx context.Context, r *request) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, own, err := c.begin(ctx, slot, r)
-	if err != nil {
+	if err := c.lockRoom(ctx, r.size()); err != nil {
+		c.slots <- slot
 		return nil, err
 	}
-	if own {
-		c.readOwn(ctx, k)
+	k := c.begin(r)
+	c.send.put(slot, k, r)
+	if own := c.leave(1); own {
+		one := [1]*call{k}
+		c.readOwn(ctx, one[:])
 	}
 	if err := c.wait(ctx, k); err != nil {
 		return nil, err
@@ -105,28 +110,27 @@ func (c *Client) slot(ctx context.Context) (uint32, error) {
 	}
 }
 
-// begin makes a call of a request, in a slot that the caller has taken, and sends it. own says that the caller is to read its reply itself.
-func (c *Client) begin(ctx context.Context, slot uint32, r *request) (k *call, own bool, err error) {
-	k = c.calls.Get().(*call)
+// begin makes a call of a request.
+func (c *Client) begin(r *request) *call {
+	k := c.calls.Get().(*call)
 	k.state.Store(pending)
 	k.want, k.err = r.wants(), nil
-	if own, err = c.enqueue(ctx, slot, k, r); err != nil {
-		c.calls.Put(k)
-		c.slots <- slot
-		return nil, false, err
-	}
-	return k, own, nil
+	return k
 }
 
 // wait waits until a call is finished. With an error the call is not the caller's any more.
 func (c *Client) wait(ctx context.Context, k *call) error {
-	select {
-	case <-k.done:
-	case <-ctx.Done():
-		if k.state.CompareAndSwap(pending, abandoned) {
-			return ctx.Err()
+	if k.state.Load() == finished {
+		<-k.done
+	} else {
+		select {
+		case <-k.done:
+		case <-ctx.Done():
+			if k.state.CompareAndSwap(pending, abandoned) {
+				return ctx.Err()
+			}
+			<-k.done // it is finished already
 		}
-		<-k.done // it is finished already
 	}
 	err := k.err
 	if err != nil {

@@ -18,4 +18,6 @@
 //     and wakes the caller. A caller that was alone for a while reads its reply itself, and the reader stands aside (aside.go).
 //  5. The caller copies the value out and gives the call back. A caller whose context ends first leaves the call
 //     to the reader, which drops it when the reply comes: no memory of the caller is ever written to after it returned.
+//
+// GetMany and SetMany (many.go) take as many slots as are free, put their requests under one lock, and are one caller in all of this.
 package client

@@ -23,12 +23,12 @@ const (
 	vanishTime = 30 * time.Second
 
 	// manyAtOnce is how many requests of a GetMany or SetMany are under way at once, and so the most values of one that are in memory.
-	manyAtOnce = 64
+	manyAtOnce = 128
 
 	// gatherBytes bounds what is gathered for one write, in bytes; a single longer frame goes alone. Callers wait for room.
 	gatherBytes = 1 << 20
-	// directBytes is the longest frame that a caller writes itself, in bytes: far below what a socket without anything in it takes.
-	directBytes = 8 << 10
+	// directBytes is the most that a caller writes itself, in bytes: below what a socket without anything in it takes.
+	directBytes = 16 << 10
 	// loneStreak is how many requests in a row must have been alone before callers read their own replies.
 	loneStreak = 8
 	// asideTime is how long no request was made when the reader, which stood aside, reads again; at most twice that.

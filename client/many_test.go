@@ -1,10 +1,12 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -197,4 +199,57 @@ func TestManyKeysOfAConnectionThatEnds(t *testing.T) {
 			t.Errorf("seed %d: %v after %d", seed, err, next)
 		}
 	}
+}
+
+// Values that do not fit into one write leave in several, while the caller still puts the others.
+func TestManyEntriesThatAreLarge(t *testing.T) {
+	bothWays(t, func(t *testing.T, n *node) {
+		c := n.dial()
+		var entries []client.Entry
+		var keys [][]byte
+		for i := range 20 {
+			keys = append(keys, fmt.Append(nil, "large ", i))
+			entries = append(entries, client.Entry{Key: keys[i], Value: bytes.Repeat([]byte{byte(i)}, 300<<10)})
+		}
+		if err := within(t, "SetMany", func() error { return c.SetMany(t.Context(), entries) }); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		if err := within(t, "GetMany", func() error {
+			return c.GetMany(t.Context(), keys, func(i int, value []byte) {
+				if !bytes.Equal(value, entries[i].Value) {
+					t.Errorf("number %d has %d other bytes", i, len(value))
+				}
+				found++
+			})
+		}); err != nil || found != len(keys) {
+			t.Errorf("%d found, %v", found, err)
+		}
+	})
+}
+
+// A node that reads nothing: what was put and what waits for room ends with the context, and a later call with its own.
+func TestManyEntriesToANodeThatDoesNotRead(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c, err := client.New(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	entries := make([]client.Entry, 20)
+	for i := range entries {
+		entries[i] = client.Entry{Key: []byte("k"), Value: make([]byte, 300<<10)}
+	}
+	for range 3 {
+		err := within(t, "SetMany", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			return c.SetMany(ctx, entries)
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+	}
+	expired(t, c)
 }

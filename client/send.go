@@ -11,16 +11,16 @@ import (
 type sender struct {
 	wake chan struct{} // capacity 1: there is something to write
 
-	mu     sync.Mutex
-	out    []byte        // guarded by mu: frames gathered for the next write
-	frames int           // guarded by mu: how many are in out
-	busy   bool          // guarded by mu: the writer has frames that may not be written yet
-	lone   bool          // guarded by mu: the last write had a single frame
-	streak int           // guarded by mu: how many requests in a row their callers have written
-	spare  []byte        // guarded by mu: the buffer that becomes out while a caller writes the other
-	room   chan struct{} // guarded by mu: closed when out is taken; nil when nobody waits
-	table  []entry       // guarded by mu: what is in flight, by slot
-	flying int           // guarded by mu: how many calls the table holds
+	mu      sync.Mutex
+	out     []byte        // guarded by mu: frames gathered for the next write
+	callers int           // guarded by mu: how many have begun requests in out
+	busy    bool          // guarded by mu: the writer has frames that may not be written yet
+	lone    bool          // guarded by mu: the last write was of a single caller
+	streak  int           // guarded by mu: how many requests in a row their callers have written
+	spare   []byte        // guarded by mu: the buffer that becomes out while a caller writes the other
+	room    chan struct{} // guarded by mu: closed when out is taken; nil when nobody waits
+	table   []entry       // guarded by mu: what is in flight, by slot
+	flying  int           // guarded by mu: how many calls the table holds
 
 	reading  reading // guarded by mu: which goroutine reads
 	requests uint64  // guarded by mu: made so far
@@ -41,18 +41,22 @@ func (s *sender) init(inFlight int) {
 
 func makeTag(slot uint32, turns uint16) uint32 { return uint32(turns)<<16 | slot }
 
-// enqueue gathers a request's frame for the writer, once there is room, or writes it at once if the caller is alone. own says that the
-// caller is to read its reply itself. On an error the request was not sent and k is not known to the reader.
-func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) (own bool, err error) {
+// fits reports whether a frame of size bytes has room. The caller holds mu.
+func (s *sender) fits(size int) bool { return len(s.out) == 0 || len(s.out)+size <= gatherBytes }
+
+// lockRoom locks mu once there is room for a frame of size bytes. The caller puts requests then, and leaves. An error is the context's, or
+// says why the connection is closed; then mu is not locked.
+func (c *Client) lockRoom(ctx context.Context, size int) error {
 	s := &c.send
 	for {
 		s.mu.Lock()
 		if err := s.err; err != nil {
 			s.mu.Unlock()
-			return false, err
+			return err
 		}
-		if len(s.out) == 0 || len(s.out)+r.size() <= gatherBytes {
-			break
+		if s.fits(size) {
+			s.callers++
+			return nil
 		}
 		if s.room == nil {
 			s.room = make(chan struct{})
@@ -63,48 +67,62 @@ func (c *Client) enqueue(ctx context.Context, slot uint32, k *call, r *request) 
 		case <-room:
 		case <-c.dead:
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return ctx.Err()
 		}
 	}
+}
+
+// put gathers the frame of a request. The caller holds mu, and slot.
+func (s *sender) put(slot uint32, k *call, r *request) {
 	e := &s.table[slot]
 	e.turns++
 	e.call = k
 	s.flying++
 	s.out = r.append(s.out, makeTag(slot, e.turns))
-	s.frames++
+}
+
+// leave sends what its caller has put, n requests, and unlocks mu: it wakes the writer, or writes them itself if the caller is alone. own says that
+// the caller is to read the replies itself.
+func (c *Client) leave(n int) (own bool) {
+	s := &c.send
 	// A caller that is alone, as the one before it was, writes by itself: waking the writer costs more than the write. Nothing else
-	// is in flight or being written, so a short frame finds room in the socket, and the caller's context is not kept waiting.
-	direct := !r.more && c.sock && s.lone && !s.busy && s.flying == 1 && s.frames == 1 && len(s.out) <= directBytes
-	own = c.sent(direct)
-	if direct {
-		gathered := s.swap(s.spare)
-		s.spare = nil
-		s.mu.Unlock()
-		c.writeDirect(gathered)
-		return own, nil
+	// is in flight or being written, so short frames find room in the socket, and the caller's context is not kept waiting.
+	if !c.sock || !s.lone || s.busy || s.callers != 1 || s.flying != n || len(s.out) > directBytes {
+		c.hasten()
+		return false
 	}
+	own = c.sent(true)
+	gathered := s.swap(s.spare)
+	s.spare = nil
 	s.mu.Unlock()
+	c.writeDirect(gathered)
+	return own
+}
+
+// hasten has the writer write what was gathered, and the reader read, and unlocks mu, which the caller holds.
+func (c *Client) hasten() {
+	c.sent(false)
+	c.send.mu.Unlock()
 	select {
-	case s.wake <- struct{}{}:
-	default: // the writer has not taken the last wake-up yet, and will see this frame too
+	case c.send.wake <- struct{}{}:
+	default: // the writer has not taken the last wake-up yet, and will see all of it
 	}
-	return own, nil
 }
 
 // take returns what was gathered, which is the writer's then, and goes on gathering in empty.
 func (s *sender) take(empty []byte) (gathered []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.frames > 0 {
-		s.lone = s.frames == 1
+	s.busy = len(s.out) > 0
+	if s.busy {
+		s.lone = s.callers == 1
 	}
-	s.busy = s.frames > 0
 	return s.swap(empty)
 }
 
 // swap is take without the lock. The caller holds mu.
 func (s *sender) swap(empty []byte) (gathered []byte) {
-	gathered, s.out, s.frames = s.out, empty[:0], 0
+	gathered, s.out, s.callers = s.out, empty[:0], 0
 	if s.room != nil {
 		close(s.room)
 		s.room = nil
@@ -112,14 +130,14 @@ func (s *sender) swap(empty []byte) (gathered []byte) {
 	return gathered
 }
 
-// writeDirect writes a caller's own frame. A failure closes the connection, and ends this call with all others.
-func (c *Client) writeDirect(frame []byte) {
-	if _, err := c.conn.Write(frame); err != nil {
+// writeDirect writes a caller's own frames. A failure closes the connection, and ends this call with all others.
+func (c *Client) writeDirect(frames []byte) {
+	if _, err := c.conn.Write(frames); err != nil {
 		c.fail(c.unwritten(err))
 		return
 	}
 	c.send.mu.Lock()
-	c.send.spare = frame
+	c.send.spare = frames
 	c.send.mu.Unlock()
 }
 

@@ -15,11 +15,13 @@ import (
 	"covey/client"
 )
 
-// conn is a client with all its connections. A get must find a value of valueBytes.
+// conn is a client with all its connections. A get must find a value of valueBytes, of each key.
 type conn struct {
-	get   func(ctx context.Context, dst []byte, key string) error
-	set   func(ctx context.Context, key string, value []byte) error
-	close func()
+	get     func(ctx context.Context, dst []byte, key string) error
+	set     func(ctx context.Context, key string, value []byte) error
+	getMany func(ctx context.Context, keys []string) error // by one goroutine
+	setMany func(ctx context.Context, keys []string, value []byte) error
+	close   func()
 }
 
 var clientNames = []string{"covey", "rueidis", "go-redis", "go-redis-auto"}
@@ -76,8 +78,51 @@ func dialCovey(ctx context.Context, addr string, connections int) (conn, error) 
 			scratch.Put(k)
 			return err
 		},
+		getMany: func() func(ctx context.Context, keys []string) error {
+			var all [][]byte
+			return func(ctx context.Context, keys []string) error {
+				all = appendKeys(all[:0], keys)
+				found, wrong := 0, error(nil)
+				err := pick().GetMany(ctx, all, func(_ int, value []byte) {
+					found++
+					wrong = errors.Join(wrong, checked(len(value)))
+				})
+				return errors.Join(err, wrong, everyone(found, len(keys)))
+			}
+		}(),
+		setMany: func() func(ctx context.Context, keys []string, value []byte) error {
+			var all [][]byte
+			var entries []client.Entry
+			return func(ctx context.Context, keys []string, value []byte) error {
+				all, entries = appendKeys(all[:0], keys), entries[:0]
+				for _, key := range all {
+					entries = append(entries, client.Entry{Key: key, Value: value})
+				}
+				return pick().SetMany(ctx, entries)
+			}
+		}(),
 		close: end,
 	}, nil
+}
+
+// appendKeys copies keys into the memory that all had, as a program would that has strings.
+func appendKeys(all [][]byte, keys []string) [][]byte {
+	for _, key := range keys {
+		if len(all) < cap(all) {
+			all = all[:len(all)+1]
+			all[len(all)-1] = append(all[len(all)-1][:0], key...)
+			continue
+		}
+		all = append(all, []byte(key))
+	}
+	return all
+}
+
+func everyone(found, want int) error {
+	if found != want {
+		return fmt.Errorf("%d values for %d keys", found, want)
+	}
+	return nil
 }
 
 func dialRueidis(_ context.Context, addr string, connections int) (conn, error) {
@@ -95,6 +140,23 @@ func dialRueidis(_ context.Context, addr string, connections int) (conn, error) 
 		},
 		set: func(ctx context.Context, key string, value []byte) error {
 			return c.Do(ctx, c.B().Set().Key(key).Value(rueidis.BinaryString(value)).Build()).Error()
+		},
+		getMany: func(ctx context.Context, keys []string) error {
+			values, err := c.Do(ctx, c.B().Mget().Key(keys...).Build()).AsStrSlice()
+			if err != nil {
+				return err
+			}
+			for _, value := range values {
+				err = errors.Join(err, checked(len(value)))
+			}
+			return errors.Join(err, everyone(len(values), len(keys)))
+		},
+		setMany: func(ctx context.Context, keys []string, value []byte) error {
+			m := c.B().Mset().KeyValue()
+			for _, key := range keys {
+				m = m.KeyValue(key, rueidis.BinaryString(value))
+			}
+			return c.Do(ctx, m.Build()).Error()
 		},
 		close: c.Close,
 	}, nil
@@ -130,6 +192,24 @@ func goRedis(c redis.Cmdable, end func()) conn {
 				err = fmt.Errorf("a SET is answered with %q", reply)
 			}
 			return err
+		},
+		getMany: func(ctx context.Context, keys []string) error {
+			values, err := c.MGet(ctx, keys...).Result()
+			if err != nil {
+				return err
+			}
+			for _, value := range values {
+				text, _ := value.(string)
+				err = errors.Join(err, checked(len(text)))
+			}
+			return errors.Join(err, everyone(len(values), len(keys)))
+		},
+		setMany: func(ctx context.Context, keys []string, value []byte) error {
+			pairs := make([]any, 0, 2*len(keys))
+			for _, key := range keys {
+				pairs = append(pairs, key, value)
+			}
+			return c.MSet(ctx, pairs...).Err()
 		},
 		close: end,
 	}

@@ -5,7 +5,7 @@
 //
 //	 1. Each measurement is a process of its own (work.go), so that processor time, allocations and collections are one client's.
 //	 2. Goroutines send one request each and wait for its reply; that requests of different goroutines leave together is the
-//	    clients' doing. What a client can do beside that with its own kind of batches is not used.
+//	    clients' doing. Where a call has many keys it is each client's own kind of batch: GetMany and SetMany, or MGET and MSET.
 //	 3. Clients are measured in turn, as often as -runs says; ratios are taken within each run.
 package main
 
@@ -44,6 +44,7 @@ type shape struct {
 	sets        bool
 	goroutines  int
 	connections int
+	keys        int // of a call; 0: one, by a request of its own
 }
 
 func (s shape) String() string {
@@ -51,11 +52,16 @@ func (s shape) String() string {
 	if s.sets {
 		verb = "SET"
 	}
+	if s.keys > 0 {
+		return fmt.Sprintf("%s 64, %d goroutines, %d keys a call", verb, s.goroutines, s.keys)
+	}
 	return fmt.Sprintf("%s 64, %d goroutines, %d connections", verb, s.goroutines, s.connections)
 }
 
 var shapes = []shape{
-	{false, 1, 1}, {true, 1, 1}, {false, 64, 1}, {true, 64, 1}, {false, 64, 4}, {true, 64, 4}, {false, 1000, 4}, {true, 1000, 4},
+	{goroutines: 1, connections: 1}, {sets: true, goroutines: 1, connections: 1}, {goroutines: 64, connections: 1}, {sets: true, goroutines: 64, connections: 1},
+	{goroutines: 64, connections: 4}, {sets: true, goroutines: 64, connections: 4}, {goroutines: 1000, connections: 4}, {sets: true, goroutines: 1000, connections: 4},
+	{goroutines: 1, connections: 1, keys: 100}, {sets: true, goroutines: 1, connections: 1, keys: 100},
 }
 
 // rivals are the modules that covey's client is compared with.
@@ -114,9 +120,9 @@ func run(s settings, out string) (err error) {
 	}
 	defer lines.Close()
 	r := report.Begin(out, "Clients for Go on one node", rivals)
-	r.Text("Every goroutine sends one request at a time, values of %d bytes, uniform keys of %s; %d runs of %v. CPU and allocations are the", valueBytes,
+	r.Text("Every goroutine makes one call at a time, values of %d bytes, uniform keys of %s; %d runs of %v. CPU and allocations are the", valueBytes,
 		"100,000", s.runs, s.window)
-	r.Text("client's, a request. covey and rueidis put requests of all goroutines on the connections there are; go-redis takes a connection from")
+	r.Text("client's, for one key. covey and rueidis put requests of all goroutines on the connections there are; go-redis takes a connection from")
 	r.Text("a pool for each; go-redis-auto is its AutoPipeline, experimental, which has a number of connections of its own.\n")
 	if err := errors.Join(json.NewEncoder(lines).Encode(measured.Head{Date: time.Now().Format(time.RFC3339), Commit: report.Commit(),
 		Machine: report.Machine(), Versions: []string{report.Versions(rivals)}, Runs: s.runs, Command: report.Command()}), measure(ctx, s, r, node, json.NewEncoder(lines))); err != nil {
@@ -153,7 +159,7 @@ func measure(ctx context.Context, s settings, r *report.Report, node *server.Ser
 
 // once measures one client.
 func once(ctx context.Context, node *server.Server, name string, c shape, window time.Duration) (measured.Row, error) {
-	task, err := json.Marshal(job{Client: name, Addr: node.Addr, Shape: [2]int{c.goroutines, c.connections}, Sets: c.sets, For: window})
+	task, err := json.Marshal(job{Client: name, Addr: node.Addr, Shape: [2]int{c.goroutines, c.connections}, Keys: c.keys, Sets: c.sets, For: window})
 	if err != nil {
 		return measured.Row{}, err
 	}

@@ -19,7 +19,7 @@ const (
 	keyCount   = 100_000
 	valueBytes = 64
 	warm       = 200 * time.Millisecond
-	timedOneIn = 16      // requests of which the latency is taken
+	timedOneIn = 16      // calls of which the latency is taken
 	mostTimed  = 1 << 13 // by one goroutine
 	fillers    = 64
 	patience   = time.Minute // for a connection of a pool that many wait for
@@ -30,13 +30,14 @@ type job struct {
 	Client string
 	Addr   string
 	Shape  [2]int // goroutines, connections
+	Keys   int    // of a call; 0: one
 	Sets   bool
 	For    time.Duration
 }
 
-// figures are what it measured; processor time, allocations and bytes are of one request.
+// figures are what it measured; processor time, allocations and bytes are of one key, latency is of a call.
 type figures struct {
-	Requests    int64   `json:"requests"` // with those before the window
+	Requests    int64   `json:"requests"` // keys, with those before the window
 	PerSecond   float64 `json:"per_second"`
 	CPU         float64 `json:"cpu_us"`
 	Allocations float64 `json:"allocations"`
@@ -83,7 +84,7 @@ func work(text string) (any, error) {
 	var phase atomic.Int32
 	var all sync.WaitGroup
 	for i := range workers {
-		all.Go(func() { workers[i].run(ctx, conn, keys, uint64(i), j.Sets, &phase) })
+		all.Go(func() { workers[i].run(ctx, conn, keys, uint64(i), j, &phase) })
 	}
 	time.Sleep(warm)
 	before := readCosts()
@@ -103,29 +104,37 @@ func newKeys() []string {
 	return keys
 }
 
-// run sends requests one after the other until the end.
-func (w *worker) run(ctx context.Context, c conn, keys []string, seed uint64, sets bool, phase *atomic.Int32) {
+// run makes calls one after the other until the end.
+func (w *worker) run(ctx context.Context, c conn, keys []string, seed uint64, j job, phase *atomic.Int32) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	value, dst := bytes.Repeat([]byte{'x'}, valueBytes), make([]byte, 0, valueBytes)
-	for phase.Load() != ended {
+	some := make([]string, max(j.Keys, 1))
+	for calls := uint64(0); phase.Load() != ended; calls++ {
 		var since time.Time
 		// Not the same ones of all: where many share little, each has a few within the window.
-		timed := (uint64(w.done)+seed)%timedOneIn == 0 && len(w.took) < cap(w.took)
+		timed := (calls+seed)%timedOneIn == 0 && len(w.took) < cap(w.took)
 		if timed {
 			since = time.Now()
 		}
-		key := keys[random.IntN(len(keys))]
-		if sets {
-			w.err = c.set(ctx, key, value)
-		} else {
-			w.err = c.get(ctx, dst, key)
+		for i := range some {
+			some[i] = keys[random.IntN(len(keys))]
+		}
+		switch {
+		case j.Keys > 0 && j.Sets:
+			w.err = c.setMany(ctx, some, value)
+		case j.Keys > 0:
+			w.err = c.getMany(ctx, some)
+		case j.Sets:
+			w.err = c.set(ctx, some[0], value)
+		default:
+			w.err = c.get(ctx, dst, some[0])
 		}
 		if w.err != nil {
 			return
 		}
-		w.done++
+		w.done += int64(len(some))
 		if phase.Load() == counting {
-			w.counted++
+			w.counted += int64(len(some))
 			if timed {
 				w.took = append(w.took, time.Since(since))
 			}
