@@ -25,7 +25,6 @@ type descent struct {
 	split       bool   // the other has answered a listing with listings: what it lacks is asked for only after its answer
 	awaits      int    // Digests of leaves that are not answered yet
 	asks        bool   // the round ends with the last of these answers
-	moved       int64  // when a frame of the comparison last came or went, boot-time ns
 }
 
 // The low bits of Link.due, below the epoch that is to be compared.
@@ -75,20 +74,26 @@ func (n *Node) latest(now int64, m *member) uint64 {
 	return store.EpochOf(uint64(max(own, own+m.offset)))
 }
 
-// remind tells the loops which owed comparisons to lead now: those with ready peers, once all that can be pulled was pulled.
+// remind tells the loops which owed comparisons to lead now: those with ready peers, once all that can be pulled was pulled. They go by turns, or
+// peers that say nothing to it would keep the others waiting.
 func (n *Node) remind(now int64) {
 	if n.State() == codec.StateSeeking || n.State() == codec.StateLoading && !n.join.covered.full() {
 		return
 	}
 	leading := 0
 	for _, m := range n.members {
-		if m.link != nil && m.link.leads.Load() {
+		if m.link != nil && m.link.leading(now) {
 			leading++
 		}
 	}
-	for _, m := range n.members {
+	next, found := n.find(n.reminded)
+	if found {
+		next++
+	}
+	for i := range n.members {
+		m := n.members[(next+i)%len(n.members)]
 		l := m.link
-		if l == nil || !l.debt.owed || m.readiness != codec.StateReady || l.held.Load() || !l.leads.Load() && leading >= repairsAtOnce {
+		if l == nil || !l.debt.owed || m.readiness != codec.StateReady || l.held.Load() || l.leading(now) || leading >= repairsAtOnce {
 			continue
 		}
 		closed := n.closedWith(now, m)
@@ -97,6 +102,7 @@ func (n *Node) remind(now int64) {
 			continue
 		}
 		leading++
+		n.reminded = m.id
 		due := closed << dueBits
 		switch {
 		case untold:
@@ -107,6 +113,11 @@ func (n *Node) remind(now int64) {
 		l.due.Store(due)
 		n.pend(l)
 	}
+}
+
+// leading reports whether this node leads a comparison here that goes on. Safe for concurrent use.
+func (l *Link) leading(now int64) bool {
+	return l.leads.Load() && now-l.moved.Load() < int64(repairPatience)
 }
 
 // closedWith returns the newest epoch that is closed here and at a peer.
@@ -143,10 +154,11 @@ func (l *Link) repairRoot(now int64, theirs root) {
 // begin leads a comparison of a closed epoch, or of all that is held, unless one is under way on this link.
 func (l *Link) begin(now int64, epoch uint64, whole bool) bool {
 	r := &l.out.repair
-	if l.leads.Load() && now-r.moved < int64(repairPatience) || now < r.follows || len(r.work) > 0 {
+	if l.leading(now) || now < r.follows || len(r.work) > 0 {
 		return false
 	}
-	r.descent = descent{id: r.id + 1, low: epoch, moved: now, whole: whole, debts: l.debts.Load()}
+	r.descent = descent{id: r.id + 1, low: epoch, whole: whole, debts: l.debts.Load()}
+	l.moved.Store(now)
 	l.out.listed, l.out.lacked = nil, false
 	l.leads.Store(true)
 	if whole {
@@ -172,7 +184,7 @@ func (l *Link) round(now int64, epoch uint64) bool {
 // descended goes on with the answer to this node's Digests.
 func (l *Link) descended(now int64, m *codec.Digests) error {
 	n, r := l.node, &l.out.repair
-	r.moved = now
+	l.moved.Store(now)
 	if m.Retry {
 		l.leads.Store(false)
 		r.follows = now + int64(HeartbeatInterval)
@@ -256,7 +268,7 @@ func (l *Link) answered(now int64, m *codec.Compared) {
 	if !l.leads.Load() || m.ID != r.id {
 		return
 	}
-	r.moved = now
+	l.moved.Store(now)
 	switch {
 	case m.Lost || r.lost:
 		r.lost = false

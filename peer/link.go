@@ -35,6 +35,7 @@ type Link struct {
 	acked     atomic.Uint64              // up to where the other has applied this node's stream
 	passes    atomic.Pointer[[]handover] // streams of other nodes that are passed on here (R12); nil: none; set with Node.mu
 	leads     atomic.Bool                // this node leads a comparison here that is not over; set by the loop
+	moved     atomic.Int64               // when a frame of that last came or went, boot-time ns; set by the loop
 	scrubs    atomic.Pointer[partials]   // leaves whose entries are to be named in Scrubs; nil: none
 	debts     atomic.Uint64              // how often a comparison came to be owed here
 	due       atomic.Uint64              // the comparison that is owed: newest closed epoch << dueBits, with dueSettles or dueWhole; 0: none

@@ -24,7 +24,8 @@ func (l *Link) compare(now int64, body []byte) error {
 	defer n.repay(top)
 	switch leads := l.leads.Load(); { // a scrub, which may go on meanwhile, is no part of a comparison (R16)
 	case leads && m.Epoch == r.epoch:
-		r.split, r.moved = true, now
+		r.split = true
+		l.moved.Store(now)
 	case !leads && m.Epoch == r.led:
 		r.follows = now + int64(repairPause)
 	}

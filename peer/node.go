@@ -89,6 +89,7 @@ type Node struct {
 	steps     steps
 	lag       lag
 	offers    uint64           // counts offers
+	reminded  uint64           // id of the member that a comparison was last to be led with because it was owed
 	lost      bool             // there may be a member whose link was lost and that is not judged for good
 	begun     int64            // when the node was started
 	unrest    int64            // when something was last seen to change that decides what is passed on (R12)

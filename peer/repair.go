@@ -184,7 +184,7 @@ func (l *Link) descend(now int64, body []byte) error {
 			return nil // of a descent that was given up
 		}
 		return l.descended(now, &m)
-	case leads && m.Level == 0 && n.ID() < l.greeting.Node:
+	case l.leading(now) && m.Level == 0 && n.ID() < l.greeting.Node:
 		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Retry: true})}) // both began at the same time
 		return nil
 	}
@@ -258,7 +258,7 @@ func (l *Link) appendRepair(now int64, dst []byte) []byte {
 	for len(r.work) > 0 && s.window() > 0 && len(dst)-begun < answerSlice && r.walked < partsSlice {
 		w := &r.work[0]
 		if w.epoch != 0 || len(w.hashes) > 0 {
-			r.moved = now // what answers a listing alone may be of a scrub
+			l.moved.Store(now) // what answers a listing alone may be of a scrub
 		}
 		switch {
 		case len(w.hashes) > 0:

@@ -32,7 +32,7 @@ func (l *Link) scrub(now int64) {
 	leaves := l.scrubs.Swap(nil)
 	cluster := n.clock.Cluster(now)
 	epoch := store.ClosedEpoch(cluster)
-	if now < s.at || epoch == 0 || len(r.work) > 0 || l.leads.Load() && now-r.moved < int64(repairPatience) {
+	if now < s.at || epoch == 0 || len(r.work) > 0 || l.leading(now) {
 		return
 	}
 	top := n.borrow()

@@ -1,0 +1,82 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"covey/codec"
+)
+
+// replies has the made-up ready peers behind links give nothing to each Pull, and say nothing to what is to be compared, until d has passed.
+func (b *bench) replies(links []*Link, d time.Duration) {
+	b.t.Helper()
+	for end := b.now + int64(d); b.now < end; b.pass(HeartbeatInterval) {
+		for _, l := range links {
+			says := [][]byte{codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: l.node.clock.Cluster(b.now), Sent: uint64(b.now)})}
+			for _, f := range frames(b.t, l.Control(b.now, nil)) {
+				if m, err := codec.DecodePull(f.body); f.head.Kind == codec.KindPull && err == nil {
+					says = append(says, codec.AppendRecords(nil, codec.Records{ID: m.ID, Shard: m.Shard, Done: true}))
+				}
+			}
+			l.Touched(b.now)
+			for _, frame := range says {
+				if err := hand(l, b.now, frame); err != nil {
+					b.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestR21_WhoSaysNothingToAComparisonKeepsNobodyFromComparingWithOthers: there are more of them than comparisons at one time, and they come first.
+func TestR21_WhoSaysNothingToAComparisonKeepsNobodyFromComparingWithOthers(t *testing.T) {
+	b := newBench(t)
+	b.quiet = true
+	y := b.add("y", 99<<16|9000, 0, 0)
+	b.pass(3 * time.Second)
+	for i := range 200 {
+		b.set(y, fmt.Sprint("key ", i), "v")
+	}
+	b.pass(5 * time.Second)
+	x := b.add("x", 1<<16|9000, 0, 0)
+	var mute []*Link
+	for i := range 2 * repairsAtOnce {
+		l := b.greetsAs(x, y.at(byte(7+i)), uint64(7+i)<<16|9000)
+		l.SetUser(&bside{})
+		mute = append(mute, l)
+	}
+	b.wire(x, y, 9)
+	b.settle()
+	b.replies(mute, donorPatience+20*time.Second)
+	if x.State() != codec.StateReady {
+		t.Errorf("%v", x.State())
+	}
+	for i := range 200 {
+		if got := b.get(x, fmt.Sprint("key ", i)); got != "v" {
+			t.Fatalf("key %d is %q", i, got)
+		}
+	}
+}
+
+// TestR19_AComparisonThatWasGivenUpKeepsTheOtherFromNoneOfItsOwn: of two that begin at the same time the higher id tries again later, but not for ever: the other's
+// answers were lost, and nothing has it begin again.
+func TestR19_AComparisonThatWasGivenUpKeepsTheOtherFromNoneOfItsOwn(t *testing.T) {
+	b, x, y, c := pair(t)
+	ours, theirs := c.sides[0].link, c.sides[1].link
+	x.owe(b.now, ours, 0)
+	c.slow = func(k codec.Kind) bool { return k == codec.KindDigests }
+	b.pass(10 * time.Second)
+	if ours.debt.owed || !ours.leads.Load() {
+		t.Fatalf("owed %v though the roots are equal, begun %v", ours.debt.owed, ours.leads.Load())
+	}
+	y.owe(b.now, theirs, 0)
+	c.slow = func(k codec.Kind) bool { return k == codec.KindHeartbeat } // equal roots would settle it too
+	for end := b.now + int64(10*time.Second); b.now < end; b.pass(TickInterval) {
+		ours.Touched(b.now)
+		theirs.Touched(b.now)
+	}
+	if theirs.debt.owed {
+		t.Error("what the higher id owes is not compared")
+	}
+}
