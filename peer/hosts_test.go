@@ -182,13 +182,19 @@ func TestR7_HostsAreCountedOnceAndRememberedForAWhile(t *testing.T) {
 	}
 }
 
-// greetsAs has somebody at an address dial a node and greet it under an id; it returns the node's side.
+// greetsAs has somebody at an address, who is ready, dial a node and greet it under an id; it returns the node's side.
 func (b *bench) greetsAs(to *bnode, addr netip.AddrPort, id uint64) *Link {
+	b.t.Helper()
+	return b.greetsIn(to, addr, id, codec.StateReady)
+}
+
+// greetsIn is greetsAs by somebody in any state.
+func (b *bench) greetsIn(to *bnode, addr netip.AddrPort, id uint64, state codec.State) *Link {
 	b.t.Helper()
 	l := NewLink(to.Node, false, 0, addr, func(*Link) {})
 	to.Step(b.now, Event{Kind: EventOpened, Link: l})
 	g := codec.Greeting{Dialed: true, Cluster: to.cluster, Node: id, Incarnation: 1, Stream: id << 1, ProtoMin: codec.ProtoMin, ProtoMax: codec.ProtoMax, Port: 9000,
-		State: codec.StateReady, Clock: to.clock.Cluster(b.now), Dial: 1}
+		State: state, Clock: to.clock.Cluster(b.now), Dial: 1}
 	for _, full := range []bool{false, true} {
 		g.Full = full
 		f := frames(b.t, codec.AppendGreeting(nil, g))[0]

@@ -132,13 +132,13 @@ func (n *Node) owe(now int64, l *Link, stamp uint64) {
 	n.require(now, l, stamp)
 }
 
-// oweAll has everything that the other holds pulled.
+// oweAll has everything that the other holds pulled. That settles a comparison that was owed before.
 func (n *Node) oweAll(now int64, l *Link) {
 	if l.member == nil {
 		return
 	}
 	l.member.stream.synced = false
-	l.pulls.owed, l.pulls.had = true, shards{}
+	l.debt, l.pulls.owed, l.pulls.had = debt{}, true, shards{}
 	n.outdate(l)
 	n.feed(now, l)
 }
@@ -348,7 +348,9 @@ func (n *Node) pulled(now int64, l *Link, m codec.Records) error {
 	}
 	if l.pulls.owed && l.pulls.had.full() {
 		l.pulls.owed = false
-		n.paid(now, l)
+		if !l.debt.owed { // or it came to be owed since: the first of them may be from before
+			n.paid(now, l)
+		}
 	}
 	if n.State() == codec.StateLoading && !before && n.join.covered.full() {
 		// Of keys that were written while they were copied only the last version came. Epochs that end from now on are whole.

@@ -80,3 +80,48 @@ func TestR19_AComparisonThatWasGivenUpKeepsTheOtherFromNoneOfItsOwn(t *testing.T
 		t.Error("what the higher id owes is not compared")
 	}
 }
+
+// TestR21_WhatWasPulledFromALoadingPeerIsNoComparison: it was loading when this node, with no ready peer yet, asked it for all, and has become ready
+// before it gave the last of it: what it took from others since is with none of the first.
+func TestR21_WhatWasPulledFromALoadingPeerIsNoComparison(t *testing.T) {
+	b := newBench(t)
+	b.quiet = true
+	y := b.add("y", 99<<16|9000, 0, 0)
+	b.pass(3 * time.Second)
+	b.set(y, "k", "v")
+	b.pass(5 * time.Second)
+	x := b.add("x", 1<<16|9000, 0, 0)
+	l := b.greetsIn(x, y.at(7), 7<<16|9000, codec.StateLoading)
+	l.SetUser(&bside{})
+	answer := func(s codec.State, pulls int) {
+		b.t.Helper()
+		l.Touched(b.now)
+		says := [][]byte{codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: s, Clock: x.clock.Cluster(b.now), Sent: uint64(b.now)})}
+		for _, f := range frames(t, l.Control(b.now, nil)) {
+			if m, err := codec.DecodePull(f.body); f.head.Kind == codec.KindPull && err == nil {
+				says = append(says, codec.AppendRecords(nil, codec.Records{ID: m.ID, Shard: m.Shard, Done: true}))
+			}
+		}
+		for _, frame := range says[:min(len(says), 1+pulls)] {
+			if err := hand(l, b.now, frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.pass(TickInterval)
+	}
+	answer(codec.StateLoading, pullCredit)
+	if !l.pulls.owed || l.pulls.had == (shards{}) {
+		t.Fatal("nothing is pulled of what it holds")
+	}
+	b.wire(x, y, 9)
+	b.settle()
+	if x.State() != codec.StateLoading {
+		t.Fatal(x.State())
+	}
+	for range 200 {
+		answer(codec.StateReady, pullCredit)
+	}
+	if x.State() != codec.StateLoading || !l.debt.owed {
+		t.Errorf("%v, and what it holds is to be compared: %v", x.State(), l.debt.owed)
+	}
+}
