@@ -6,13 +6,13 @@ import "covey/codec"
 
 // inherit has the leaves that were partial with all donors be partial here (R16); applied when the node is unlocked.
 func (n *Node) inherit(now int64) {
-	all := n.copied()
+	all := n.copied(now)
 	if all.count == 0 {
 		return
 	}
 	n.join.inherited = all
 	for _, m := range n.members { // one with a lower floor may be complete
-		if m.link != nil && m.readiness == codec.StateReady && m.floor.Compare(n.floor()) < 0 {
+		if m.link != nil && m.readiness == codec.StateReady && n.floorOf(now, m).Compare(n.floor()) < 0 {
 			m.link.bitmaps.low = now
 		}
 	}
@@ -20,18 +20,19 @@ func (n *Node) inherit(now int64) {
 
 // copied returns the leaves that are partial with all donors of which all is here. It counts those alone whose floor is taken: that
 // something is absent at one with a lower floor does not say that what the higher one covers was deleted.
-func (n *Node) copied() *partials {
+func (n *Node) copied(now int64) *partials {
 	var all *partials
 	var floor codec.Version
 	for _, m := range n.members {
 		if m.link == nil || m.readiness != codec.StateReady || !m.stream.synced {
 			continue
 		}
-		switch c := m.floor.Compare(floor); {
+		told := n.floorOf(now, m)
+		switch c := told.Compare(floor); {
 		case n.weak&AnyFloor != 0 && all != nil:
 			all = intersect(all, m.link.bitmaps.theirs)
 		case all == nil || c > 0:
-			all, floor = m.link.bitmaps.theirs, m.floor
+			all, floor = m.link.bitmaps.theirs, told
 		case c == 0:
 			all = intersect(all, m.link.bitmaps.theirs)
 		}
@@ -46,7 +47,7 @@ func (n *Node) copied() *partials {
 // Otherwise this node might say of a key there that it was deleted, though both have merely missed it; all is compared with that peer once
 // more (askAgain).
 func (n *Node) completes(now int64, l *Link) {
-	if l.member.floor.Compare(n.floor()) >= 0 || n.weak&AnyFloor != 0 {
+	if n.floorOf(now, l.member).Compare(n.floor()) >= 0 || n.weak&AnyFloor != 0 {
 		n.join.completed = l.bitmaps.theirs
 		return
 	}
@@ -68,7 +69,7 @@ func (n *Node) askAgain(now int64) {
 	}
 	for _, m := range n.members {
 		l := m.link
-		if l == nil || l.bitmaps.low == 0 || now-l.bitmaps.low < int64(repairMax) || m.readiness != codec.StateReady || m.floor.Compare(n.floor()) < 0 {
+		if l == nil || l.bitmaps.low == 0 || now-l.bitmaps.low < int64(repairMax) || m.readiness != codec.StateReady || n.floorOf(now, m).Compare(n.floor()) < 0 {
 			continue
 		}
 		l.bitmaps.low = 0

@@ -212,3 +212,26 @@ func TestR22_WhoIsReadyBeforeASeekingPeerHasGivenAllIsNoWitness(t *testing.T) {
 		t.Errorf("%d leaves stay partial", left)
 	}
 }
+
+// TestR14_AFloorFromAheadOfTimeHidesNoOther: it is not taken (R4), and those of honest donors are.
+func TestR14_AFloorFromAheadOfTimeHidesNoOther(t *testing.T) {
+	b, x, _, _ := pair(t)
+	floor := store.Version{Stamp: x.clock.Cluster(b.now) << 16, Node: 3}
+	x.store.RaiseFloor(floor)
+	b.pass(5 * time.Second)
+	z := b.add("z", 9<<16|9000, 0, 0)
+	l := b.greetsAs(z, x.at(7), 7<<16|9000)
+	l.SetUser(&bside{})
+	now := z.clock.Cluster(b.now)
+	ahead := codec.Version{Stamp: (now + uint64(time.Hour.Milliseconds())) << 16}
+	if err := hand(l, b.now, codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: now, Sent: uint64(b.now), Floor: ahead})); err != nil {
+		t.Fatal(err)
+	}
+	b.wire(z, x, 31)
+	b.settle()
+	l.member.stream.synced, l.debt = true, debt{} // all that it has is here
+	b.pass(5 * time.Second)
+	if got := z.store.Floor(); z.State() != codec.StateReady || got != floor {
+		t.Errorf("%v, floor %v, and not %v", z.State(), got, floor)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/store"
 )
 
 // timeSource says whose time an unstamped node has taken (R6). A higher one is never given up for a lower one.
@@ -35,7 +36,7 @@ func (n *Node) settle(now int64) {
 		n.regain(now)
 	case codec.StateLoading:
 		if n.weak&EarlyFloor != 0 {
-			n.takeFloors()
+			n.takeFloors(now)
 		}
 		n.load(now)
 	default:
@@ -126,7 +127,7 @@ func (n *Node) load(now int64) {
 				m.stream.synced = true
 			}
 		}
-		n.takeFloors()
+		n.takeFloors(now)
 		n.inherit(now)
 		n.withhold(now)
 		n.setReadiness(codec.StateReady)
@@ -153,7 +154,7 @@ func (n *Node) hasten(now int64) bool {
 	if j.hasty != nil {
 		return true
 	}
-	j.hasty, j.hastened = unite(n.partial.own, n.copied()), now
+	j.hasty, j.hastened = unite(n.partial.own, n.copied(now)), now
 	j.inherited, j.completed = everyLeaf, nil
 	return false
 }
@@ -170,8 +171,8 @@ func (n *Node) amend(now int64) {
 			return
 		}
 	}
-	n.takeFloors()
-	j.completed, j.hasty = unite(j.hasty, n.copied()), nil
+	n.takeFloors(now)
+	j.completed, j.hasty = unite(j.hasty, n.copied(now)), nil
 	for _, m := range n.members {
 		if m.link != nil && m.readiness == codec.StateReady {
 			n.require(now, m.link, 0)
@@ -180,13 +181,21 @@ func (n *Node) amend(now int64) {
 }
 
 // takeFloors has the floor raised to the highest of those of the donors of which all is here (R14).
-func (n *Node) takeFloors() {
+func (n *Node) takeFloors(now int64) {
 	for _, m := range n.members {
 		copied := m.stream.synced || n.weak&EarlyFloor != 0
-		if m.link != nil && m.readiness == codec.StateReady && copied && m.floor.Compare(n.join.floor) > 0 {
-			n.join.floor = m.floor
+		if floor := n.floorOf(now, m); m.link != nil && m.readiness == codec.StateReady && copied && floor.Compare(n.join.floor) > 0 {
+			n.join.floor = floor
 		}
 	}
+}
+
+// floorOf returns the floor that a member has told, none if it is from too far ahead of time (R4): that counts for nothing.
+func (n *Node) floorOf(now int64, m *member) codec.Version {
+	if store.TooFarAhead(m.floor.Stamp, n.clock.Cluster(now)) {
+		return codec.Version{}
+	}
+	return m.floor
 }
 
 // seekAgain goes back from loading: all donors are gone.
