@@ -150,7 +150,7 @@ func (n *Node) beaten(now int64, l *Link, h *codec.Heartbeat, stamped bool) (the
 		return root{}, nil
 	}
 	if n.late(now, l, h.Head) {
-		n.lateUntil = now + int64(latePause)
+		n.putOff(now)
 	}
 	return n.mayRepair(now, l, h), nil
 }

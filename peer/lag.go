@@ -74,6 +74,17 @@ func (n *Node) Lag(now int64) (most time.Duration) {
 	return most
 }
 
+// putOff puts repairs off for a moment, because records come late. It does so for lateLimit at most, and then not for lateRest: one peer that
+// is late for ever, on a network that is too slow for it or because it says so, is not to keep all others different.
+func (n *Node) putOff(now int64) {
+	if now-n.lateFrom >= int64(lateLimit+lateRest) {
+		n.lateFrom = now
+	}
+	if now-n.lateFrom < int64(lateLimit) {
+		n.lateUntil = now + int64(latePause)
+	}
+}
+
 // drain is what a link carries late, as of the last heartbeats of the other. It is guarded by Node.mu.
 type drain struct {
 	heads          [lateBeats]uint64 // of the other's stream, as told; the oldest first

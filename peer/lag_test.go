@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"covey/codec"
 )
 
 func TestTheAgeOfTheOldestWriteThatIsNotAcknowledged(t *testing.T) {
@@ -110,5 +112,41 @@ func TestR18_WhatIsComingLateIsNotRepairedMeanwhile(t *testing.T) {
 		if got := x.late(b.now, l, 300); got != s.late {
 			t.Errorf("acknowledged, step %d, %+v: %v", i, s, got)
 		}
+	}
+}
+
+// TestR18_WhoIsLateForEverPutsNoRepairOffForEver: a peer is a record a heartbeat behind, and further each time. Others that differ are repaired all the same.
+func TestR18_WhoIsLateForEverPutsNoRepairOffForEver(t *testing.T) {
+	b, x, y, _ := pair(t)
+	b.quiet = true
+	l := b.greetsAs(x, x.at(7), 7<<16|9000)
+	l.SetUser(&bside{})
+	l.member.stream.synced, l.debt = true, debt{} // nothing is owed
+	first := uint64(1)
+	behind := func(d time.Duration) {
+		for end := b.now + int64(d); b.now < end; b.pass(HeartbeatInterval) {
+			now := x.clock.Cluster(b.now)
+			l.Touched(b.now)
+			for _, frame := range [][]byte{
+				batchOf(l, first, record(b, x, "late", "v", 7<<16|9000)),
+				codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: now, Sent: uint64(b.now), Head: 1000 * first}),
+			} {
+				if err := hand(l, b.now, frame); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = l.Control(b.now, nil)
+			first++
+		}
+	}
+	behind(5 * time.Second)
+	b.holds(y, record(b, y, "k", "v", 77))
+	behind(10 * time.Second)
+	if got := b.get(x, "k"); got != "(none)" {
+		t.Errorf("repaired while records are late: k is %q", got)
+	}
+	behind(lateLimit + lateRest)
+	if got := b.get(x, "k"); got != "v" {
+		t.Errorf("k is %q", got)
 	}
 }

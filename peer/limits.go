@@ -110,6 +110,8 @@ const (
 	repairMax         = time.Minute             // the same, when comparing again and again has not made them equal
 	repairPause       = time.Second             // that the node which follows leaves to the one that leads
 	latePause         = time.Second             // after records came that were late, before roots that differ make anybody compare
+	lateLimit         = time.Minute             // for which such records put repairs off at most, in one run
+	lateRest          = 10 * time.Second        // after that, in which they put nothing off
 	repairPatience    = 5 * time.Second         // without a frame of a comparison, after which it is given up
 	suspectAfter      = 1500 * time.Millisecond // of silence (R25)
 	deadAfter         = 3 * time.Second         // of silence

@@ -94,6 +94,7 @@ type Node struct {
 	begun     int64            // when the node was started
 	unrest    int64            // when something was last seen to change that decides what is passed on (R12)
 	lateUntil int64            // until then nothing is repaired: records came that were late (R18)
+	lateFrom  int64            // since when that is so, at times
 	scratch   []handover       // scratch
 	offsets   []int64          // scratch
 	peers     []codec.PeerAddr // scratch
