@@ -70,7 +70,10 @@ func DecodeListing(body []byte) (Listing, error) {
 	if m.Bits > 64 || m.Prefix<<m.Bits != 0 {
 		return Listing{}, ErrRange
 	}
-	if n := int(m.Count); n > MaxListingEntries || n*ListingEntryMin > len(m.Entries) || n*listingEntryMax < len(m.Entries) {
+	if m.Count > MaxListingEntries {
+		return Listing{}, ErrCount // compared before the conversion: an int may have 32 bits
+	}
+	if n := int(m.Count); n*ListingEntryMin > len(m.Entries) || n*listingEntryMax < len(m.Entries) {
 		return Listing{}, ErrCount
 	}
 	return m, nil
