@@ -148,6 +148,9 @@ func TestAMeshOfManyNodes(t *testing.T) {
 	}
 	die := func(what string, limit time.Duration, how func(gone *Host)) time.Duration {
 		gone := w.Hosts[w.Rand.IntN(n)]
+		for gone.asleep {
+			gone = w.Hosts[w.Rand.IntN(n)]
+		}
 		begun, others, saw := w.Now, 0, 0
 		for _, h := range w.Hosts {
 			if h != gone && h.Node != nil && !h.asleep {
