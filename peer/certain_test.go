@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/store"
 )
 
 // certain reports whether a node is sure that a key is there, or is not.
@@ -125,5 +126,24 @@ func TestR13_WhoWasNeverComparedWithHoldsTombstonesBack(t *testing.T) {
 	b.greetsAs(x, y.at(9), 7<<16|9000)
 	if to := compared(); to != 0 || !slices.ContainsFunc(x.members, func(m *member) bool { return m.id == 7<<16|9000 }) {
 		t.Errorf("compared up to %d with all of %d", to, len(x.members))
+	}
+}
+
+// TestR16_GhostsThatOneSideLacksAreSeenByIt: a listing that lacks them is answered with one that has them, once a comparison; and who sees them is
+// certain no more of what is absent in their leaf.
+func TestR16_GhostsThatOneSideLacksAreSeenByIt(t *testing.T) {
+	b, x, _, c := pair(t)
+	l, cluster := c.sides[0].link, x.clock.Cluster(b.now)
+	ghost := store.Print{Hash: x.store.Hash([]byte("k")), V: store.Version{Stamp: 1 << 26, Node: 7}, Ghost: true}
+	m := &codec.Listing{Epoch: 9, Prefix: ghost.Hash >> 48 << 48, Bits: 16}
+	for range 2 {
+		l.compareGhosts(m, &worktop{prints: []store.Print{ghost}}, cluster)
+	}
+	if r := &l.out.repair; len(r.work) != 1 || r.work[0].prefix != m.Prefix || r.work[0].bits != m.Bits || r.work[0].epoch != m.Epoch || !b.certain(x, "k") {
+		t.Errorf("ghosts of this node: %+v, certain %v", r.work, b.certain(x, "k"))
+	}
+	l.compareGhosts(m, &worktop{theirs: []store.Print{ghost}}, cluster)
+	if len(l.out.repair.work) != 1 || b.certain(x, "k") {
+		t.Errorf("ghosts of the other: %+v, certain %v", l.out.repair.work, b.certain(x, "k"))
 	}
 }

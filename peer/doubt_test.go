@@ -337,3 +337,19 @@ func TestR17_AQuestionDoesNotOvertakeWhatWasWrittenHere(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestR17_OnlyReadyPeersAreAsked: one that still copies does not know what there is, and is not waited for.
+func TestR17_OnlyReadyPeersAreAsked(t *testing.T) {
+	for _, state := range []codec.State{codec.StateSeeking, codec.StateLoading, codec.StateReady} {
+		b, x, _, _ := pair(t)
+		x.forgetsAll()
+		b.greetsIn(x, x.at(7), 7<<16|9000, state).SetUser(&bside{}) // it says no more
+		want := AskedAll
+		if state == codec.StateReady {
+			want = AskedLate
+		}
+		if got := b.asks(x, 1, "k"); got != want {
+			t.Errorf("beside one that is %v: %d, not %d", state, got, want)
+		}
+	}
+}

@@ -71,3 +71,22 @@ func TestR22_OfASeekingPeerThatHeldNothingNothingIsPulled(t *testing.T) {
 		t.Errorf("z has %s, %s", got, z.State())
 	}
 }
+
+// TestR26_WhoTakesAnotherIdStampsByIt, and is of a later incarnation: who hears of its stream under two names knows the later one.
+func TestR26_WhoTakesAnotherIdStampsByIt(t *testing.T) {
+	b, x, _, _ := pair(t)
+	old, incarnation := x.ID(), x.incarnation
+	b.set(x, "before", "v")
+	older := b.add("older", old, 5000, 0)
+	b.wire(older, x, 31)
+	b.settle()
+	b.set(x, "after", "v")
+	if x.ID() == old || x.incarnation <= incarnation || older.incarnation != 5000 {
+		t.Errorf("id %x, incarnation %d, before they were %x and %d", x.ID(), x.incarnation, old, incarnation)
+	}
+	for key, node := range map[string]uint64{"before": old, "after": x.ID()} {
+		if m, _, ok := x.store.Meta([]byte(key), x.store.Hash([]byte(key)), x.clock.Cluster(b.now)); !ok || m.Version.Node != node {
+			t.Errorf("what was written %s is of %x, not %x", key, m.Version.Node, node)
+		}
+	}
+}

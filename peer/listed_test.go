@@ -208,3 +208,24 @@ func TestWhatOnlyAPeerIsLinkedWithIsListed(t *testing.T) {
 		t.Errorf("%d are listed after the peer's word", len(all))
 	}
 }
+
+// TestR25_AVouchThatIsNotRenewedCountsNoMore: whoever gave it has been silent since, and may know no better.
+func TestR25_AVouchThatIsNotRenewedCountsNoMore(t *testing.T) {
+	b, x, y, c := pair(t)
+	z := b.add("z", 3<<16|9000, 0, 0)
+	b.wire(z, x, 31)
+	b.wire(z, y, 32)
+	b.settle()
+	b.pass(3 * time.Second)
+	lost := x.known(z.ID())
+	b.drop(x, z)
+	b.pass(2 * time.Second)
+	if lost.state != Alive || lost.link != nil {
+		t.Fatalf("%v though the third node is linked with it", lost.state)
+	}
+	c.deaf = true
+	b.pass(vouchAge + 2*HeartbeatInterval)
+	if m := x.known(y.ID()); lost.state != Dead || m.link == nil || m.state != Suspect {
+		t.Errorf("%v by the word of one that is %v", lost.state, m.state)
+	}
+}

@@ -11,22 +11,36 @@ import (
 // replies has the made-up ready peers behind links give nothing to each Pull, and say nothing to what is to be compared, until d has passed.
 func (b *bench) replies(links []*Link, d time.Duration) {
 	b.t.Helper()
+	b.repliesIn(links, codec.StateReady, d)
+}
+
+// repliesIn is replies by peers in any state.
+func (b *bench) repliesIn(links []*Link, state codec.State, d time.Duration) {
+	b.t.Helper()
 	for end := b.now + int64(d); b.now < end; b.pass(HeartbeatInterval) {
 		for _, l := range links {
-			says := [][]byte{codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: codec.StateReady, Clock: l.node.clock.Cluster(b.now), Sent: uint64(b.now)})}
-			for _, f := range frames(b.t, l.Control(b.now, nil)) {
-				if m, err := codec.DecodePull(f.body); f.head.Kind == codec.KindPull && err == nil {
-					says = append(says, codec.AppendRecords(nil, codec.Records{ID: m.ID, Shard: m.Shard, Done: true}))
-				}
-			}
 			l.Touched(b.now)
-			for _, frame := range says {
-				if err := hand(l, b.now, frame); err != nil {
-					b.t.Fatal(err)
+			says := [][]byte{codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: state, Clock: l.node.clock.Cluster(b.now), Sent: uint64(b.now)})}
+			for len(says) > 0 {
+				for _, frame := range says {
+					if err := hand(l, b.now, frame); err != nil {
+						b.t.Fatal(err)
+					}
 				}
+				says = nothingOf(b.t, l)
 			}
 		}
 	}
+}
+
+// nothingOf answers the Pulls that wait on a link with nothing.
+func nothingOf(t testing.TB, l *Link) (answers [][]byte) {
+	for _, f := range frames(t, l.Control(l.touched.Load(), nil)) {
+		if m, err := codec.DecodePull(f.body); f.head.Kind == codec.KindPull && err == nil {
+			answers = append(answers, codec.AppendRecords(nil, codec.Records{ID: m.ID, Shard: m.Shard, Done: true}))
+		}
+	}
+	return answers
 }
 
 // TestR21_WhoSaysNothingToAComparisonKeepsNobodyFromComparingWithOthers: there are more of them than comparisons at one time, and they come first.
@@ -93,23 +107,18 @@ func TestR21_WhatWasPulledFromALoadingPeerIsNoComparison(t *testing.T) {
 	x := b.add("x", 1<<16|9000, 0, 0)
 	l := b.greetsIn(x, y.at(7), 7<<16|9000, codec.StateLoading)
 	l.SetUser(&bside{})
-	answer := func(s codec.State, pulls int) {
-		b.t.Helper()
+	answer := func(s codec.State) {
+		t.Helper()
 		l.Touched(b.now)
-		says := [][]byte{codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: s, Clock: x.clock.Cluster(b.now), Sent: uint64(b.now)})}
-		for _, f := range frames(t, l.Control(b.now, nil)) {
-			if m, err := codec.DecodePull(f.body); f.head.Kind == codec.KindPull && err == nil {
-				says = append(says, codec.AppendRecords(nil, codec.Records{ID: m.ID, Shard: m.Shard, Done: true}))
-			}
-		}
-		for _, frame := range says[:min(len(says), 1+pulls)] {
+		beat := codec.AppendHeartbeat(nil, codec.Heartbeat{Anew: true, State: s, Clock: x.clock.Cluster(b.now), Sent: uint64(b.now)})
+		for _, frame := range append([][]byte{beat}, nothingOf(t, l)...) {
 			if err := hand(l, b.now, frame); err != nil {
 				t.Fatal(err)
 			}
 		}
 		b.pass(TickInterval)
 	}
-	answer(codec.StateLoading, pullCredit)
+	answer(codec.StateLoading)
 	if !l.pulls.owed || l.pulls.had == (shards{}) {
 		t.Fatal("nothing is pulled of what it holds")
 	}
@@ -119,7 +128,7 @@ func TestR21_WhatWasPulledFromALoadingPeerIsNoComparison(t *testing.T) {
 		t.Fatal(x.State())
 	}
 	for range 200 {
-		answer(codec.StateReady, pullCredit)
+		answer(codec.StateReady)
 	}
 	if x.State() != codec.StateLoading || !l.debt.owed {
 		t.Errorf("%v, and what it holds is to be compared: %v", x.State(), l.debt.owed)

@@ -1,8 +1,10 @@
 package peer
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"covey/codec"
 	"covey/store"
@@ -143,6 +145,36 @@ func TestR19_OfEqualVersionsTheLaterExpiryIsNewer(t *testing.T) {
 		newer, wanted := differences([]store.Print{c.ours}, []store.Print{c.theirs}, epoch, now, leavesOf{}, false)
 		if len(newer) != c.newer || len(wanted) != c.wanted {
 			t.Errorf("expiry at %d against %d: newer %x, wanted %x", c.ours.ExpireAt, c.theirs.ExpireAt, newer, wanted)
+		}
+	}
+}
+
+// TestR27_WhatAMergeMakesIsSentBack: one comparison is enough for two counters of which each side has a part.
+func TestR27_WhatAMergeMakesIsSentBack(t *testing.T) {
+	b, x, y, c := pair(t)
+	c.deaf = true
+	const keys = 16
+	for i := range keys {
+		for j, n := range []*bnode{x, y} {
+			key := fmt.Append(nil, "key ", i)
+			if _, _, _, err := n.store.Increment(nil, key, n.store.Hash(key), n.clock.Cluster(b.now)+uint64(i+j), int64(1+9*j), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.now += int64(6 * time.Second)
+	c.deaf = false
+	x.owe(b.now, c.sides[0].link, 0)
+	for range int(10 * time.Second / TickInterval) {
+		if b.pass(TickInterval); !c.sides[0].link.debt.owed {
+			break
+		}
+	}
+	b.settle()
+	for i := range keys {
+		key := fmt.Sprint("key ", i)
+		if a, b := b.get(x, key), b.get(y, key); a != "11" || b != "11" {
+			t.Errorf("%s is %s and %s, not 11, after %d repairs", key, a, b, x.counters.repairs.Load())
 		}
 	}
 }

@@ -105,3 +105,20 @@ func TestR21_WhoLacksTheHeadOfADonorsStreamIsNotReady(t *testing.T) {
 		}
 	}
 }
+
+// TestR22_ALoadingPeerIsWaitedFor: it will soon be ready, and have what others hold. For so long, and no longer.
+func TestR22_ALoadingPeerIsWaitedFor(t *testing.T) {
+	b := newBench(t)
+	b.quiet = true
+	x := b.add("x", 1<<16|9000, 0, 0)
+	l := b.greetsIn(x, x.at(7), 7<<16|9000, codec.StateLoading)
+	l.SetUser(&bside{})
+	b.repliesIn([]*Link{l}, codec.StateLoading, loadingPatience-time.Second)
+	if l.pulls.owed || x.State() != codec.StateSeeking {
+		t.Errorf("%v beside a loading peer, whose copy is here: %v", x.State(), !l.pulls.owed)
+	}
+	b.repliesIn([]*Link{l}, codec.StateLoading, 2*time.Second)
+	if x.State() != codec.StateReady {
+		t.Errorf("%v beside a peer that loads for ever", x.State())
+	}
+}

@@ -114,3 +114,51 @@ func TestR20_WhoWasApartHoldsTheSameSinceItIsBack(t *testing.T) {
 		}
 	}
 }
+
+// TestR20_ADifferenceInOneEpochAloneIsNoAlarm: two writes on two sides of its end may come in either order.
+func TestR20_ADifferenceInOneEpochAloneIsNoAlarm(t *testing.T) {
+	b, x, y, c := pair(t)
+	b.set(x, "k", "v")
+	b.pass(6 * time.Second)
+	epoch, m := x.Verify().Epoch, c.sides[0].link.member
+	m.roots.theirs[epoch%rootsKept].sum++
+	if v := x.Verify(); !v.Converged || v.Epoch != epoch {
+		t.Errorf("one epoch differs: %+v", v)
+	}
+	m.roots.theirs[(epoch-1)%rootsKept].sum++
+	if v := x.Verify(); v.Converged || len(v.Differing) != 1 || v.Differing[0] != y.ID() {
+		t.Errorf("two epochs differ: %+v", v)
+	}
+}
+
+// TestR20_WhoHasLostItsLinkDiffersUntilItIsLinkedOrDead: what it told before says nothing of now.
+func TestR20_WhoHasLostItsLinkDiffersUntilItIsLinkedOrDead(t *testing.T) {
+	b, x, y, c := pair(t)
+	b.set(x, "k", "v")
+	b.pass(6 * time.Second)
+	x.Step(b.now, Event{Kind: EventMoved, Link: c.sides[0].link})
+	if v := x.Verify(); v.Converged || v.Members != 2 || len(v.Differing) != 1 || v.Differing[0] != y.ID() {
+		t.Errorf("without a link: %+v", v)
+	}
+	b.carryOut(x)
+	b.pass(deadAfter + time.Second)
+	if v := x.Verify(); !v.Converged || v.Members != 1 {
+		t.Errorf("dead: %+v", v)
+	}
+}
+
+// TestR20_RootsThatLeaveOutOtherLeavesAreNotCompared: they may be equal or not by what one of them leaves out.
+func TestR20_RootsThatLeaveOutOtherLeavesAreNotCompared(t *testing.T) {
+	for _, sum := range []uint64{7, 8} {
+		r := told{}
+		r.ours.add(root{epoch: 9, sum: 7, left: 1})
+		r.theirs.add(root{epoch: 9, sum: sum, left: 2})
+		if known, _ := r.know(9); known {
+			t.Errorf("sums 7 and %d of other leaves are compared", sum)
+		}
+		r.theirs.add(root{epoch: 9, sum: sum, left: 1})
+		if known, equal := r.know(9); !known || equal != (sum == 7) {
+			t.Errorf("sums 7 and %d of the same leaves: compared %v, equal %v", sum, known, equal)
+		}
+	}
+}
