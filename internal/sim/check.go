@@ -180,14 +180,19 @@ func (h *Host) behind(key []byte) bool {
 	}
 	return !slices.ContainsFunc(h.world.Hosts, func(o *Host) bool {
 		r, _, ok := o.Store.Lookup(nil, key, hash, o.now())
-		return ok && h.world.near(h, o) && (r.Version().Compare(own.V) > 0 || r.Expiry().Compare(own.E) > 0)
+		return ok && h.world.near(h, o) && (r.Version().Compare(own.V) > 0 || r.Expiry().Compare(own.E) > 0) && !h.scrubbed(o, hash)
 	})
 }
 
 // unhurried reports whether a key is of a leaf that is partial here or on a neighbour: what is stale there is found within an hour (R16; seed 9710159 of room).
 func (h *Host) unhurried(hash uint64) bool {
+	return slices.ContainsFunc(h.world.Hosts, func(o *Host) bool { return (o == h || h.world.near(h, o)) && h.scrubbed(o, hash) })
+}
+
+// scrubbed reports whether a key is of a leaf that is partial here or on another: of the two what is stale is found within an hour (seed 9987138 of room).
+func (h *Host) scrubbed(o *Host, hash uint64) bool {
 	b := h.world.book
-	return b != nil && b.tight && slices.ContainsFunc(h.world.Hosts, func(o *Host) bool { return (o == h || h.world.near(h, o)) && o.partial(hash) })
+	return b != nil && b.tight && (h.partial(hash) || o.partial(hash))
 }
 
 // members says what is wrong with whom this host knows.
