@@ -30,6 +30,7 @@ func TestCommandsDoNotAllocate(t *testing.T) {
 		{"DEL", "none"}, {"INCR", "n"}, {"INCRBY", "n", "17"}, {"EXPIRE", "key:5", "100"}, {"PERSIST", "key:5"}, {"TTL", "key:5"}, {"EXISTS", "key:5"}, mget,
 		{"MSET", "key:1", "a", "key:2", "b"}, {"PING"}, {"TIME"}, {"SETNX", "key:1", "x"}, {"GETSET", "key:1", "x"},
 		{"GETEX", "key:5", "EX", "100"}, {"GETEX", "key:5", "PERSIST"}, {"GETRANGE", "key:5", "1", "5"}, {"GETRANGE", "large", "5000000", "5000100"}, {"SUBSTR", "large", "-1", "-1"}, {"TOUCH", "key:5"}, {"EXPIRETIME", "key:5"},
+		{"APPEND", "key:6", "x"}, {"SETRANGE", "key:6", "3", "x"},
 	} {
 		args := make([][]byte, len(c))
 		for i, a := range c {

@@ -124,12 +124,14 @@ func (g *generator) some(one func() string) (list []string) {
 
 func (g *generator) command() []string {
 	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
-		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
+		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "APPEND", "SETRANGE", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
 	cmd := []string{name}
 	switch name {
 	case "SET":
 		cmd = append(append(cmd, g.key(), g.value()), g.setOptions()...)
-	case "SETNX", "GETSET":
+	case "SETRANGE":
+		cmd = append(cmd, g.key(), g.pick("0", "1", "7", "2000", "-1", "abc", "600000000", "9223372036854775807"), g.value())
+	case "SETNX", "GETSET", "APPEND":
 		cmd = append(cmd, g.key(), g.value())
 	case "SETEX":
 		cmd = append(cmd, g.key(), g.span("EX"), g.value())

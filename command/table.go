@@ -16,6 +16,7 @@ const (
 	onUpdateKey   = "RW update"
 	onCountKey    = "RW access update"
 	onWriteKey    = "OW update"
+	onAddKey      = "RW insert"
 	onDeleteKey   = "RM delete"
 	onTakeKey     = "RW access delete"
 	tipMulti      = "request_policy:multi_shard"
@@ -155,6 +156,8 @@ var expiryTable = []entry{
 }
 
 var stringTable = []entry{
+	{name: "append", arity: 3, long: true, gate: gateReady, run: appendTo, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onAddKey,
+		group: "string", since: "2.0.0", complexity: "O(N) where N is the length of the whole value", summary: "Put bytes behind a value, or set a key that is not there"},
 	{name: "delex", arity: -2, gate: gateReady, run: delex, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: "RW delete variable_flags",
 		group: "string", since: "8.4.0", complexity: "O(1)", summary: "Delete a key if its value is, or is not, the one given"},
 	{name: "delifeq", arity: 3, gate: gateReady, run: delifeq, first: 1, last: 1, step: 1, flags: flagWrite | flagFast, category: "string", keys: onTakeKey,
@@ -183,6 +186,8 @@ var stringTable = []entry{
 		group: "string", since: "2.0.0", complexity: "O(1)", summary: "Set a key that lives so many seconds"},
 	{name: "setnx", arity: 3, gate: gateReady, run: setnx, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: "OW insert",
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Set a key that is not there"},
+	{name: "setrange", arity: 4, long: true, gate: gateReady, run: setrange, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string", keys: onUpdateKey,
+		group: "string", since: "2.2.0", complexity: "O(N) where N is the length of the whole value", summary: "Overwrite a part of a value, which may grow"},
 	{name: "strlen", arity: 2, gate: gateReady, run: strlen, first: 1, last: 1, step: 1, flags: flagReadOnly | flagFast, category: "string", keys: onLookKey,
 		group: "string", since: "2.2.0", complexity: "O(1)", summary: "Return the length of a value in bytes"},
 	{name: "substr", arity: 4, long: true, gate: gateReady, run: getrange, first: 1, last: 1, step: 1, flags: flagReadOnly, category: "string", keys: onReadKey,

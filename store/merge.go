@@ -77,7 +77,7 @@ func (s *Store) mergeAside(r *Record, hash, now uint64) (o Outcome, done bool) {
 		sh.mu.Unlock()
 		return Refused, true
 	case len(r.Value) >= roomFrom:
-		s.makeRoom(r.Key, r.Value, hash, now)
+		s.makeRoom(r.Key, len(r.Value), hash, now)
 	}
 	return 0, false
 }

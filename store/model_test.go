@@ -361,6 +361,10 @@ func (m *model) step(op, key, arg byte) {
 	case 5:
 		m.set(k, value, SetOptions{XX: true, ExpireAt: at})
 	case 6:
+		if op >= 128 {
+			m.change(k, arg)
+			break
+		}
 		m.set(k, value, SetOptions{KeepTTL: true, XX: arg%3 == 0})
 	case 7:
 		m.delete(k, arg%2 == 0)

@@ -52,13 +52,13 @@ func (s *Store) fitsBeside(bytes int) bool {
 	return int64(bytes)+held <= int64(s.limit)
 }
 
-// makeRoom evicts for a large write before it is made, so that the store never holds both; what is made in the end is
-// put right after it, as with every write. Key and value of the entry that it replaces count as room.
-func (s *Store) makeRoom(key, value []byte, hash, now uint64) {
+// makeRoom evicts for a write of a value of so many bytes, a large one, before it is made, so that the store never holds both; what is made
+// in the end is put right after it, as with every write. Key and value of the entry that it replaces count as room.
+func (s *Store) makeRoom(key []byte, value int, hash, now uint64) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
-	need := int64(len(value))
+	need := int64(value)
 	if sh.find(&e, key, hash) {
 		need -= int64(e.valueLen)
 	}

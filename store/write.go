@@ -19,7 +19,7 @@ func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64
 		return dst
 	}
 	if len(value) >= roomFrom {
-		s.makeRoom(key, value, hash, now)
+		s.makeRoom(key, len(value), hash, now)
 	}
 	return s.write(res, dst, key, value, nil, hash, now, o)
 }
