@@ -11,6 +11,7 @@ import (
 
 	"covey/client"
 	"covey/cmd/covey/internal/machine"
+	"covey/cmd/covey/internal/survey"
 	"covey/ifaces"
 	"covey/loop"
 	"covey/seal"
@@ -195,9 +196,22 @@ func lookAtTCP(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets)
 	if process, found := machine.Holder(listen.Port()); found {
 		holder = process.String()
 	}
-	f.Verdict = note
-	f.Finding = fmt.Sprintf("taken by %s, which does not answer as a node: without --listen a node takes the next free port; to have this one, stop that process", holder)
+	f.Verdict, f.Finding = judgeHolder(holder, addr, survey.Dial(ctx, []netip.AddrPort{addr})[addr])
 	return f
+}
+
+// judgeHolder tells of a process that has the port and does not answer as a node at addr: it may be one that cannot be reached there.
+func judgeHolder(holder string, addr netip.AddrPort, o survey.Outcome) (verdict, text string) {
+	node := strings.HasPrefix(holder, "covey ")
+	switch {
+	case node && o == survey.Rejected:
+		return problem, fmt.Sprintf("taken by %s, and TCP is refused at %s: if that node listens at another address (--listen), give `covey doctor` the same; if not, this machine's firewall rejects it: allow TCP port %d in its input rules", holder, addr, addr.Port())
+	case node && o == survey.TimedOut:
+		return problem, fmt.Sprintf("taken by %s, and TCP to %s is not answered: this machine's firewall drops it, so allow TCP port %d in its input rules; or that node is stopped or hangs, so start it again", holder, addr, addr.Port())
+	case node:
+		return problem, fmt.Sprintf("taken by %s, which takes connections and does not answer: it is stopped (SIGSTOP, a debugger) or hangs; let it go on, or start it again", holder)
+	}
+	return note, fmt.Sprintf("taken by %s, which does not answer as a node: without --listen a node takes the next free port; to have this one, stop that process", holder)
 }
 
 // ask says which node answers at addr.

@@ -23,17 +23,10 @@ type skew struct {
 
 // readClocks asks some of the nodes that TCP reaches, maxNamed at most, what time it is there. Who does not answer is left out.
 func readClocks(ctx context.Context, dials map[netip.AddrPort]survey.Outcome) []skew {
-	var addrs []netip.AddrPort
-	for addr, o := range dials {
-		if o == survey.Connected {
-			addrs = append(addrs, addr)
-		}
-	}
-	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	var all []skew
-	for _, addr := range addrs[:min(len(addrs), maxNamed)] {
+	for _, addr := range connected(dials) {
 		group.Go(func() {
 			begin := time.Now()
 			members, err := askNode(ctx, addr, (*client.Client).Members)

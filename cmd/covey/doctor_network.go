@@ -29,6 +29,8 @@ type view struct {
 	own     []netip.Addr // addresses of this machine
 	sight   survey.Sight
 	dials   map[netip.AddrPort]survey.Outcome
+	tried   int                  // how many were sent packets of the full size
+	stuck   []netip.AddrPort     // those of them that did not get these
 	members []codec.MemberReport // of the node on this machine, if one answers
 	reach   reach
 	clocks  []skew
@@ -72,6 +74,7 @@ func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, c
 		}
 	}
 	w.dials = survey.Dial(ctx, addrs)
+	w.carry(ctx)
 	if len(secrets) == 0 { // a password goes to no machine that merely says it is a node
 		w.clocks = readClocks(ctx, w.dials)
 	}
@@ -114,6 +117,7 @@ func (w *view) findings(waited time.Duration) []finding {
 		}
 	}
 	all = append(all, w.unheard()...)
+	all = append(all, w.large()...)
 	all = append(all, w.reached()...)
 	all = append(all, w.clock()...)
 	if len(clusters) > 0 {

@@ -120,6 +120,8 @@ func TestTheDoctorJudgesWhatWasHeard(t *testing.T) {
 		{"a cloned MAC", view{sight: survey.Sight{Clones: []netip.Addr{at.Addr()}}}, "problem|MAC address|10.0.0.2"},
 		{"an address twice", view{sight: survey.Sight{Twins: []netip.Addr{at.Addr()}}}, "problem|IP address|another machine has the address 10.0.0.2"},
 		{"linked, but never heard", view{members: []codec.MemberReport{{ID: "x", Addr: at.String(), State: "alive"}}, dials: map[netip.AddrPort]survey.Outcome{at: survey.Connected}}, "note|node x|none of its announces is heard"},
+		{"large packets come through", view{tried: 3}, "ok|large packets|3 nodes tried"},
+		{"large packets are lost", view{tried: 3, stuck: []netip.AddrPort{at}}, "problem|large packets|10.0.0.2:9000: small packets go there and back, large ones do not"},
 		{"another machine has connected to the doctor", came(with(plain, survey.Connected), at.Addr()), "ok|TCP port 9000 from outside|of 1 heard, 1 connected"},
 		{"nobody has", came(with(plain, survey.Connected)), "problem|TCP port 9000 from outside|allow TCP port 9000 in its input rules"},
 		{"the node here was dialed", dialed(with(plain, survey.Connected), 3), "ok|TCP port 9000 from outside|have connected to the node here"},

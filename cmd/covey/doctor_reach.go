@@ -92,6 +92,42 @@ func (w *view) reached() []finding {
 	return []finding{f}
 }
 
+// carry tries whether packets of the full size get to the nodes that TCP reaches, and back, maxNamed nodes at most.
+func (w *view) carry(ctx context.Context) {
+	addrs := connected(w.dials)
+	w.tried, w.stuck = len(addrs), survey.Stuck(ctx, addrs)
+}
+
+// large reports whether packets of the full size get through. Where they do not, links come up and then stand still.
+func (w *view) large() []finding {
+	f := finding{Subject: "large packets", Verdict: good, Finding: fmt.Sprintf("come through: %d nodes tried", w.tried)}
+	switch {
+	case w.tried == 0:
+		return nil
+	case len(w.stuck) > 0:
+		var texts []string
+		for _, addr := range w.stuck {
+			texts = append(texts, addr.String())
+		}
+		f.Verdict = problem
+		f.Finding = fmt.Sprintf("%s: small packets go there and back, large ones do not, so what is written does not arrive. A card here or there sends larger ones (MTU) than all of the way takes: "+
+			"jumbo frames that a switch drops, or a tunnel. Give the cards of all machines one MTU that fits, as with `ip link set dev eth0 mtu 1400`", named(texts))
+	}
+	return []finding{f}
+}
+
+// connected returns some of the addresses that TCP reaches, maxNamed at most, in order.
+func connected(dials map[netip.AddrPort]survey.Outcome) []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for addr, o := range dials {
+		if o == survey.Connected {
+			addrs = append(addrs, addr)
+		}
+	}
+	slices.SortFunc(addrs, netip.AddrPort.Compare)
+	return addrs[:min(len(addrs), maxNamed)]
+}
+
 // localMembers asks the node of this machine whom it knows; nil when none answers.
 func localMembers(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets) []codec.MemberReport {
 	members, err := askNode(ctx, local(listen), (*client.Client).Members, passwords(secrets)...)

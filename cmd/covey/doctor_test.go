@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"covey/cmd/covey/internal/machine"
+	"covey/cmd/covey/internal/survey"
 	"covey/codec"
 	"covey/ifaces"
 )
@@ -62,6 +63,28 @@ func TestTheDoctorSaysWhoHoldsThePort(t *testing.T) {
 	}
 	if got := lookAtTCP(t.Context(), netip.MustParseAddrPort("192.0.2.77:9"), nil); got.Verdict != problem || !strings.Contains(got.Finding, "--listen") {
 		t.Errorf("an address of another machine: %+v", got)
+	}
+}
+
+// TestANodeThatCannotBeReachedHereIsNoStranger: who is told to stop his own node, for a firewall or --listen hides it, is sent the wrong way.
+func TestANodeThatCannotBeReachedHereIsNoStranger(t *testing.T) {
+	at := netip.MustParseAddrPort("127.0.0.1:9000")
+	for _, c := range []struct {
+		holder  string
+		o       survey.Outcome
+		verdict string
+		want    string
+	}{
+		{"covey (process 7)", survey.Rejected, problem, "give `covey doctor` the same"},
+		{"covey (process 7)", survey.TimedOut, problem, "allow TCP port 9000 in its input rules"},
+		{"covey (process 7)", survey.Connected, problem, "it is stopped"},
+		{"nginx (process 7)", survey.Rejected, note, "stop that process"},
+		{"nginx (process 7)", survey.Connected, note, "stop that process"},
+	} {
+		verdict, text := judgeHolder(c.holder, at, c.o)
+		if verdict != c.verdict || !strings.HasPrefix(text, "taken by "+c.holder) || !strings.Contains(text, c.want) {
+			t.Errorf("%s, %d: %s, %q", c.holder, c.o, verdict, text)
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ func says(t *testing.T, h *Host, text, begin string, words ...string) {
 func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	t.Parallel()
 	Need(t, "nft", "prlimit", "setpriv")
-	hosts := New(t).Hosts(8)
-	well, shut, rejecting, mute, other, deaf, gagged, held := hosts[0], hosts[1], hosts[2], hosts[3], hosts[4], hosts[5], hosts[6], hosts[7]
+	hosts := New(t).Hosts(9)
+	well, shut, rejecting, mute, other, deaf, gagged, held, narrow := hosts[0], hosts[1], hosts[2], hosts[3], hosts[4], hosts[5], hosts[6], hosts[7], hosts[8]
 	well.Start()
 	waitReady(t, hosts[:1])
 	// A firewall that drops TCP, one that rejects it; the node behind it dials out and is a member all the same.
@@ -63,8 +63,10 @@ func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	rule(mute, "output", "oifname eth0 udp dport 9000 drop")
 	rule(deaf, "input", "iifname eth0 udp dport 9000 drop")
 	rule(gagged, "output", "oifname eth0 udp dport 9000 drop")
+	rule(narrow, "input", "iifname eth0 meta length > 600 drop")
 	shut.Start()
 	rejecting.Start()
+	narrow.Start()
 	withoutRaw(mute, "--peer", well.Addr.String())
 	other.Start("--cluster", "other")
 	waitState(t, hosts[:1], mute.ID(9000), "alive", mute.nodes[0].Started)
@@ -81,7 +83,10 @@ func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	says(t, well, text, "note other clusters", other.Addr.String(), "--cluster")
 	says(t, well, text, "ok TCP port 9000 from outside", "have connected to the node here")
 	says(t, well, text, "ok clock", "agrees")
+	says(t, well, text, "problem large packets", narrow.Addr.String()+":9000: small packets", "MTU")
 	says(t, shut, doctor(t, shut, nil, "--wait", "3s"), "problem TCP port 9000 from outside", "none of the", "allow TCP port 9000 in its input rules")
+
+	says(t, rejecting, doctor(t, rejecting, nil, "--wait", "0s"), "problem TCP port 9000", "taken by covey", "refused at 127.0.0.1:9000", "firewall rejects it")
 
 	short := []string{"--wait", "1500ms"}
 	free := doctor(t, gagged, nil, "--listen", "0.0.0.0:9001", "--wait", "1s")

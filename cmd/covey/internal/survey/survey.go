@@ -3,6 +3,7 @@
 //  1. Look sends announces of a node that does not exist on every usable card, and gathers what is heard for a while: nodes answer a
 //     stranger at once, and announce themselves every few seconds anyway.
 //  2. Dial connects to those heard, and says what became of it.
+//  3. Stuck says to which of those that answer no packets of the full size get through.
 //
 // It knows no verdict: the doctor gives those.
 package survey
