@@ -113,3 +113,32 @@ func TestADraftOfTheKeyOfALargeValueStaysWithinTheBudget(t *testing.T) {
 	}
 	check(t, s)
 }
+
+// A large record that comes a second time, as they do from several peers, finds its value here: that stays, whether or not another of its
+// size would have room now.
+func TestALargeValueThatComesAgainStaysWhateverIsHeld(t *testing.T) {
+	s := newStore(t, Options{Node: 1, MaxBytes: 2 << 20, Shards: 1})
+	value := make([]byte, s.limit-100)
+	r := Record{Key: []byte("key"), Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: epoch0 << stampBits, Node: 2, ExpireStamp: epoch0 << stampBits, ExpireNode: 2}
+	if got := merge(s, epoch0, r); got != Applied {
+		t.Fatal(got)
+	}
+	var d Draft
+	if !d.Begin(s, []byte("draft"), s.Hash([]byte("draft")), int(s.env.draftable)-100) || s.Fits(r.Key, value) {
+		t.Fatal("there is room for both")
+	}
+	if got := merge(s, epoch0, r); got != Same {
+		t.Errorf("the record again: %v", got)
+	}
+	if got, ok := get(s, epoch0, "key"); !ok || got != string(value) || s.Counts().Evictions != 0 {
+		t.Errorf("its value has %d bytes now, %t; %d were evicted", len(got), ok, s.Counts().Evictions)
+	}
+	r.ExpireAt, r.ExpireStamp = epoch0+1000, r.ExpireStamp+1
+	if got := merge(s, epoch0, r); got != Applied {
+		t.Errorf("the record with an expiry: %v", got)
+	}
+	if got, ok := get(s, epoch0, "key"); !ok || got != string(value) {
+		t.Errorf("with an expiry its value has %d bytes, %t", len(got), ok)
+	}
+	check(t, s)
+}

@@ -92,7 +92,8 @@ func (s *Store) mergeLarge(r *Record, hash, now uint64) Outcome {
 	var e entry
 	again := sh.find(&e, r.Key, hash) && e.ghost && e.v == r.Version() && e.content == r.Content
 	o := sh.merge(&cut, hash, now)
-	if sh.find(&e, r.Key, hash) && !e.ghost && e.flags&(Deleted|bare) == 0 && e.v == r.Version() && e.content == r.Content {
+	came := sh.find(&e, r.Key, hash) && !e.ghost && e.flags&(Deleted|bare) == 0 && e.v == r.Version() && e.content == r.Content
+	if came && e.valueLen < len(r.Value) { // or the value is here already: it has room, whatever the next would have
 		sh.evictEntry(&e, now)
 		if !again {
 			sh.evictions++
