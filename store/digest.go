@@ -171,8 +171,9 @@ func (s *Store) Root(epoch, now uint64) (root uint64, ok bool) {
 
 // Withhold makes all epochs up to one have no root, because entries that were overwritten before they came here are missing in them.
 func (s *Store) Withhold(epoch uint64) {
-	if v := &s.env.stepped; epoch > v.Load() {
-		v.Store(epoch)
+	v := &s.env.stepped
+	for old := v.Load(); epoch > old && !v.CompareAndSwap(old, epoch); {
+		old = v.Load() // another call, or a step, came between
 	}
 }
 

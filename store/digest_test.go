@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -375,5 +376,21 @@ func TestR21_WithheldEpochsHaveNoRoot(t *testing.T) {
 	now += 1 << epochBits
 	if epoch, root := s.Digest(now); epoch != closed+1 || root == 0 {
 		t.Errorf("epoch %d has root %x, want %d", epoch, root, closed+1)
+	}
+}
+
+// TestR21_OfTwoThatWithholdTheHigherCounts, whichever of them comes last, and looks first.
+func TestR21_OfTwoThatWithholdTheHigherCounts(t *testing.T) {
+	const callers = 2
+	s := newStore(t, Options{Node: 1})
+	for round := range uint64(100_000) {
+		var wg sync.WaitGroup
+		for i := range uint64(callers) {
+			wg.Go(func() { s.Withhold(1 + callers*round + i) })
+		}
+		wg.Wait()
+		if got, want := s.Withheld(), callers*(round+1); got != want {
+			t.Fatalf("withheld up to %d, want %d", got, want)
+		}
 	}
 }
