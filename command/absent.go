@@ -17,7 +17,7 @@ var absent = []struct{ names, instead string }{
 		"zrevrank zscan zscore zunion zunionstore geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch geosearchstore " +
 		"xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim pfadd pfcount pfmerge sort sort_ro",
 		"covey has strings only: keep the whole in one value, such as JSON, or use another server for lists, hashes, sets and streams"},
-	{"bitfield incrbyfloat setbit",
+	{"bitfield setbit",
 		"instead, GET the value, change it, and SET key value IFEQ old, which is refused if another client of this node wrote in between"},
 	{"bitcount bitfield_ro bitop bitpos getbit lcs", "instead, GET or GETRANGE the value, and look at it in the program"},
 	{"copy rename renamenx", "instead, GET the one key and its PTTL, SET the other, with NX where it must not be there, and DEL the first if it is to go"},

@@ -68,6 +68,7 @@ var syntax = map[string]string{
 	"decrby":         "key:key decrement:integer",
 	"incr":           "key:key",
 	"incrby":         "key:key increment:integer",
+	"incrbyfloat":    "key:key increment:double",
 	"watch":          "key:key*",
 }
 

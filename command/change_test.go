@@ -101,7 +101,7 @@ func TestAChangeIsSentAsTheWholeValue(t *testing.T) {
 // Small commands that leave large values take a turn each: a turn stages a bounded number of them.
 func TestAChangeMayTakeLong(t *testing.T) {
 	f := newFixture(t)
-	for _, c := range []string{"APPEND a x", "SETRANGE a 0 x"} {
+	for _, c := range []string{"APPEND a x", "SETRANGE a 0 x", "INCRBYFLOAT n 1"} {
 		var p codec.Parser
 		buf := request(words(c)...)
 		if n, _, err := f.GatherRESP(&p, buf); n != 1 || err != nil {

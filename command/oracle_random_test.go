@@ -124,7 +124,7 @@ func (g *generator) some(one func() string) (list []string) {
 
 func (g *generator) command() []string {
 	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
-		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "APPEND", "SETRANGE", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
+		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "INCRBYFLOAT", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "APPEND", "SETRANGE", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
 	cmd := []string{name}
 	switch name {
 	case "SET":
@@ -150,7 +150,7 @@ func (g *generator) command() []string {
 		cmd = append(append(cmd, g.key()), g.getexOptions()...)
 	case "GETRANGE", "SUBSTR":
 		cmd = append(cmd, g.key(), g.number(), g.number())
-	case "INCRBY", "DECRBY":
+	case "INCRBY", "INCRBYFLOAT", "DECRBY":
 		cmd = append(cmd, g.key(), g.number())
 	case "KEYS":
 		cmd = append(cmd, g.pattern())

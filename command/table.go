@@ -203,6 +203,8 @@ var counterTable = []entry{
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Add 1 to a number"},
 	{name: "incrby", arity: 3, gate: gateReady, run: incrby, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
 		group: "string", since: "1.0.0", complexity: "O(1)", summary: "Add to a number"},
+	{name: "incrbyfloat", arity: 3, long: true, gate: gateReady, run: incrbyfloat, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM | flagFast, category: "string", keys: onCountKey,
+		group: "string", since: "2.6.0", complexity: "O(1)", summary: "Add to a number that may have a fraction"},
 }
 
 var transactionTable = []entry{
