@@ -15,7 +15,8 @@ func (s *Store) Change(buf, key []byte, hash, now uint64, sure bool, room func(l
 		return r, s.misfit(len(key), 0)
 	}
 	s.WarmKey(hash, true)
-	buf = s.prepare(buf[:0], key, hash, now, room)
+	buf, large := s.prepare(buf[:0], key, hash, now, room)
+	defer s.roomUsed(large)
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)
@@ -63,8 +64,9 @@ func (s *Store) changed(sh *shard, e *entry, there bool, buf, key []byte, room f
 	return buf, err
 }
 
-// prepare takes the memory for a change, and evicts for a large one, before there is a lock to do it under. Its error comes later.
-func (s *Store) prepare(buf, key []byte, hash, now uint64, room func(length int) (int, error)) []byte {
+// prepare takes the memory for a change, and evicts for a large one, before there is a lock to do it under: large, which is for roomUsed, is
+// how many bytes the new value takes then. Its error comes later.
+func (s *Store) prepare(buf, key []byte, hash, now uint64, room func(length int) (int, error)) (out []byte, large int) {
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
@@ -75,10 +77,11 @@ func (s *Store) prepare(buf, key []byte, hash, now uint64, room func(length int)
 	sh.mu.RUnlock()
 	n, err := room(length)
 	if err != nil || !s.fitting(len(key), n) {
-		return buf
+		return buf, 0
 	}
 	if n >= roomFrom {
 		s.makeRoom(key, n, hash, now)
+		large = n
 	}
-	return slices.Grow(buf, max(n, length))
+	return slices.Grow(buf, max(n, length)), large
 }

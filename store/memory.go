@@ -32,7 +32,7 @@ func newMemory(budget int64, shards int, heap bool) (*memory, error) {
 	segment := segmentSize(budget / int64(shards))
 	page := min(segment/segmentPages, maxPage)
 	ahead := int64(shards) * int64(segment) * 4
-	large := int64(min(budget, MaxKeyBytes+MaxValueBytes)) * min(int64(shards), 64)
+	large := int64(min(budget, MaxKeyBytes+MaxValueBytes)) * min(int64(shards), largeWrites)
 	spare := budget / spareShare / 2
 	if err := m.segments.init(m, 2*budget+ahead, segment, segmentAbout, spare); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 	if s.over() {
 		s.reclaim(r.Key, hash, now)
 	}
+	s.roomUsed(len(r.Value))
 	return o
 }
 
@@ -32,7 +33,7 @@ func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now
 			i++
 			continue
 		}
-		sh := s.shardOf(hashes[i])
+		sh, first := s.shardOf(hashes[i]), len(recs[i].Value) // a large one comes first in its run: it needs more than the lock (aside)
 		sh.lock(now)
 		for {
 			outcomes[i] = sh.merge(&recs[i], hashes[i], now)
@@ -45,6 +46,7 @@ func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now
 		if s.over() {
 			s.reclaim(recs[i-1].Key, hashes[i-1], now)
 		}
+		s.roomUsed(first)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,4 +131,59 @@ func walkAll(t *testing.T, s *Store, wg *sync.WaitGroup, times int) (walks *atom
 		})
 	}
 	return walks
+}
+
+// TestOnlySoManyLargeWritesAreMadeAtOnce: a write takes its pages before it has evicted for them. While the locks of every other shard are
+// held no reclaim gets on, and each write that has begun keeps what it took; those that would take more than the region has wait.
+func TestOnlySoManyLargeWritesAreMadeAtOnce(t *testing.T) {
+	s := newStore(t, Options{Node: 1, MaxBytes: 4 << 20})
+	pages, value := &s.env.memory.pages, make([]byte, 300<<10)
+	taken := func() int {
+		pages.mu.Lock()
+		defer pages.mu.Unlock()
+		return int(pages.fresh) * pages.unit
+	}
+	var writes sync.WaitGroup
+	for n := range s.shards {
+		if n%2 == 1 {
+			s.shards[n].mu.Lock()
+		}
+	}
+	for n := 0; n < len(s.shards); n += 2 {
+		key := []byte("key")
+		for s.shardNumber(s.Hash(key)) != n {
+			key = fmt.Appendf(key[:0], "key %d", rand.Uint32())
+		}
+		r := Record{Key: key, Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: epoch0 << stampBits, Node: 2, ExpireStamp: epoch0 << stampBits, ExpireNode: 2}
+		writes.Go(func() {
+			hash := s.Hash(key)
+			switch n % 3 {
+			case 0:
+				s.Set(nil, key, value, hash, epoch0, SetOptions{})
+			case 1:
+				s.Merge(&r, hash, epoch0)
+			default:
+				s.MergeRun([]Record{r}, []uint64{hash}, make([]Outcome, 1), epoch0)
+			}
+		})
+	}
+	for taken() < largeWrites*len(value) {
+		runtime.Gosched()
+	}
+	for range 10_000 { // as far as the others get
+		runtime.Gosched()
+	}
+	for n := range s.shards {
+		if n%2 == 1 {
+			s.shards[n].mu.Unlock()
+		}
+	}
+	writes.Wait()
+	if most := int(s.env.budget) + (largeWrites+1)*len(value); taken() > most {
+		t.Errorf("%d bytes of pages were in use at one time, want at most %d", taken(), most)
+	}
+	if s.over() {
+		t.Errorf("the store holds %d bytes of %d", s.Counts().Bytes, s.env.maxBytes)
+	}
+	check(t, s)
 }

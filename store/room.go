@@ -53,8 +53,11 @@ func (s *Store) fitsBeside(bytes int) bool {
 }
 
 // makeRoom evicts for a write of a value of so many bytes, a large one, before it is made, so that the store never holds both; what is made
-// in the end is put right after it, as with every write. Key and value of the entry that it replaces count as room.
+// in the end is put right after it, as with every write. Key and value of the entry that it replaces count as room. Writes beyond largeWrites
+// wait here, with no lock held, until others have called roomUsed: each may take its pages before it has evicted for them, and there is an
+// end of those.
 func (s *Store) makeRoom(key []byte, value int, hash, now uint64) {
+	s.env.large <- struct{}{}
 	sh := s.shardOf(hash)
 	sh.rlock(now)
 	var e entry
@@ -75,4 +78,11 @@ func (s *Store) makeRoom(key []byte, value int, hash, now uint64) {
 		s.env.memory.used.Add(-need)
 	}
 	ahead.Add(-need)
+}
+
+// roomUsed ends a write of a value of so many bytes, after what it took was evicted for: another large one may begin.
+func (s *Store) roomUsed(value int) {
+	if value >= roomFrom {
+		<-s.env.large
+	}
 }

@@ -29,7 +29,8 @@ type env struct {
 	floor       atomic.Pointer[Version] // R14; never nil
 	scratch     sync.Pool               // of *scratch
 	charge      charge
-	ahead       atomic.Int64 // bytes of a large write that is about to be made, for which makeRoom evicts
+	large       chan struct{} // has one for each large write between makeRoom and roomUsed
+	ahead       atomic.Int64  // bytes of a large write that is about to be made, for which makeRoom evicts
 	drafts      drafts
 	pins        pins
 	partials    atomic.Uint64 // how often a leaf has become partial or complete

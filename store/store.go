@@ -80,6 +80,7 @@ func newEnv(o *Options) (*env, error) {
 		tombstones:  o.MaxBytes / tombstoneShare / shards,
 		graves:      o.MaxBytes / tombstoneMost / shards,
 		ghosts:      o.MaxBytes / ghostShare / shards,
+		large:       make(chan struct{}, min(o.Shards, largeWrites)),
 	}
 	v.share = v.maxBytes / shards
 	v.nodes.init(o.MaxBytes)

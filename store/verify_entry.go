@@ -53,7 +53,7 @@ func (v *env) verifyHeld(chains map[uint32]bool) error {
 	if pages != v.pins.pages || len(v.pins.chains) != int(v.pins.count.Load()) {
 		return fmt.Errorf("%d pages of %d chains are pinned, counted are %d of %d", pages, len(v.pins.chains), v.pins.pages, v.pins.count.Load())
 	}
-	if v.ahead.Load() != 0 {
+	if v.ahead.Load() != 0 || len(v.large) != 0 {
 		return errors.New("room is being made, and nobody writes")
 	}
 	return nil

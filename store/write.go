@@ -18,10 +18,13 @@ func (s *Store) SetInto(res *SetResult, dst, key, value []byte, hash, now uint64
 		*res = SetResult{Err: s.misfit(len(key), len(value))}
 		return dst
 	}
-	if len(value) >= roomFrom {
-		s.makeRoom(key, len(value), hash, now)
+	if len(value) < roomFrom {
+		return s.write(res, dst, key, value, nil, hash, now, o)
 	}
-	return s.write(res, dst, key, value, nil, hash, now, o)
+	s.makeRoom(key, len(value), hash, now)
+	dst = s.write(res, dst, key, value, nil, hash, now, o)
+	s.roomUsed(len(value))
+	return dst
 }
 
 // write is SetInto without a look at lengths. With a draft that is the value.
