@@ -67,7 +67,7 @@ func linkCases() []frameCase {
 	return []frameCase{
 		{
 			name: "Greeting", kind: KindGreeting, msg: greeting, frame: AppendGreeting(nil, greeting),
-			decode: func(b []byte) (any, error) { return DecodeGreeting(b) },
+			decode: decoder(DecodeGreeting),
 			fields: map[string][]byte{
 				"flags": u8(7), "lowest protocol": u8(1), "highest protocol": u8(1), "state": u8(2), "port": u16(9000), "peers": u16(1),
 				"cluster": u64(0x0102030405060708), "node": u64(node1), "incarnation": u64(0x21), "stream": u64(0x31), "clock": u64(0x41),
@@ -77,12 +77,12 @@ func linkCases() []frameCase {
 		},
 		{
 			name: "Bye", kind: KindBye, msg: Bye{ReasonLeft}, frame: AppendBye(nil, Bye{ReasonLeft}),
-			decode: func(b []byte) (any, error) { return DecodeBye(b) },
+			decode: decoder(DecodeBye),
 			fields: map[string][]byte{"reason": u8(1)},
 		},
 		{
 			name: "Heartbeat", kind: KindHeartbeat, msg: heartbeat, frame: AppendHeartbeat(nil, heartbeat),
-			decode: func(b []byte) (any, error) { return DecodeHeartbeat(b) },
+			decode: decoder(DecodeHeartbeat),
 			fields: map[string][]byte{
 				"sequence": u32(0x11), "state": u8(2), "flags": u8(3), "links": u16(2), "sent": u64(0x21), "clock": u64(0x31),
 				"floor": ver(0x41, 0x42), "flush": ver(0x51, 0x52), "epoch": u64(0x61), "root": u64(0x71), "head": u64(0x81), "step": u32(0x91), "left": u32(0xA1),
@@ -90,12 +90,12 @@ func linkCases() []frameCase {
 		},
 		{
 			name: "HeartbeatResponse", kind: KindHeartbeatResponse, msg: response, frame: AppendHeartbeatResponse(nil, response),
-			decode: func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) },
+			decode: decoder(DecodeHeartbeatResponse),
 			fields: map[string][]byte{"sequence": u32(0x11), "step": u32(0x41), "sent": u64(0x21), "clock": u64(0x31)},
 		},
 		{
 			name: "Step", kind: KindStep, msg: step, frame: AppendStep(nil, step),
-			decode: func(b []byte) (any, error) { return DecodeStep(b) },
+			decode: decoder(DecodeStep),
 			fields: map[string][]byte{"from": u32(0x11), "to": u32(0x21), "node": u64(0x31), "old": u64(0x41), "new": u64(0x51), "least": u64(0x61), "phase": u8(2)},
 		},
 	}
@@ -108,7 +108,7 @@ func streamCases() []frameCase {
 	return []frameCase{
 		{
 			name: "Offer", kind: KindOffer, msg: offer, frame: AppendOffer(nil, offer),
-			decode: func(b []byte) (any, error) { return DecodeOffer(b) },
+			decode: decoder(DecodeOffer),
 			fields: map[string][]byte{"stream": u64(0x11), "node": u64(0x21), "incarnation": u64(0x31), "head": u64(0x41)},
 		},
 		{
@@ -117,12 +117,12 @@ func streamCases() []frameCase {
 		},
 		{
 			name: "Ack", kind: KindAck, msg: ack, frame: AppendAck(nil, ack),
-			decode: func(b []byte) (any, error) { return DecodeAck(b) },
+			decode: decoder(DecodeAck),
 			fields: map[string][]byte{"stream": u64(0x11), "applied": u64(0x21), "received": u64(0x31)},
 		},
 		{
 			name: "Gap", kind: KindGap, msg: gap, frame: AppendGap(nil, gap),
-			decode: func(b []byte) (any, error) { return DecodeGap(b) },
+			decode: decoder(DecodeGap),
 			fields: map[string][]byte{"stream": u64(0x11), "head": u64(0x21), "stamp": u64(0x31)},
 		},
 	}
@@ -149,7 +149,7 @@ func copyCases() []frameCase {
 	return []frameCase{
 		{
 			name: "Scrub", kind: KindScrub, msg: scrub, frame: AppendScrub(nil, scrub),
-			decode: func(b []byte) (any, error) { return DecodeScrub(b) },
+			decode: decoder(DecodeScrub),
 			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(2)},
 		},
 		{
@@ -158,7 +158,7 @@ func copyCases() []frameCase {
 		},
 		{
 			name: "Compared", kind: KindCompared, msg: compared, frame: AppendCompared(nil, compared),
-			decode: func(b []byte) (any, error) { return DecodeCompared(b) },
+			decode: decoder(DecodeCompared),
 			fields: map[string][]byte{"epoch": u64(0x11), "newest": u64(0x21), "id": u32(0x31), "form": u8(2), "flags": u8(1)},
 		},
 		{
@@ -167,17 +167,17 @@ func copyCases() []frameCase {
 		},
 		{
 			name: "Want", kind: KindWant, msg: want, frame: AppendWant(nil, want),
-			decode: func(b []byte) (any, error) { return DecodeWant(b) },
+			decode: decoder(DecodeWant),
 			fields: map[string][]byte{"epoch": u64(0x11), "count": u32(2)},
 		},
 		{
 			name: "Absent", kind: KindAbsent, msg: absent, frame: AppendAbsent(nil, absent),
-			decode: func(b []byte) (any, error) { return DecodeAbsent(b) },
+			decode: decoder(DecodeAbsent),
 			fields: map[string][]byte{"floor": ver(0x11, 0x12), "count": u32(1)},
 		},
 		{
 			name: "Pull", kind: KindPull, msg: pull, frame: AppendPull(nil, pull),
-			decode: func(b []byte) (any, error) { return DecodePull(b) },
+			decode: decoder(DecodePull),
 			fields: map[string][]byte{"id": u32(0x11), "limit": u32(256 << 10), "cursor": u64(0x21), "shard": u16(255)},
 		},
 		{
@@ -189,7 +189,7 @@ func copyCases() []frameCase {
 		},
 		{
 			name: "Fetch", kind: KindFetch, msg: fetch, frame: AppendFetch(nil, fetch),
-			decode: func(b []byte) (any, error) { return DecodeFetch(b) },
+			decode: decoder(DecodeFetch),
 			fields: map[string][]byte{"id": u32(0x11), "count": u32(2)},
 		},
 		{
@@ -207,49 +207,49 @@ func clientCases() []frameCase {
 	return []frameCase{
 		{
 			name: "GetValue", kind: KindGetValue, tag: 7, msg: get, frame: AppendGetValue(nil, 7, get), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeGetValue(b) },
+			decode: decoder(DecodeGetValue),
 		},
 		{
 			name: "SetValue", kind: KindSetValue, tag: 8, msg: set, frame: AppendSetValue(nil, 8, set), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeSetValue(b) },
+			decode: decoder(DecodeSetValue),
 			fields: map[string][]byte{"ttl": u64(30_000), "key length": u32(3), "flags": u8(1)},
 		},
 		{
 			name: "Delete", kind: KindDelete, tag: 9, msg: del, frame: AppendDelete(nil, 9, del), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeDelete(b) },
+			decode: decoder(DecodeDelete),
 		},
 		{
 			name: "ValueResponse", kind: KindValueResponse, tag: 7, msg: value, frame: AppendValueResponse(nil, 7, value), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeValueResponse(b) },
+			decode: decoder(DecodeValueResponse),
 			fields: map[string][]byte{"status": u8(0)},
 		},
 		{
 			name: "Report", kind: KindReport, tag: 10, msg: Report{TopicMembers}, frame: AppendReport(nil, 10, Report{TopicMembers}),
-			decode: func(b []byte) (any, error) { return DecodeReport(b) },
+			decode: decoder(DecodeReport),
 			fields: map[string][]byte{"topic": u8(1)},
 		},
 		{
 			name: "ReportResponse", kind: KindReportResponse, tag: 10, msg: report, frame: AppendReportResponse(nil, 10, report), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeReportResponse(b) },
+			decode: decoder(DecodeReportResponse),
 			fields: map[string][]byte{"status": u8(0)},
 		},
 		{
 			name: "Auth", kind: KindAuth, tag: 11, msg: Auth{[]byte("password")}, frame: AppendAuth(nil, 11, Auth{[]byte("password")}), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeAuth(b) },
+			decode: decoder(DecodeAuth),
 		},
 		{
 			name: "Increment", kind: KindIncrement, tag: 12, msg: increment, frame: AppendIncrement(nil, 12, increment), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeIncrement(b) },
+			decode: decoder(DecodeIncrement),
 			fields: map[string][]byte{"delta": u64(^uint64(4)), "ttl": u64(30_000)},
 		},
 		{
 			name: "Expire", kind: KindExpire, tag: 13, msg: expire, frame: AppendExpire(nil, 13, expire), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeExpire(b) },
+			decode: decoder(DecodeExpire),
 			fields: map[string][]byte{"ttl": u64(30_000)},
 		},
 		{
 			name: "TimeToLive", kind: KindTimeToLive, tag: 14, msg: ttl, frame: AppendTimeToLive(nil, 14, ttl), tail: true,
-			decode: func(b []byte) (any, error) { return DecodeTimeToLive(b) },
+			decode: decoder(DecodeTimeToLive),
 		},
 	}
 }
@@ -288,6 +288,11 @@ func decodePartialWhole(b []byte) (any, error) {
 		run = run[n:]
 	}
 	return m, err
+}
+
+// decoder is a decoder of the package as one of a frameCase, which knows nothing of its message.
+func decoder[M any](decode func([]byte) (M, error)) func([]byte) (any, error) {
+	return func(b []byte) (any, error) { return decode(b) }
 }
 
 func decodeListingWhole(b []byte) (any, error) {

@@ -224,67 +224,58 @@ func TestAHeartbeatTellsOfAtMost1024Links(t *testing.T) {
 	}
 }
 
-// TestAnyMessageComesThrough: random messages, encoded behind other bytes, decode to what they were.
-func TestAnyMessageComesThrough(t *testing.T) {
-	seed := rand.Int63()
-	t.Logf("seed %d", seed)
-	conf := &quick.Config{MaxCount: 2000, Rand: rand.New(rand.NewSource(seed))}
-	same := func(frame []byte, want any, decode func([]byte) (any, error)) bool {
-		h, ok, err := DecodeHeader(frame[3:])
-		if !ok || err != nil || int(h.Length) != len(frame)-3-HeaderLen {
-			t.Logf("%+v, %v, %v", h, ok, err)
-			return false
-		}
-		got, err := decode(frame[3+HeaderLen:])
-		return err == nil && reflect.DeepEqual(got, want)
-	}
-	dst := func() []byte { return make([]byte, 3, 4) }
-	properties := map[string]any{
+func TestAnyMessageOfANodeComesThrough(t *testing.T) {
+	checkProperties(t, map[string]any{
 		"Greeting": func(g greetingFields, full bool, peers []uint64) bool {
 			m := g.message(full, peers)
-			return same(AppendGreeting(dst(), m), m, func(b []byte) (any, error) { return DecodeGreeting(b) })
+			return same(AppendGreeting(dst(), m), m, decoder(DecodeGreeting))
 		},
 		"Heartbeat": func(m Heartbeat, ids []uint64) bool {
 			m.State, m.Clock, m.Links = m.State%3, m.Clock&maxTime, LinkChanges{}
 			for _, id := range ids {
 				m.Links = m.Links.Append(LinkChange{Node: id, Gone: id%3 == 0})
 			}
-			return same(AppendHeartbeat(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeat(b) })
+			return same(AppendHeartbeat(dst(), m), m, decoder(DecodeHeartbeat))
 		},
 		"HeartbeatResponse": func(m HeartbeatResponse) bool {
 			m.Clock &= maxTime
-			return same(AppendHeartbeatResponse(dst(), m), m, func(b []byte) (any, error) { return DecodeHeartbeatResponse(b) })
+			return same(AppendHeartbeatResponse(dst(), m), m, decoder(DecodeHeartbeatResponse))
 		},
 		"Step": func(m Step) bool {
 			m.From &= MaxStep/2 - 1
 			m.To = m.From + 1 + m.To&(MaxStep/2-1)
 			m.Old, m.New, m.Phase = m.Old&maxTime, m.New&maxTime, m.Phase%3
-			return same(AppendStep(dst(), m), m, func(b []byte) (any, error) { return DecodeStep(b) })
+			return same(AppendStep(dst(), m), m, decoder(DecodeStep))
 		},
 		"Ack": func(m Ack) bool {
-			return same(AppendAck(dst(), m), m, func(b []byte) (any, error) { return DecodeAck(b) })
+			return same(AppendAck(dst(), m), m, decoder(DecodeAck))
 		},
 		"Gap": func(m Gap) bool {
-			return same(AppendGap(dst(), m), m, func(b []byte) (any, error) { return DecodeGap(b) })
+			return same(AppendGap(dst(), m), m, decoder(DecodeGap))
 		},
 		"Offer": func(m Offer) bool {
-			return same(AppendOffer(dst(), m), m, func(b []byte) (any, error) { return DecodeOffer(b) })
+			return same(AppendOffer(dst(), m), m, decoder(DecodeOffer))
 		},
 		"Pull": func(m Pull) bool {
 			m.Shard &= 255
-			return same(AppendPull(dst(), m), m, func(b []byte) (any, error) { return DecodePull(b) })
+			return same(AppendPull(dst(), m), m, decoder(DecodePull))
 		},
+	})
+}
+
+func TestAnyMessageOfAClientComesThrough(t *testing.T) {
+	checkProperties(t, map[string]any{
 		"SetValue": func(m SetValue, tag uint32) bool {
 			m.Flags, m.TTL = m.Flags%3, m.TTL%(MaxTTL+1)
-			return same(AppendSetValue(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeSetValue(b) })
+			return same(AppendSetValue(dst(), tag, m), m, decoder(DecodeSetValue))
 		},
 		"Increment": func(m Increment, tag uint32) bool {
 			m.TTL %= MaxTTL + 1
-			return same(AppendIncrement(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeIncrement(b) })
+			return same(AppendIncrement(dst(), tag, m), m, decoder(DecodeIncrement))
 		},
 		"Expire": func(m Expire, tag uint32) bool {
 			m.TTL %= MaxTTL + 1
-			return same(AppendExpire(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeExpire(b) })
+			return same(AppendExpire(dst(), tag, m), m, decoder(DecodeExpire))
 		},
 		"number": func(n int64, tag uint32) bool {
 			return same(AppendNumber(dst(), tag, n), n, func(b []byte) (any, error) {
@@ -296,15 +287,39 @@ func TestAnyMessageComesThrough(t *testing.T) {
 			})
 		},
 		"ValueResponse": func(m ValueResponse, tag uint32) bool {
-			m.Status %= 5
-			return same(AppendValueResponse(dst(), tag, m), m, func(b []byte) (any, error) { return DecodeValueResponse(b) })
+			m.Status %= statusMax + 1
+			return same(AppendValueResponse(dst(), tag, m), m, decoder(DecodeValueResponse))
 		},
-	}
+	})
+}
+
+// checkProperties holds each property against random messages.
+func checkProperties(t *testing.T, properties map[string]any) {
+	t.Helper()
+	seed := rand.Int63()
+	t.Logf("seed %d", seed)
+	conf := &quick.Config{MaxCount: 2000, Rand: rand.New(rand.NewSource(seed))}
 	for name, property := range properties {
 		if err := quick.Check(property, conf); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// before is what a message is encoded behind: Append functions leave it as it is.
+const before = 3
+
+func dst() []byte { return make([]byte, before, before+1) }
+
+// same reports whether the frame behind the first bytes decodes to the message that it was made of.
+func same(frame []byte, want any, decode func([]byte) (any, error)) bool {
+	frame = frame[before:]
+	h, ok, err := DecodeHeader(frame)
+	if !ok || err != nil || int(h.Length) != len(frame)-HeaderLen {
+		return false
+	}
+	got, err := decode(frame[HeaderLen:])
+	return err == nil && reflect.DeepEqual(got, want)
 }
 
 // greetingFields is what testing/quick can fill of a greeting.
