@@ -68,18 +68,19 @@ func fill(b *testing.B, addr string) {
 // dialReady connects to a node that is starting, and returns when it is ready.
 func dialReady(ctx context.Context, b *testing.B, addr string) *client.Client {
 	b.Helper()
-	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-		c, err := client.Dial(ctx, addr)
-		if err != nil {
-			continue
+	var c *client.Client
+	harness.Eventually(b, "the node is ready", func() bool {
+		var err error
+		if c, err = client.Dial(ctx, addr); err != nil {
+			return false
 		}
 		if report, err := c.Info(ctx); err == nil && report.Ready == 1 {
-			return c
+			return true
 		}
 		c.Close()
-	}
-	b.Fatal("the node does not become ready")
-	return nil
+		return false
+	})
+	return c
 }
 
 // nodeKeys is how many keys a benchmarked node holds.

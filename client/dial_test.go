@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/seal"
 )
 
@@ -20,24 +21,11 @@ func TestDialWithASecretEndsAsItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, closes := range map[string]bool{"says nothing": false, "closes": true} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		go func() {
-			for {
-				c, err := ln.Accept()
-				if err != nil {
-					return
-				}
-				if closes {
-					c.Close()
-				} else {
-					defer c.Close()
-				}
+		ln := harness.Listen(t, func(conn net.Conn) {
+			if !closes {
+				_, _ = io.Copy(io.Discard, conn) // until the client closes it
 			}
-		}()
+		})
 		c, err := Dial(context.Background(), ln.Addr().String(), WithSecret(text), WithDialTimeout(50*time.Millisecond))
 		if err == nil {
 			c.Close()

@@ -14,6 +14,7 @@ import (
 	"covey/cmd/covey/internal/survey"
 	"covey/codec"
 	"covey/ifaces"
+	"covey/internal/harness"
 )
 
 func TestTheDoctorGivesTheVerdictOnEachCard(t *testing.T) {
@@ -193,22 +194,7 @@ func TestTheDoctorTriesThePeersThatAreNamed(t *testing.T) {
 // saysAndCloses is the address of a program that says something to whoever connects, and closes.
 func saysAndCloses(t *testing.T, said string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte(said))
-			c.Close()
-		}
-	}()
-	return ln.Addr().String()
+	return harness.Listen(t, func(conn net.Conn) { _, _ = conn.Write([]byte(said)) }).Addr().String()
 }
 
 // freeUDP is a UDP port that was free a moment ago.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -74,4 +75,36 @@ func (o outcome) expect(t *testing.T, want outcome) {
 	if want.stderr == "" && o.stderr != "" || !strings.Contains(o.stderr, want.stderr) {
 		t.Errorf("standard error %q, want %q in it", o.stderr, want.stderr)
 	}
+}
+
+// running is a node that the command line runs, in the process of the test.
+type running struct {
+	addr            string
+	printed, logged lines
+	end             context.CancelFunc
+	ended           chan int // its exit status, once
+}
+
+// startRun runs a node with these environment variables besides, and returns when it is ready.
+func startRun(t *testing.T, env map[string]string) *running {
+	t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	r := &running{addr: fmt.Sprintf("127.0.0.1:%d", freePort(t)), end: end, ended: make(chan int, 1)}
+	args := []string{"run", "--listen", r.addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off"}
+	p := (&invocation{env: env}).process(&r.printed, &r.logged)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		r.ended <- run(ctx, args, p)
+	}()
+	t.Cleanup(func() { end(); <-over })
+	eventually(t, "the node says that it is ready", func() bool {
+		select {
+		case status := <-r.ended:
+			t.Fatalf("the node ended with status %d: %s", status, r.logged.String())
+		default:
+		}
+		return strings.Contains(r.printed.String(), "ready")
+	})
+	return r
 }

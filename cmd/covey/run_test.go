@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"covey/codec"
 	"covey/internal/harness"
@@ -27,29 +25,14 @@ var (
 
 // TestANodeIsRunAskedAndEndedByTheCommandLine goes through the verbs as a first user does, with a real node.
 func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	dir, err := os.MkdirTemp("", "covey") // that of the test is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "s")
-	ctx, end := context.WithCancel(t.Context())
-	var printed, logged lines
-	p := (&invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_UNIX": path}}).process(&printed, &logged)
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"run", "--listen", addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off"}, p)
-	}()
-	defer end()
-	eventually(t, "the node says that it is ready", func() bool {
-		select {
-		case status := <-ended:
-			t.Fatalf("the node ended with status %d: %s", status, logged.String())
-		default:
-		}
-		return strings.Contains(printed.String(), "ready")
-	})
+	node := startRun(t, map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_UNIX": path})
+	addr := node.addr
 
 	at := func(args ...string) outcome { return call(t, append(args, "-a", addr)...) }
 	at("set", "greeting", "hello").expect(t, outcome{})
@@ -92,14 +75,9 @@ func TestANodeIsRunAskedAndEndedByTheCommandLine(t *testing.T) {
 		t.Errorf("a second node on the same port: %+v", got)
 	}
 
-	end()
-	select {
-	case status := <-ended:
-		if status != exitDone {
-			t.Errorf("the node ended with status %d: %s", status, logged.String())
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the node does not end when it is told to")
+	node.end()
+	if status := <-node.ended; status != exitDone {
+		t.Errorf("the node ended with status %d: %s", status, node.logged.String())
 	}
 }
 

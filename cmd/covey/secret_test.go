@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -88,17 +87,9 @@ func TestACredentialOfSystemdMayBeReadByItsGroup(t *testing.T) {
 func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	name, text := secretFile(t)
 	_, other := secretFile(t)
-	port := fmt.Sprint(freePort(t))
-	addr := "127.0.0.1:" + port
-	ctx, end := context.WithCancel(t.Context())
-	var printed, logged lines
-	p := (&invocation{env: map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_SECRET_FILE": name}}).process(&printed, &logged)
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"run", "--listen", addr, "--discovery-port", fmt.Sprint(freePort(t)), "--http", "off"}, p)
-	}()
-	defer func() { end(); <-ended }()
-	eventually(t, "the node says that it is ready", func() bool { return strings.Contains(printed.String(), "ready") })
+	node := startRun(t, map[string]string{"COVEY_MAX_MEMORY": "64m", "COVEY_SECRET_FILE": name})
+	addr := node.addr
+	_, port, _ := strings.Cut(addr, ":")
 
 	with := func(secret string, args ...string) outcome {
 		return invocation{args: append(args, "-a", addr), env: map[string]string{"COVEY_SECRET": secret}}.run(t)
@@ -144,7 +135,7 @@ func TestVerbsProveThatTheyKnowTheSecret(t *testing.T) {
 	}
 	eventually(t, "the new secret counts", func() bool { return with(other, "get", "k").status == exitDone })
 	with(text, "get", "k").expect(t, outcome{stdout: "v\n"})
-	if strings.Contains(printed.String()+logged.String(), text[6:]) || strings.Contains(logged.String(), other[6:]) {
+	if strings.Contains(node.printed.String()+node.logged.String(), text[6:]) || strings.Contains(node.logged.String(), other[6:]) {
 		t.Error("a secret was printed or logged")
 	}
 }

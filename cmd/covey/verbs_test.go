@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 func TestGetPrintsTheValueAndANewline(t *testing.T) {
@@ -338,24 +339,10 @@ func TestHelpThatCannotBePrintedIsNoMistakeOfUsage(t *testing.T) {
 }
 
 func TestWhatIsNoNodeIsSaidToBeNone(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-				conn.Read(make([]byte, 100))
-			}()
-		}
-	}()
+	ln := harness.Listen(t, func(conn net.Conn) {
+		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		conn.Read(make([]byte, 100))
+	})
 	call(t, "get", "k", "-a", ln.Addr().String()).expect(t, outcome{status: exitUnreachable, stderr: "is not a covey node"})
 }
 

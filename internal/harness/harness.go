@@ -1,4 +1,4 @@
-// Package harness is what the tests of several packages that run nodes need: a port, a place for what a node prints, and patience.
+// Package harness is what the tests of several packages that run nodes need: a port, a listener, a place for what a node prints, and patience.
 // Tests alone import it.
 package harness
 
@@ -45,6 +45,29 @@ func FreePort(t testing.TB) uint16 {
 	}
 	t.Fatal("no port is free for both TCP and UDP")
 	return 0
+}
+
+// Listen serves each connection by a goroutine of its own, as long as the test runs, and closes it when serve returns.
+func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return ln
 }
 
 // Eventually waits until a condition holds, and ends the test if that takes longer than Patience.

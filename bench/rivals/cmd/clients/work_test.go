@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"covey/internal/harness"
 )
 
 func TestAClientThatFailsFailsTheMeasurement(t *testing.T) {
@@ -43,31 +45,17 @@ func TestCostsAreOfOneRequest(t *testing.T) {
 
 // Values of another length than was set are found out, by a server that answers whatever it is asked with the same.
 func TestAWrongValueIsAnError(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			c, err := ln.Accept()
+	ln := harness.Listen(t, func(conn net.Conn) {
+		for in := bufio.NewReader(conn); ; {
+			line, err := in.ReadString('\n')
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				for in := bufio.NewReader(c); ; {
-					line, err := in.ReadString('\n')
-					if err != nil {
-						return
-					}
-					if strings.HasPrefix(line, "*") {
-						io.WriteString(c, "$5\r\nshort\r\n")
-					}
-				}
-			}()
+			if strings.HasPrefix(line, "*") {
+				io.WriteString(conn, "$5\r\nshort\r\n")
+			}
 		}
-	}()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	c, err := dialGoRedis(ctx, ln.Addr().String(), 1)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 func plan(addr string, protocol Protocol, mix Mix) Plan {
@@ -122,31 +123,8 @@ func TestRepliesLongerThanTheReadBufferAreRead(t *testing.T) {
 	})
 }
 
-// listen serves each connection by a goroutine of its own, as long as the test runs, and closes it when serve returns.
-func listen(t *testing.T, serve func(net.Conn)) net.Listener {
-	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
-		}
-	}()
-	return ln
-}
-
 func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
-	ln := listen(t, func(conn net.Conn) {
+	ln := harness.Listen(t, func(conn net.Conn) {
 		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 		conn.Read(make([]byte, 1<<20))
 	})
@@ -165,7 +143,7 @@ func TestWhatIsNoNodeEndsTheRun(t *testing.T) {
 
 // A node answers one of two requests and closes at once: the end comes together with the reply, as one event.
 func TestAnEndThatComesWithAReplyIsSeen(t *testing.T) {
-	ln := listen(t, func(conn net.Conn) {
+	ln := harness.Listen(t, func(conn net.Conn) {
 		if _, err := conn.Read(make([]byte, 64<<10)); err == nil {
 			_, _ = conn.Write([]byte("$-1\r\n"))
 		}
@@ -203,7 +181,7 @@ func TestAPlanOutOfBoundsIsRefusedWithASentence(t *testing.T) {
 func TestARunThatIsStoppedWhileItAuthenticatesEndsAtOnce(t *testing.T) {
 	for _, protocol := range []Protocol{RESP, Binary} {
 		ctx, cancel := context.WithCancel(t.Context())
-		ln := listen(t, func(conn net.Conn) {
+		ln := harness.Listen(t, func(conn net.Conn) {
 			if _, err := conn.Read(make([]byte, 1)); err == nil {
 				cancel()
 				_, _ = io.Copy(io.Discard, conn) // until the run closes it
@@ -223,7 +201,7 @@ func TestWhatANodeSaysToAWrongPasswordIsKept(t *testing.T) {
 		RESP:   []byte("-" + said + "\r\n"),
 		Binary: codec.AppendValueResponse(nil, 0, codec.ValueResponse{Status: codec.StatusDenied, Value: []byte(said)}),
 	} {
-		ln := listen(t, func(conn net.Conn) {
+		ln := harness.Listen(t, func(conn net.Conn) {
 			if _, err := conn.Read(make([]byte, 1<<10)); err == nil {
 				_, _ = conn.Write(answer)
 			}
