@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"strings"
 	"time"
+	"unicode"
 
 	"covey/ifaces"
 	"covey/seal"
@@ -70,6 +72,8 @@ func (c *Config) check() (ifaces.Pattern, error) {
 		return pattern, wrong("--discovery-port 0: give a UDP port from 1 to 65535")
 	case len(c.Cluster) == 0 || len(c.Cluster) > maxClusterName:
 		return pattern, wrong("--cluster: give a name of 1 to %d bytes", maxClusterName)
+	case strings.ContainsFunc(c.Cluster, unicode.IsControl): // a line end from a file, which nobody sees
+		return pattern, wrong("--cluster %q: give a name without line ends, tabs and other control characters", c.Cluster)
 	case c.MaxMemory < minMemory || c.MaxMemory > MaxMemory:
 		return pattern, wrong("--max-memory %d: give %s to %s", c.MaxMemory, inUnits(minMemory), inUnits(MaxMemory))
 	case c.Horizon < minHorizon || c.Horizon > maxHorizon:

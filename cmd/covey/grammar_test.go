@@ -186,6 +186,7 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		{args: []string{"doctor", "--listen", "0.0.0.0:0"}, stderr: "covey: --listen 0.0.0.0:0: give an IPv4 address"},
 		{args: []string{"doctor", "--discovery-port", "0"}, stderr: "covey: --discovery-port 0: give a UDP port from 1 to 65535"},
 		{args: []string{"doctor", "--cluster", strings.Repeat("c", 65)}, stderr: "covey: --cluster: give a name of 1 to 64 bytes"},
+		{args: []string{"doctor", "--cluster", "red\n"}, stderr: `covey: --cluster "red\n": give a name without line ends`},
 		{args: []string{"doctor", "--peer", "[::1]:9000"}, stderr: "covey: --peer [::1]:9000: give an IPv4 address or a name"},
 		{args: []string{"doctor", "--wait=-1s"}, stderr: "covey: --wait -1s: give 0s to 1h0m0s"},
 		{args: []string{"doctor", "--wait=1.5h"}, stderr: "covey: --wait 1.5h: give 0s to 1h0m0s\n"},
