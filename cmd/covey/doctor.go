@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,10 +139,15 @@ func judgeCards(cards []ifaces.Interface) []finding {
 	usable := 0
 	for _, c := range cards {
 		f := finding{"card " + c.Name, good, "used: " + addrs(&c)}
-		if c.Usable {
-			usable++
-		} else {
+		switch {
+		case !c.Usable:
 			f.Finding = "skipped: " + c.Reason
+		case alone(&c):
+			usable++
+			f.Verdict = problem
+			f.Finding += "; that is a network of one or two addresses, whose broadcasts reach nobody: give the card the netmask of its network, such as /24, or name a node with `covey run --peer host:port`"
+		default:
+			usable++
 		}
 		findings = append(findings, f)
 	}
@@ -150,6 +156,11 @@ func judgeCards(cards []ifaces.Interface) []finding {
 			"give a card an IPv4 address, name one with --interfaces, or name a node with `covey run --peer host:port`"})
 	}
 	return findings
+}
+
+// alone reports whether no address of a card is of a network with broadcasts.
+func alone(c *ifaces.Interface) bool {
+	return !slices.ContainsFunc(c.Addrs, func(a ifaces.Addr) bool { return a.Prefix.Bits() < 31 })
 }
 
 // judgeExposure tells of an address that the internet may reach, where a node without a secret would listen.

@@ -183,7 +183,7 @@ func (w *view) node(n *survey.Heard) finding {
 	case survey.Connected:
 		f.Verdict, f.Finding = good, fmt.Sprintf("heard, and TCP reaches %s", n.Addr)
 		if !n.UDP {
-			f.Verdict, f.Finding = note, fmt.Sprintf("TCP reaches %s, but its announces come as Ethernet frames alone: UDP port %d is filtered there, here or between; allow it", n.Addr, w.port)
+			f.Verdict, f.Finding = note, fmt.Sprintf("TCP reaches %s, but its announces come as Ethernet frames alone: UDP port %d is filtered there, here or between, or the netmasks differ; allow it, and give both machines one netmask", n.Addr, w.port)
 		}
 	case survey.Rejected:
 		f.Finding = fmt.Sprintf("heard, but TCP is refused at %s: a firewall there rejects it; allow TCP port %d on that machine", n.Addr, n.Addr.Port())

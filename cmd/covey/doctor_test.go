@@ -27,6 +27,11 @@ func TestTheDoctorGivesTheVerdictOnEachCard(t *testing.T) {
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("the verdicts are %v, want %v", got, want)
 	}
+	lonely := card("eth0", true, "")
+	lonely.Addrs[0].Prefix = netip.MustParsePrefix("10.0.0.5/32")
+	if got = judgeCards([]ifaces.Interface{lonely}); len(got) != 1 || got[0].Verdict != problem || !strings.Contains(got[0].Finding, "10.0.0.5/32") || !strings.Contains(got[0].Finding, "netmask") {
+		t.Errorf("the verdict on a card with an address of no network is %v", got)
+	}
 	got = judgeCards([]ifaces.Interface{card("lo", false, "loopback")})
 	if len(got) != 2 || got[1].Verdict != problem || !strings.Contains(got[1].Finding, "covey run --peer") {
 		t.Errorf("without a usable card the verdicts are %v", got)
