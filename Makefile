@@ -21,7 +21,7 @@ TODAY = $(shell date +%F)
 # Packages in which goroutines meet: their tests run under the race detector too. Pure packages start none: of theirs, those tests that do.
 RACED = ./loop/... ./client/... ./cmd/... ./ifaces/...
 MET = ./command ./peer ./store
-MEET = TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestOfAllWhoCompareOneSets|TestChangesAtOneTimeAreAllThere|TestOnlySoManyLargeWritesAreMadeAtOnce|TestR21_OfTwoThatWithholdTheHigherCounts|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
+MEET = TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestKeysThatAreSetTogetherAreOfOne|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestOfAllWhoCompareOneSets|TestChangesAtOneTimeAreAllThere|TestOnlySoManyLargeWritesAreMadeAtOnce|TestR21_OfTwoThatWithholdTheHigherCounts|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
 
 # Packages whose tests only calculate. They take what tests of nodes, which mostly wait, leave of the processors.
 BUSY = internal/sim store command peer codec seal internal/archtest

@@ -18,7 +18,6 @@ func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
 		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},
 		{"CLIENT Tracking ON", "-ERR unknown subcommand 'Tracking'. Try CLIENT HELP. (", "switch client-side caching off"},
 		{"RENAME a b", "-ERR unknown command 'RENAME', with args beginning with: 'a' 'b' (", "DEL the first"},
-		{"MSETNX a 1", "-ERR unknown command 'MSETNX', with args beginning with: 'a' '1' (", "NX for each key"},
 		{"REPLICAOF h 1", "-ERR unknown command 'REPLICAOF', with args beginning with: 'h' '1' (", "start covey on the other machine"},
 		{"ACL WHOAMI", "-ERR unknown command 'ACL', with args beginning with: 'WHOAMI' (", "but for FLUSHALL"},
 		{"CLIENT LIST", "-ERR unknown subcommand 'LIST'. Try CLIENT HELP. (", "covey info"},

@@ -57,6 +57,7 @@ var syntax = map[string]string{
 	"getset":         "key:key value:string",
 	"mget":           "key:key*",
 	"mset":           "key_value:block*(key:key value:string)",
+	"msetnx":         "key_value:block*(key:key value:string)",
 	"psetex":         "key:key milliseconds:integer value:string",
 	"set":            "key:key value:string condition:oneof?(NX XX IFEQ=ifeq-value:string IFNE=ifne-value:string) GET? expiration:oneof?(" + syntaxExpiry + " KEEPTTL)",
 	"setex":          "key:key seconds:integer value:string",

@@ -41,7 +41,7 @@ var readers = append([]reader{
 	{"EXPIREAT k 99999999999", ":0", ":1"}, {"PEXPIREAT k 99999999999999", ":0", ":1"}, {"PERSIST k", ":0", ":0"},
 	{"GETEX k EX 9", "$-1", "$2|41"}, {"GETEX k PERSIST", "$-1", "$2|41"},
 	{"SET k 7 IFEQ 41", "$-1", "+OK"}, {"SET k 7 IFNE 41", "+OK", "$-1"}, {"DELEX k IFEQ 41", ":0", ":1"}, {"DELEX k IFNE 41", ":0", ":0"}, {"DELIFEQ k 41", ":0", ":1"},
-	{"INCRBYFLOAT k 0.5", "$3|0.5", "$4|41.5"}, {"APPEND k 7", ":1", ":3"}, {"SETRANGE k 1 77", ":3", ":3"}, {"SETRANGE k 1 ''", ":0", ":2"},
+	{"MSETNX k 7", ":1", ":0"}, {"INCRBYFLOAT k 0.5", "$3|0.5", "$4|41.5"}, {"APPEND k 7", ":1", ":3"}, {"SETRANGE k 1 77", ":3", ":3"}, {"SETRANGE k 1 ''", ":0", ":2"},
 }, scriptReaders()...)
 
 type reader struct{ command, absent, there string }

@@ -25,6 +25,7 @@ const (
 	errQueue       = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
 	errQueueWords  = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
 	errWatch       = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
+	errTogether    = "ERR more than 1024 words or 256 KiB of them, the most that MSETNX sets in one step; send several, or MSET"
 	errDescribed   = "ERR more than 128 names; ask for fewer at once"
 	errDatabase    = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
 	errScript      = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts

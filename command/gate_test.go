@@ -17,7 +17,7 @@ func TestR17ReadsAndWritesThatReadNeedAReadyNode(t *testing.T) {
 		for _, c := range []string{
 			"GET a", "MGET a b", "EXISTS a", "TTL a", "PTTL a", "STRLEN a", "TYPE a", "GETEX a", "GETEX a EX 1", "GETRANGE a 0 1", "TOUCH a", "EXPIRETIME a", "PEXPIRETIME a", "WATCH a", "DBSIZE", "SCAN 0", "KEYS *",
 			"SET a 1 NX", "SET a 1 XX", "SET a 1 GET", "SET a 1 KEEPTTL", "SETNX a 1", "GETSET a 1",
-			"EXPIRE a 1", "PEXPIRE a 1", "EXPIREAT a 1", "PEXPIREAT a 1", "PERSIST a", "INCR a", "INCRBY a 1", "DECR a", "DECRBY a 1", "INCRBYFLOAT a 1", "APPEND a 1", "SETRANGE a 0 1",
+			"EXPIRE a 1", "PEXPIRE a 1", "EXPIREAT a 1", "PEXPIREAT a 1", "PERSIST a", "INCR a", "INCRBY a 1", "DECR a", "DECRBY a 1", "INCRBYFLOAT a 1", "MSETNX a 1", "APPEND a 1", "SETRANGE a 0 1",
 		} {
 			if got := f.do(words(c)...); got != loadingReply {
 				t.Errorf("%s while %s: %q", c, state, got)

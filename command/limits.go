@@ -68,6 +68,9 @@ const (
 	maxScript  = 8 << 10
 	maxScripts = 256
 
+	// maxTogether is how many bytes one MSETNX may have, and maxWords how many words: it holds up others for as long as it takes.
+	maxTogether = 256 << 10
+
 	// maxFloat is the longest number that INCRBYFLOAT reads, in bytes; it is that of Redis. To read one and write a sum may take 0.4 ms.
 	maxFloat = 5<<10 - 1
 

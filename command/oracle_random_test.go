@@ -123,7 +123,7 @@ func (g *generator) some(one func() string) (list []string) {
 }
 
 func (g *generator) command() []string {
-	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
+	name := g.pick("GET", "SET", "SET", "SET", "SETNX", "SETEX", "PSETEX", "GETSET", "GETDEL", "MGET", "MSET", "MSETNX", "DEL", "UNLINK", "EXISTS", "TTL", "PTTL", "TYPE", "STRLEN",
 		"EXPIRE", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "INCR", "INCRBY", "INCRBYFLOAT", "DECR", "DECRBY", "DBSIZE", "KEYS", "SCAN", "FLUSHALL", "PING", "ECHO", "GETEX", "GETEX", "GETRANGE", "SUBSTR", "APPEND", "SETRANGE", "TOUCH", "EXPIRETIME", "PEXPIRETIME")
 	cmd := []string{name}
 	switch name {
@@ -137,7 +137,7 @@ func (g *generator) command() []string {
 		cmd = append(cmd, g.key(), g.span("EX"), g.value())
 	case "PSETEX":
 		cmd = append(cmd, g.key(), g.span("PX"), g.value())
-	case "MSET":
+	case "MSET", "MSETNX":
 		for range 1 + g.IntN(3) {
 			cmd = append(cmd, g.key(), g.value())
 		}

@@ -177,6 +177,8 @@ var stringTable = []entry{
 		group: "string", since: "1.0.0", complexity: "O(N) where N is the number of keys", summary: "Return the values of keys"},
 	{name: "mset", arity: -3, gate: gateBlind, run: mset, first: 1, last: -1, step: 2, flags: flagWrite | flagDenyOOM, category: "string", keys: onWriteKey, tips: tipAll,
 		group: "string", since: "1.0.1", complexity: "O(N) where N is the number of keys", summary: "Set keys, each for itself"},
+	{name: "msetnx", arity: -3, long: true, gate: gateReady, run: msetnx, first: 1, last: -1, step: 2, flags: flagWrite | flagDenyOOM, category: "string", keys: "OW insert", tips: tipMulti + " response_policy:agg_min",
+		group: "string", since: "1.0.1", complexity: "O(N) where N is the number of keys", summary: "Set keys if none of them is there, in one step"},
 	{name: "psetex", arity: 4, gate: gateBlind, run: psetex, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string", keys: onWriteKey,
 		group: "string", since: "2.6.0", complexity: "O(1)", summary: "Set a key that lives so many milliseconds"},
 	{name: "set", arity: -3, gate: gateOwn, run: set, first: 1, last: 1, step: 1, flags: flagWrite | flagDenyOOM, category: "string",
