@@ -20,7 +20,7 @@ var absent = []struct{ names, instead string }{
 	{"bitfield setbit",
 		"instead, GET the value, change it, and SET key value IFEQ old, which is refused if another client of this node wrote in between"},
 	{"bitcount bitfield_ro bitop bitpos getbit lcs", "instead, GET or GETRANGE the value, and look at it in the program"},
-	{"copy rename renamenx", "instead, GET the one key and its PTTL, SET the other, with NX where it must not be there, and DEL the first if it is to go"},
+	{"copy rename renamenx", "between nodes that is two writes, of which each may lose for itself: instead, GET the one key and its PTTL, SET the other, with NX where it must not be there, and DEL the first if it is to go"},
 	{"dump migrate restore restore-asking", "instead, GET the value and its PTTL, and SET it: every node has all the keys"},
 	{"randomkey", "instead, SCAN, which lists the keys part by part"},
 	{"move swapdb", "covey has database 0 only: begin the keys with a prefix instead"},
