@@ -1,8 +1,10 @@
 package client_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -10,67 +12,66 @@ import (
 	"covey/codec"
 )
 
+// heard is a node that answers as it is told, and keeps the last request for a number or a time.
+type heard struct {
+	*node
+	got any
+}
+
+// answers has the node answer from now on as answer does.
+func (n *heard) answers(answer func(tag uint32) []byte) {
+	n.script(func(h codec.Header, body []byte) []byte {
+		var err error
+		switch body = bytes.Clone(body); h.Kind {
+		case codec.KindIncrement:
+			n.got, err = codec.DecodeIncrement(body)
+		case codec.KindExpire:
+			n.got, err = codec.DecodeExpire(body)
+		case codec.KindTimeToLive:
+			n.got, err = codec.DecodeTimeToLive(body)
+		}
+		if err != nil {
+			n.t.Error(err)
+		}
+		return answer(h.Tag)
+	})
+}
+
+// expect fails the test if the last request was another one.
+func (n *heard) expect(want any) {
+	n.t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !reflect.DeepEqual(n.got, want) {
+		n.t.Errorf("the node got %+v, want %+v", n.got, want)
+	}
+}
+
 // The node gets what the caller means, and the caller what the node answers.
 func TestNumbersAndTimes(t *testing.T) {
-	bothWays(t, func(t *testing.T, n *node) {
+	bothWays(t, func(t *testing.T, plain *node) {
+		n := &heard{node: plain}
 		c, ctx, key := n.dial(), t.Context(), []byte("k")
-		var got any
-		var err error
-		reply := func(answer func(tag uint32) []byte) {
-			n.script(func(h codec.Header, body []byte) []byte {
-				switch h.Kind {
-				case codec.KindIncrement:
-					got, err = codec.DecodeIncrement(append([]byte(nil), body...))
-				case codec.KindExpire:
-					got, err = codec.DecodeExpire(append([]byte(nil), body...))
-				case codec.KindTimeToLive:
-					got, err = codec.DecodeTimeToLive(append([]byte(nil), body...))
-				}
-				if err != nil {
-					t.Error(err)
-				}
-				return answer(h.Tag)
-			})
-		}
-		sent := func() (key string, delta int64, ttl uint64) {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			switch m := got.(type) {
-			case codec.Increment:
-				return string(m.Key), m.Delta, m.TTL
-			case codec.Expire:
-				return string(m.Key), 0, m.TTL
-			case codec.TimeToLive:
-				return string(m.Key), 0, 0
-			}
-			return "", 0, 0
-		}
-		check := func(delta int64, ttl uint64) {
-			t.Helper()
-			if k, d, ms := sent(); k != "k" || d != delta || ms != ttl {
-				t.Errorf("the node got %q, %d, %d ms, want %d, %d ms", k, d, ms, delta, ttl)
-			}
-		}
-		reply(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, -3) })
+		n.answers(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, -3) })
 		if sum, err := c.Increment(ctx, key, math.MinInt64, time.Nanosecond); sum != -3 || err != nil {
 			t.Errorf("increment: %d, %v", sum, err)
 		}
-		check(math.MinInt64, 1)
-		reply(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, 1500) })
+		n.expect(codec.Increment{Key: key, Delta: math.MinInt64, TTL: 1})
+		n.answers(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, 1500) })
 		if ttl, err := c.TTL(ctx, key); ttl != 1500*time.Millisecond || err != nil {
 			t.Errorf("ttl: %v, %v", ttl, err)
 		}
-		check(0, 0)
-		reply(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, codec.MaxTTL) })
+		n.expect(codec.TimeToLive{Key: key})
+		n.answers(func(tag uint32) []byte { return codec.AppendNumber(nil, tag, codec.MaxTTL) })
 		if ttl, err := c.TTL(ctx, key); ttl < 290*365*24*time.Hour || err != nil {
 			t.Errorf("a ttl that is longer than a Duration: %v, %v", ttl, err)
 		}
-		reply(func(tag uint32) []byte { return codec.AppendValueResponse(nil, tag, codec.ValueResponse{}) })
+		n.answers(func(tag uint32) []byte { return codec.AppendValueResponse(nil, tag, codec.ValueResponse{}) })
 		if existed, err := c.Expire(ctx, key, 2*time.Second+1); !existed || err != nil {
 			t.Errorf("expire: %v, %v", existed, err)
 		}
-		check(0, 2001)
-		reply(func(tag uint32) []byte {
+		n.expect(codec.Expire{Key: key, TTL: 2001})
+		n.answers(func(tag uint32) []byte {
 			return codec.AppendValueResponse(nil, tag, codec.ValueResponse{Status: codec.StatusNotFound})
 		})
 		if existed, err := c.Expire(ctx, key, 0); existed || err != nil {
