@@ -46,3 +46,22 @@ func TestR27_ADeletionEndsWhatIsBelowItWhateverWasForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestR27_AContributionIsAboveWhatItGoesOnFrom, also where the turn that counts began before the one that saw the value expire: below that
+// it would be of what has expired.
+func TestR27_AContributionIsAboveWhatItGoesOnFrom(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	set(t, s, epoch0, "key", "7", SetOptions{ExpireAt: epoch0 + 1000})
+	if _, ok := get(s, epoch0+1000, "key"); ok {
+		t.Fatal("it has not expired")
+	}
+	s.Sweep(epoch0+1100, 100)
+	_, n, r, err := s.Increment(nil, []byte("key"), s.Hash([]byte("key")), epoch0+900, 1, false)
+	if err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if reset := (Version{r.BaseStamp, r.BaseNode}); r.Version().Compare(reset) <= 0 || reset.Stamp < (epoch0+1000)<<stampBits {
+		t.Errorf("%x is not above %x, or goes on from before the expiry", r.Version(), reset)
+	}
+	check(t, s)
+}

@@ -456,11 +456,14 @@ func TestR8_ARecordTooFarAheadIsDroppedAndCounted(t *testing.T) {
 		if got := merge(s, epoch0, Record{Key: k, Value: k, Kind: KindString, Stamp: 1, ExpireStamp: c.stamp}); (got == Ahead) != (c.want == Ahead) {
 			t.Errorf("E %s: %v", c.name, got)
 		}
+		if got := merge(s, epoch0, Record{Key: k, Value: k, Kind: KindString, Flags: Keeps, Stamp: 2, BaseStamp: c.stamp}); (got == Ahead) != (c.want == Ahead) {
+			t.Errorf("base %s: %v", c.name, got)
+		}
 		if got := merge(s, epoch0, Record{Flags: Flush, Stamp: c.stamp}); got != c.want {
 			t.Errorf("flush %s: %v", c.name, got)
 		}
 	}
-	if c := s.Counts(); c.Ahead != 3 {
+	if c := s.Counts(); c.Ahead != 4 {
 		t.Errorf("%+v", c)
 	}
 }

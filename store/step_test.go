@@ -337,3 +337,31 @@ func TestR7_TheFirstWriteAfterAStepBackIsAboveAllThatWasMapped(t *testing.T) {
 		}
 	}
 }
+
+// TestR7_NoEpochOfTheSecondThatWasFilledHasARoot: what was squeezed into it is of later epochs on a node that has not stepped yet.
+func TestR7_NoEpochOfTheSecondThatWasFilledHasARoot(t *testing.T) {
+	for _, into := range []uint64{0, 20, 30, 1<<epochBits - 1} { // ms of its epoch that are over at the new time
+		s := newStore(t, Options{Node: 1})
+		to := epoch0 - hour + into
+		s.Step(Step{Old: epoch0, New: to})
+		if got, want := s.Withheld(), EpochOf(to+1000); got < want || got > want+1 {
+			t.Errorf("%d ms into an epoch: withheld up to %d, and the second ends in %d", into, got, want)
+		}
+	}
+}
+
+// TestR7_TheLowestStampOfTheAnnouncerMayBeAnyOfTheStep, or none of it.
+func TestR7_TheLowestStampOfTheAnnouncerMayBeAnyOfTheStep(t *testing.T) {
+	to, from := (epoch0-hour)<<stampBits, epoch0<<stampBits
+	for _, least := range []uint64{0, to - 1, to, to + 1, from - 1, from, from + 1, 1<<64 - 1} {
+		st := Step{Old: epoch0, New: epoch0 - hour, Least: least}
+		last := uint64(0)
+		for _, stamp := range []uint64{to - 1, to, to + 1, to + 2, to + hour, from - 2, from - 1, from, from + 1} {
+			m := st.Stamp(stamp)
+			if m < last || m < min(stamp, to) || stamp <= from && m > to+stepWidth {
+				t.Errorf("with the lowest at %x, %x becomes %x, after %x", least, stamp, m, last)
+			}
+			last = m
+		}
+	}
+}
