@@ -48,6 +48,39 @@ func TestR13_WhatIsNewerThanTheLastComparisonWithEveryMemberStays(t *testing.T) 
 	check(t, s)
 }
 
+// What was compared is V and E: a value that all have may have been ended since, by an expiry that somebody missed.
+func TestR13_AnExpiryIsAsNewAsItsOwnVersion(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1, MaxBytes: 1 << 20})
+	const n = 2500
+	key := func(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
+	compared := uint64(0)
+	for i := range n {
+		compared = set(t, s, epoch0+uint64(i), string(key(i)), "v", SetOptions{}).Stamp
+	}
+	now, last := epoch0+n, Version{}
+	for i := range n {
+		r, ok := s.Expire(key(i), s.Hash(key(i)), now, now, 0)
+		if !ok {
+			t.Fatal("it is not there")
+		}
+		last = maxVersion(last, r.Expiry())
+	}
+	s.SetCompared(compared)
+	now += BareAfter
+	s.Sweep(now, 1<<20)
+	now += tombstoneMinAge
+	s.Sweep(now, 1<<20)
+	if c := s.Counts(); c.Tombstones != n || c.TombstoneBytes <= 1<<20/tombstoneShare || c.TombstoneBytes > 1<<20/tombstoneMost {
+		t.Fatalf("%+v", c)
+	}
+	s.SetCompared(last.Stamp)
+	s.Sweep(now, 1<<20)
+	if c := s.Counts(); c.Tombstones == n || c.TombstoneBytes > 1<<20/tombstoneShare || c.PurgedEarly != 0 {
+		t.Fatalf("%+v", c)
+	}
+	check(t, s)
+}
+
 // A large value takes the place of other values, wherever they are, before a single young tombstone goes for it.
 func TestR13_ValuesOfEveryShardGoBeforeTombstones(t *testing.T) {
 	s := newStore(t, Options{Node: 1, Shards: 2, MaxBytes: 1 << 20})
