@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 // evicted fills a small store until something was evicted, and returns a key that lost its value with what it had.
@@ -262,6 +263,29 @@ func TestR4_AGhostWhoseExpiryIsNewerThanTheFlushMakesItsLeafPartial(t *testing.T
 		}
 		if certain := s.Certain([]byte(key), s.Hash([]byte(key)), epoch0+2); certain == newer {
 			t.Errorf("certain that nothing is known of the key: %v, its expiry newer than the flush: %v", certain, newer)
+		}
+		check(t, s)
+	}
+}
+
+// What a shard has besides entries counts against the budget, its bits for partial leaves and its place among the aims included.
+func TestR16_WhatTellsOfPartialLeavesCountsAgainstTheBudget(t *testing.T) {
+	for _, o := range []Options{{MaxBytes: minBytes, Shards: 1}, {MaxBytes: 1 << 20, Shards: 16}, {MaxBytes: DefaultBytes}} {
+		s := newStore(t, o)
+		for shard := range MaxShards {
+			for leaf := range s.LeafCount() {
+				s.SetPartial(shard, leaf, true)
+			}
+		}
+		for i := range s.shards {
+			sh := &s.shards[i]
+			n := int64(unsafe.Sizeof(*sh)+unsafe.Sizeof(s.aims[i])) + sh.index.bytes() + 8*int64(len(sh.leaves.base)+len(sh.leaves.partial))
+			for _, table := range sh.leaves.tables {
+				n += 8 * int64(len(table))
+			}
+			if got := sh.own(); got != n || len(sh.leaves.partial) == 0 {
+				t.Fatalf("%d bytes in %d shards: one counts %d and has %d", o.MaxBytes, len(s.shards), got, n)
+			}
 		}
 		check(t, s)
 	}

@@ -47,7 +47,12 @@ func (l *leaves) rest() {
 
 const leafBytes = 8
 
-func (l *leaves) bytes() int64 { return int64(1+len(l.tables)) * leafBytes << l.bits }
+// bytes counts a bit for each leaf besides, whether or not one is partial.
+func (l *leaves) bytes() int64 {
+	return int64(1+len(l.tables))*leafBytes<<l.bits + int64(l.partialWords())*8
+}
+
+func (l *leaves) partialWords() int { return max(1, 1<<l.bits/64) }
 
 // newest is the epoch that local writes are stamped in, unless a clock was ahead.
 func (l *leaves) newest() uint64 { return l.oldest + epochsKept - 1 }
@@ -62,7 +67,7 @@ func (l *leaves) setPartial(rest uint64, partial bool) {
 		if !partial {
 			return
 		}
-		l.partial = make([]uint64, max(1, 1<<l.bits/64))
+		l.partial = make([]uint64, l.partialWords())
 	}
 	n := l.leaf(rest)
 	if l.partial[n/64] &^= 1 << (n % 64); partial {

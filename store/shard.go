@@ -82,7 +82,7 @@ type shard struct {
 	_ [64]byte // keeps the lock of the next shard off this one's last cache line
 }
 
-const shardBytes = int64(unsafe.Sizeof(shard{}))
+const shardBytes = int64(unsafe.Sizeof(shard{}) + unsafe.Sizeof(aim{}))
 
 func (sh *shard) init(v *env, a *aim, bits int, base, tables []uint64) {
 	sh.env, sh.index.aim, sh.mem, sh.bits = v, a, v.memory.segments.mem, uint8(bits)
