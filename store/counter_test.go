@@ -304,6 +304,7 @@ func TestR27_ACounterIsBoundedWhateverComes(t *testing.T) {
 			t.Fatal(i, o)
 		}
 	}
+	merge(s, epoch0, made(900, 1)) // one more than fit
 	r, _ := lookup(s, epoch0, "n")
 	if got, _ := get(s, epoch0, "n"); got != fmt.Sprint(mostContributions) || contributions(r.Value) != mostContributions {
 		t.Errorf("%s of %d contributions", got, contributions(r.Value))

@@ -299,3 +299,23 @@ func TestR14_AnEntryIsDroppedAndRefusedByItsVAlone(t *testing.T) {
 	}
 	check(t, s)
 }
+
+// TestR14_OfARecordThatAFlushCoversTheExpiryIsComparedWithTheFloor: V counts as never written, E has come after both.
+func TestR14_OfARecordThatAFlushCoversTheExpiryIsComparedWithTheFloor(t *testing.T) {
+	s := newStore(t, Options{Node: 1})
+	at := func(ms uint64) uint64 { return (epoch0 + ms) << stampBits }
+	merge(s, epoch0, Record{Flags: Flush, Stamp: at(10), Node: 2})
+	s.RaiseFloor(Version{at(20), 2})
+	r := Record{Key: []byte("key"), Value: []byte("v"), Kind: KindString, Content: Content(KindString, false, []byte("v")), Stamp: at(5), Node: 2, ExpireAt: epoch0 + 9000, ExpireStamp: at(20), ExpireNode: 2}
+	if got := merge(s, epoch0, r); got != Refused {
+		t.Errorf("E at the floor: %v", got)
+	}
+	r.ExpireStamp = at(30)
+	if got := merge(s, epoch0, r); got != Flushed {
+		t.Errorf("E above the floor: %v", got)
+	}
+	if got, ok := lookup(s, epoch0, "key"); !ok || got.Flags&Deleted == 0 || got.Expiry() != r.Expiry() || got.Version() != (Version{}) {
+		t.Errorf("%+v, %t", got, ok)
+	}
+	check(t, s)
+}
