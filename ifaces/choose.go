@@ -150,6 +150,7 @@ var virtual = [...]struct{ kind, glob string }{
 	{"a Docker bridge", "docker*"},
 	{"a Docker bridge", "br-" + strings.Repeat("[0-9a-f]", 12)},
 	{"a container port", "veth*"},
+	{"a container port", "epair[0-9]*"}, // of a jail on FreeBSD
 	{"a container network", "cni*"},
 	{"a container network", "cbr[0-9]*"},
 	{"a container network", "flannel*"},
@@ -168,6 +169,8 @@ var virtual = [...]struct{ kind, glob string }{
 	{"a virtual machine network", "vmnet*"},
 	{"a virtual machine network", "vboxnet*"},
 	{"a virtual machine network", "mpqemubr*"},
+	{"a virtual machine network", "vmenet[0-9]*"},
+	{"a virtual machine network", "bridge1[0-9][0-9]"}, // macOS numbers those of virtual machines and of shared networks from 100 on
 	{"a virtual machine network", "vEthernet (WSL*"},
 	{"a virtual machine network", "vEthernet (Default Switch)"},
 	{"a tunnel", "tun*"},

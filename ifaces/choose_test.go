@@ -76,7 +76,7 @@ func TestVirtualCardIsSkippedByNameBesideARealOne(t *testing.T) {
 		"virbr0": "a virtual machine network", "vnet3": "a virtual machine network", "vmnet8": "a virtual machine network",
 		"vboxnet0": "a virtual machine network", "vEthernet (WSL (Hyper-V firewall))": "a virtual machine network",
 		"tun0": "a tunnel", "tap1": "a tunnel", "wg0": "a VPN", "tailscale0": "a VPN", "ztabcdef12": "a VPN",
-		"dummy0": "a dummy card",
+		"dummy0": "a dummy card", "epair0b": "a container port", "vmenet0": "a virtual machine network", "bridge100": "a virtual machine network",
 	} {
 		got := Choose(lanCards(name, "eth0"), Pattern{})
 		want := kind + ", going by its name; --interfaces " + name + " would use it"
@@ -92,7 +92,7 @@ func TestVirtualCardIsSkippedByNameBesideARealOne(t *testing.T) {
 func TestCardThatMayCarryTheLANIsNotSkippedByName(t *testing.T) {
 	names := []string{
 		"eth0", "eno1", "enp3s0", "enx00e04c680001", "wlan0", "wlp2s0", "en0", "bond0", "team0", "br0", "br-lan", "br-0123456789ABC",
-		"br-0123456789a", "bridge0", "vmbr0", "vlan10", "eth0.10", "usb0", "Ethernet 2", "Wi-Fi", "vEthernet (External)", "hamster",
+		"br-0123456789a", "bridge0", "bridge10", "vmbr0", "vlan10", "eth0.10", "usb0", "Ethernet 2", "Wi-Fi", "vEthernet (External)", "hamster",
 	}
 	if got := usableNames(Choose(lanCards(names...), Pattern{})); got != strings.Join(names, ",") {
 		t.Errorf("usable: %s", got)
