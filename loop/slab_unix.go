@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux || darwin || freebsd
 
 package loop
 
@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // newSlab returns an empty buffer of so many bytes of room, not from the Go heap: it has memory only as far as it was
 // written, it is gone the moment freeSlab gives it back, and no garbage is let lie on its account.
 func newSlab(size int) []byte {
-	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, slabFlags)
 	if err != nil {
 		return make([]byte, 0, size)
 	}

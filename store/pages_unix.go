@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux || darwin || freebsd
 
 package store
 
@@ -10,7 +10,7 @@ import (
 
 // mapBytes maps n bytes of zeros. They have no memory until they are written, whatever the system's overcommit.
 func mapBytes(n int) ([]byte, error) {
-	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, mapFlags)
 }
 
 // unmapBytes gives back what mapBytes returned. It cannot fail for such a slice.
@@ -24,6 +24,6 @@ func releaseBytes(b []byte) {
 	skip := (page - start%page) % page
 	n := (start + uintptr(len(b))) &^ (page - 1)
 	if end := n - start; n > start && end > skip {
-		_ = unix.Madvise(b[skip:end], unix.MADV_DONTNEED)
+		_ = unix.Madvise(b[skip:end], releaseAdvice)
 	}
 }

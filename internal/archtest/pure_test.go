@@ -18,8 +18,12 @@ var impure = []string{
 	"golang.org/x/sys/unix", "golang.org/x/net",
 }
 
-// mapped is the one file of a pure package that asks the system for something: memory that the collector does not walk.
-var mapped = map[string]string{"store/pages_unix.go": "golang.org/x/sys/unix"}
+// mapped are the only files of a pure package that ask the system for something: memory that the collector does not walk.
+var mapped = map[string]string{
+	"store/pages_unix.go":  "golang.org/x/sys/unix",
+	"store/pages_linux.go": "golang.org/x/sys/unix",
+	"store/pages_bsd.go":   "golang.org/x/sys/unix",
+}
 
 // clocks are the functions of package time that read a clock, wait for one or start a timer.
 var clocks = []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Now", "Since", "Sleep", "Tick", "Until"}
