@@ -15,7 +15,7 @@ func shareAddress(_, _ string, conn syscall.RawConn) error {
 	err := conn.Control(func(fd uintptr) {
 		failed = errors.Join(
 			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, sharePort, 1),
 		)
 	})
 	return errors.Join(err, failed)
