@@ -13,6 +13,7 @@ import (
 
 	"covey/codec"
 	"covey/ifaces"
+	_ "covey/internal/unixonly"
 	"covey/peer"
 	"covey/store"
 )

@@ -15,7 +15,7 @@ var may = map[string][]string{
 	"command": {"codec", "store"},
 	"peer":    {"codec", "store"},
 	"client":  {"codec", "seal"},
-	"loop":    {"codec", "command", "ifaces", "peer", "seal", "store", "internal/status"},
+	"loop":    {"codec", "command", "ifaces", "peer", "seal", "store", "internal/status", "internal/unixonly"},
 }
 
 // only says which packages may import a library that has one place in the house.
