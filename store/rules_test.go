@@ -579,3 +579,22 @@ func TestR26_AfterAReKeyOnlyNewWritesCarryTheNewId(t *testing.T) {
 		t.Error(a.Node, b.Node)
 	}
 }
+
+// TestR4_OfOneStampTheNodeDecidesWhetherAFlushCoversIt, for a single entry as for a whole shard.
+func TestR4_OfOneStampTheNodeDecidesWhetherAFlushCoversIt(t *testing.T) {
+	s := newStore(t, Options{Node: 1, Shards: 1})
+	stamp := epoch0 << stampBits
+	for i, node := range []uint64{2, 3, 4} {
+		key := []byte{'a' + byte(i)}
+		merge(s, epoch0, Record{Key: key, Value: key, Kind: KindString, Content: Content(KindString, false, key), Stamp: stamp, Node: node, ExpireStamp: stamp, ExpireNode: node})
+	}
+	if got := merge(s, epoch0, Record{Flags: Flush, Stamp: stamp, Node: 3}); got != Applied {
+		t.Fatal(got)
+	}
+	for key, want := range map[string]bool{"a": false, "b": false, "c": true} {
+		if _, ok := get(s, epoch0, key); ok != want {
+			t.Errorf("%s is there: %t, want %t", key, ok, want)
+		}
+	}
+	check(t, s)
+}

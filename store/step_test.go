@@ -240,6 +240,7 @@ func TestR7_WhatCameRightAfterAFlushOutlivesAStepBack(t *testing.T) {
 	k := set(t, s, then, "k", "v", SetOptions{})
 	set(t, s, then, "timed", "v", SetOptions{ExpireAt: epoch0 + 5000})
 	s.Expire([]byte("timed"), s.Hash([]byte("timed")), then, epoch0+9000, 0)
+	set(t, s, then, "ends", "v", SetOptions{ExpireAt: epoch0 + 5000})
 	st := Step{Old: epoch0, New: epoch0 - hour}
 	if a := s.Flushed(); st.Stamp(a.Stamp) != st.Stamp(k.Stamp) {
 		t.Fatalf("the stamps %x and %x stay two: nothing is tested", a.Stamp, k.Stamp)
@@ -253,7 +254,7 @@ func TestR7_WhatCameRightAfterAFlushOutlivesAStepBack(t *testing.T) {
 	for _, r := range records(s, now) {
 		merge(other, now, r)
 	}
-	for _, key := range []string{"k", "timed"} {
+	for _, key := range []string{"k", "timed", "ends"} {
 		m, ok := lookup(s, now, key)
 		n, there := lookup(other, now, key)
 		if !ok || !there || m.Version() != n.Version() || m.Expiry() != n.Expiry() || m.ExpireAt != n.ExpireAt {
@@ -268,6 +269,18 @@ func TestR7_WhatCameRightAfterAFlushOutlivesAStepBack(t *testing.T) {
 	} else if o := merge(other, now, r); o != Applied {
 		t.Errorf("a write after the step is %v on the other node", o)
 	}
+	now += 20_000
+	for _, s := range []*Store{s, other} {
+		s.Sweep(now, 1000)
+		check(t, s)
+		if c := s.Counts(); c.Keys != 1 {
+			t.Errorf("when the times to live are over: %+v", c)
+		}
+	}
+	e, a := s.Digest(now)
+	if f, b := other.Digest(now); e == 0 || e != f || a != b {
+		t.Errorf("epoch %d has root %x, on the other node %d has %x", e, a, f, b)
+	}
 }
 
 // A node that was an hour ahead steps back before it has stamped anything: what it merged expires in time, and its root is
@@ -279,6 +292,7 @@ func TestR6_AStoreThatWasAheadCountsExpiriesInTimeAfterTheStepBack(t *testing.T)
 	for i := range uint64(50) {
 		ahead.Sweep(now+hour+i*100, 64)
 	}
+	ahead.Withhold(EpochOf(now + hour))
 	ahead.Rewind(now)
 	key := []byte("key")
 	_, res := right.Set(nil, key, []byte("v"), right.Hash(key), now, SetOptions{ExpireAt: now + 1500})
