@@ -472,7 +472,7 @@ func TestLimitsFitTogether(t *testing.T) {
 		"what is heavy is more than a small buffer":                      heavyFrom > minGrow && heavyFrom <= keepBuffer,
 		"a peer that keeps to its window is not closed":                  maxWaitingPeer >= peer.Window+codec.MaxFrame+readMost,
 		"the largest value comes in time on the slowest network allowed": codec.MaxFrame/slowestFrame < 3600,
-		"leaving ends within 2 s":                                        drainTimeout+leaveTimeout+dialGrace < 2*time.Second,
+		"leaving ends within 2 s":                                        drainTimeout+leaveTimeout+2*dialGrace < 2*time.Second,
 		"one address cannot take all connections":                        maxSourceConns <= maxConns/8,
 		"all members of the largest mesh can be linked":                  maxCalled >= peer.MaxMembers && peer.MaxLinks >= 2*peer.MaxMembers,
 		"a mesh that starts at once is heard":                            maxHeard*int(time.Second/tickInterval) >= 8*peer.MaxMembers,

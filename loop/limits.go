@@ -225,11 +225,11 @@ const (
 	sweepBudget = 20_000
 
 	// drainTimeout bounds the wait at SIGTERM for peers to acknowledge what was written here, and
-	// leaveTimeout that for the good-byes to be sent. With dialGrace they stay below the 2 s in
-	// which a node is to be gone.
+	// leaveTimeout that for the good-byes to be sent. dialGrace bounds the wait for what gnet may never answer for, twice: for
+	// dials, and then for connections on their way to or from the reserve. All four stay below the 2 s in which a node is to be gone.
 	drainTimeout = 1000 * time.Millisecond
 	leaveTimeout = 600 * time.Millisecond
-	dialGrace    = 200 * time.Millisecond
+	dialGrace    = 150 * time.Millisecond
 
 	// endedWait is how long all WAITs together may wait of a client that has ended its side: longer than any other command waits.
 	endedWait = 3 * time.Second
