@@ -101,6 +101,7 @@ func (s *script) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// Read sleeps in the bubble's time, which passes at once.
 func (s *script) Read(b []byte) (int, error) {
 	next := s.start.Add(s.events[0].at)
 	if !s.deadline.IsZero() && s.deadline.Before(next) {

@@ -227,6 +227,8 @@ func steady(t *testing.T, h *Host) (end func() (sets int)) {
 	stop, stopped := make(chan struct{}), make(chan int)
 	go func() {
 		in := bufio.NewReader(conn)
+		pace := time.NewTicker(loadPace)
+		defer pace.Stop()
 		begin := time.Now()
 		var b []byte
 		for sets := 0; ; {
@@ -237,7 +239,7 @@ func steady(t *testing.T, h *Host) (end func() (sets int)) {
 			default:
 			}
 			if due := int(time.Since(begin).Seconds() * perSecond); sets > due {
-				time.Sleep(time.Millisecond)
+				<-pace.C
 				continue
 			}
 			b = b[:0]

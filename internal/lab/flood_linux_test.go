@@ -85,9 +85,11 @@ func announceAt(t *testing.T, conn *ipv4.PacketConn, at net.Addr, lasts time.Dur
 	for i := range batch {
 		batch[i] = ipv4.Message{Buffers: [][]byte{make([]byte, 0, codec.AnnounceLen)}, Addr: at}
 	}
+	pace := time.NewTicker(loadPace)
+	defer pace.Stop()
 	for begin := time.Now(); time.Since(begin) < lasts; {
 		if due := int(time.Since(begin).Seconds() * float64(rate)); sent > due {
-			time.Sleep(time.Millisecond)
+			<-pace.C
 			continue
 		}
 		for i := range batch {

@@ -38,4 +38,7 @@ const (
 	loadFactor = 3
 	// pollPause is the pause between two looks at a condition.
 	pollPause = 2 * time.Millisecond
+	// trafficPace is how often a client of startTraffic writes and reads at most; loadPace is how often one with a rate looks whether more is due.
+	trafficPace = 2 * time.Millisecond
+	loadPace    = time.Millisecond
 )

@@ -159,7 +159,9 @@ func startTraffic(t *testing.T, h *Host, password ...string) *traffic {
 	t.Cleanup(cancel)
 	go func() {
 		defer close(tr.ended)
-		for ctx.Err() == nil {
+		pace := time.NewTicker(trafficPace)
+		defer pace.Stop()
+		for ; ctx.Err() == nil; <-pace.C {
 			key, value := fmt.Sprintf("traffic-%s-%d", h.Name, tr.done%100), fmt.Sprint(tr.done)
 			began := time.Now()
 			err := c.Set(context.Background(), key, value, 0).Err()
@@ -170,7 +172,6 @@ func startTraffic(t *testing.T, h *Host, password ...string) *traffic {
 				}
 			}
 			tr.note(err, time.Since(began))
-			time.Sleep(pollPause)
 		}
 	}()
 	return tr

@@ -90,6 +90,8 @@ func (a *asker) run(ctx context.Context, t *testing.T, h *Host, count int) {
 	}
 	defer conn.Close()
 	read := bufio.NewReader(conn)
+	pace := time.NewTicker(loadPace)
+	defer pace.Stop()
 	for i := 0; ctx.Err() == nil; i++ {
 		key, value := entry(i * 7919 % count)
 		command := fmt.Sprintf("*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
@@ -112,7 +114,7 @@ func (a *asker) run(ctx context.Context, t *testing.T, h *Host, count int) {
 		a.mu.Lock()
 		a.times = append(a.times, took)
 		a.mu.Unlock()
-		time.Sleep(time.Millisecond - min(took, time.Millisecond)) // the pace of the client
+		<-pace.C
 	}
 }
 
