@@ -18,17 +18,17 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PROFILE = cmd/covey/wire.pgo
 TODAY = $(shell date +%F)
 
-# Packages in which goroutines meet: their tests run under the race detector too. Pure packages start none: of theirs, those tests that do.
+# RACED are packages with concurrent goroutines: all their tests run under the race detector too. Pure packages (MET) start no goroutine: of theirs run only the tests that do (MEET).
 RACED = ./loop/... ./client/... ./cmd/... ./ifaces/...
 MET = ./command ./peer ./store
 MEET = TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestKeysThatAreSetTogetherAreOfOne|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestOfAllWhoCompareOneSets|TestChangesAtOneTimeAreAllThere|TestOnlySoManyLargeWritesAreMadeAtOnce|TestR21_OfTwoThatWithholdTheHigherCounts|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
 
-# Packages whose tests only calculate. They take what tests of nodes, which mostly wait, leave of the processors.
+# Packages whose tests only calculate, at a low priority: they use the processor time that tests of nodes, which mostly wait, leave.
 BUSY = internal/sim store command peer codec seal internal/archtest
 AWAIT = $(filter-out $(BUSY:%=covey/%) covey/internal/lab,$(shell $(GO) list ./...))
 LOW = nice -n 10
 
-# Three packages of nodes run beside each other, and so many tests of one that own their sockets. make check has vetted them.
+# Three packages with nodes are tested at a time; -parallel is followed by how many tests of one package. make check has vetted them already.
 SIDE = -vet=off -p 3 -parallel
 
 help: ## list the targets
@@ -42,7 +42,7 @@ build: ## build bin/covey
 run: build ## build and run a node; ARGS="--cluster a" passes arguments to it
 	@exec ./bin/covey run $(ARGS)
 
-install: ## put covey into PREFIX=/usr/local, under bin, where the shell finds it; builds it first if it is not there, and says so if the source is newer
+install: ## install covey in bin below PREFIX=/usr/local; builds it first if it is missing, and warns if the source is newer
 	@[ -x bin/covey ] || $(MAKE) build
 	@[ -z "$$(find . -newer bin/covey \( -name '*.go' -o -name go.mod \) ! -name '*_test.go' | head -n 1)" ] || \
 		echo "bin/covey is older than the source: this installs the old one; make build, then make install" >&2
@@ -78,7 +78,7 @@ lint: ## staticcheck and govulncheck, at the versions named here; fetches both, 
 	cd bench/rivals && $(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOVULNCHECK) ./...
 
-race: ## the tests of the packages in which goroutines meet, under the race detector
+race: ## run the tests of packages with concurrent goroutines under the race detector
 	@if $(GO) build -race ./ifaces >/dev/null 2>&1; then \
 		echo "$(GO) test -race $(SIDE) 4 $(RACED) and where goroutines meet of $(MET)"; \
 		$(GO) test -race $(SIDE) 4 -timeout 8m $(RACED) && \
@@ -104,7 +104,7 @@ lab-long: ## convergence on separate hosts with 100,000 keys: split, kill -9, st
 sim: ## the simulator over PLANS=10000 random plans (10 min on two cores)
 	$(GO) test -count=1 -timeout 60m ./internal/sim -run 'TestSim$$' -seeds=$(PLANS) -v
 
-linear: ## commands of one node under concurrent clients, each history checked, and cut to pieces of any size, for 3 minutes
+linear: ## check histories of concurrent clients of one node, and commands that arrive in pieces of any size, for 3 minutes
 	$(GO) test -count=1 -timeout 10m ./loop -run 'CommandsOfOneNode|WhateverThePieces' -linear-time=1m -pieces-time=1m -v
 
 join: ## how fast a node copies a million keys, beside a plain copy, over fast cables and over 1 Gbit/s (root, tc; quiet; 3 min)
@@ -131,33 +131,33 @@ fuzz: ## every fuzz target for FUZZTIME=1m each
 		done; \
 	done
 
-profile: ## make anew what the compiler of make build is told about which calls are frequent (20 s)
+profile: ## measure anew the profile by which make build optimises frequent calls (20 s)
 	@mkdir -p bin
 	$(GO) test -trimpath ./bench -run '^$$' -bench '^Benchmark(Turn|NodeRESP|NodeBinary|StoreMerge)$$' -benchtime 200ms -cpuprofile $(PROFILE) -o bin/bench.test
 
 bench: ## every go test -bench, six times, with benchstat's tables (2 min, wants a quiet machine); BENCHTIME=100ms, BENCH="-bench Codec -against FILE"
 	cd bench/rivals && $(GO) run ./cmd/suite -benchtime $(BENCHTIME) -o ../results/$(TODAY)-bench.md $(BENCH)
 
-compare: build ## a node beside redis-server and memcached on the wire, every table (18 min, wants a quiet machine); WIRE="-only lean" for less
+compare: build ## compare a node with redis-server and memcached on the wire, every table (18 min, wants a quiet machine); WIRE="-only lean" for less
 	cd bench/rivals && $(GO) run ./cmd/wire -others 20 -o ../results/$(TODAY)-wire.md $(WIRE)
 
 compare-quick: build ## the same, three short runs of each (7 min)
 	cd bench/rivals && $(GO) run ./cmd/wire -runs 3 -window 400ms -warm 150ms -o ../results/$(TODAY)-wire-quick.md $(WIRE)
 
-compare-tags: build ## a node beside one built with gnet's build tags poll_opt and gc_opt (2 min, wants a quiet machine)
+compare-tags: build ## compare a node with one built with gnet's build tags poll_opt and gc_opt (2 min, wants a quiet machine)
 	@$(GO) build -trimpath -pgo=$(PROFILE) -tags poll_opt,gc_opt -o bin/covey-tags ./cmd/covey
 	cd bench/rivals && $(GO) run ./cmd/wire -only lean -case ' 64,' -servers covey,before -before ../../bin/covey-tags -o ../results/$(TODAY)-tags.md $(WIRE)
 
-compare-clients: build ## the Go client beside go-redis and rueidis on one node (4 min, wants a quiet machine)
+compare-clients: build ## compare the Go client with go-redis and rueidis on one node (4 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/clients -o ../results/$(TODAY)-clients.md
 
 graphs: ## the pictures and tables of docs/PERFORMANCE.md, from the newest results of compare, compare-clients, compare-tags and bench
 	cd bench/rivals && $(GO) run ./cmd/graphs
 
-compare-store: ## the store beside other caches for Go: time and contention (30 min, wants a quiet machine)
+compare-store: ## compare the store with other caches for Go: time and contention (30 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/compare -o ../results/$(TODAY)-store.md
 
-compare-hitratio: ## what share of asks each cache answers, beside the optimum (15 min)
+compare-hitratio: ## compare the hit ratio of each cache with the optimum (15 min)
 	cd bench/rivals && $(GO) run ./cmd/hitratio -o ../results/$(TODAY)-hitratio.md
 
 compare-memory: ## bytes an entry and garbage collection, redis-server too (6 min)
@@ -169,11 +169,11 @@ compare-churn: build ## memory under churn of mixed sizes, store and node (20 mi
 compare-growth: ## the longest Set on the way to ten million entries (6 min)
 	cd bench/rivals && $(GO) run ./cmd/growth -o ../results/$(TODAY)-growth.md
 
-compare-keyed: ## replication with a secret beside without: on loopback, and over 1 Gbit/s (root) (2 min, wants a quiet machine)
+compare-keyed: ## compare replication with and without a secret: on loopback, and over 1 Gbit/s (root) (2 min, wants a quiet machine)
 	$(GO) test -count=1 -timeout 20m -v ./loop -run ReplicationWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
 	$(GO) test -count=1 -timeout 20m -v ./internal/lab -run OverACableWithASecretBesideWithout -keyed-time=1s -keyed-rounds=5
 
-compare-detection: ## how soon a lost node is seen, and who is taken for lost, beside memberlist (root; 8 min, wants a quiet machine)
+compare-detection: ## how soon a lost node is noticed, and which live nodes are taken for lost, compared with memberlist (root; 8 min, wants a quiet machine)
 	cd bench/rivals && $(GO) run ./cmd/detection -o ../results/$(TODAY)-detection.md
 
 clean: ## remove bin/
