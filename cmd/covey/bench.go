@@ -201,7 +201,7 @@ func (v *benchVerb) print(w io.Writer, reports []benchReport) error {
 	return t.print(w)
 }
 
-// hinted is a node's sentence, and what to do where it wants a secret: the protocols say it in words of their own.
+// hinted returns a node's error text, with a hint added where the node wants a secret: each protocol words that error differently.
 func (v *benchVerb) hinted(said string) string {
 	if v.password == "" && (strings.HasPrefix(said, "NOAUTH ") || strings.Contains(said, "has a secret")) {
 		return said + secretHint

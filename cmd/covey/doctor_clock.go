@@ -21,7 +21,7 @@ type skew struct {
 	by   time.Duration
 }
 
-// readClocks asks some of the nodes that TCP reaches, maxNamed at most, what time it is there. Who does not answer is left out.
+// readClocks asks up to maxNamed of the nodes that TCP reaches for their time. Nodes that do not answer are left out.
 func readClocks(ctx context.Context, dials map[netip.AddrPort]survey.Outcome) []skew {
 	var mu sync.Mutex
 	var group sync.WaitGroup

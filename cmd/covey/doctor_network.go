@@ -36,7 +36,7 @@ type view struct {
 	clocks  []skew
 }
 
-// lookAtNetwork announces a node that does not exist, hears which nodes are there, tries to connect to them, and gives its verdicts.
+// lookAtNetwork announces a node that does not exist, listens for other nodes, tries to connect to them, and returns its verdicts.
 func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, cards []ifaces.Interface, secrets seal.Secrets) []finding {
 	w := view{port: v.DiscoveryPort, cluster: peer.ClusterTag(v.Cluster), secrets: secrets, members: localMembers(ctx, listen, secrets)}
 	usable := false
@@ -136,7 +136,7 @@ func (w *view) findings(waited time.Duration) []finding {
 	return all
 }
 
-// here tells of nodes on this machine that would not link with what the doctor stands for: what it finds is not their view.
+// here reports nodes on this machine with another secret or cluster than the doctor was given: its findings do not apply to them.
 func (w *view) here() []finding {
 	var all []finding
 	var told []uint64 // a node is heard at every address of the machine

@@ -57,7 +57,7 @@ func (e *environment) keep(m kong.MapperFunc) kong.MapperFunc {
 	}
 }
 
-// explain has a usage error about a flag's value repeat it as it was written, and say that it came from the environment.
+// explain makes a usage error quote the value of a flag as it was written, and say if it came from the environment.
 func (e *environment) explain(text string) string {
 	text = e.quote(text)
 	for flag, name := range e.used {
@@ -68,7 +68,7 @@ func (e *environment) explain(text string) string {
 	return text
 }
 
-// quote puts what was written in the place of the number with which an error about a flag begins: --max-memory 4194304: give more.
+// quote replaces the number at the start of an error about a flag (--max-memory 4194304: give more) by what was written.
 func (e *environment) quote(text string) string {
 	flag, rest, _ := strings.Cut(text, " ")
 	written, known := e.written[strings.TrimPrefix(flag, "--")]

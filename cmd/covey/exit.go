@@ -56,7 +56,7 @@ func sentence(err error) string {
 	}
 }
 
-// shown is a sentence as a terminal may get it: it may repeat what a node has said, or an argument, and neither is to move the
+// shown makes a sentence safe for a terminal: it may quote what a node has said, or an argument, and neither may move the
 // cursor or change colors.
 func shown(text string) string {
 	clean := func(r rune) bool { return r == '\n' || r == '\t' || unicode.IsPrint(r) }

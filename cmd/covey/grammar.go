@@ -115,7 +115,7 @@ func parse(args []string, variables *environment, p *process, g *grammar) (*kong
 	return line, nil
 }
 
-// inGrammar puts what people type out of habit in the words of the grammar: covey help get, and covey --version.
+// inGrammar translates what people type out of habit into the grammar: covey help get, and covey --version.
 func inGrammar(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
@@ -165,7 +165,7 @@ func usage(err error, verbs []*kong.Node, args []string, variables *environment)
 	return fmt.Sprintf("%s; `%s --help` shows what there is", variables.explain(text), strings.TrimSpace("covey "+verb))
 }
 
-// strayFlag names a flag given before a verb that does not have it. kong takes those of the default verb, run, there.
+// strayFlag names a flag that stands before a verb which does not have it. kong accepts flags of the default verb, run, there.
 func strayFlag(line *kong.Context) string {
 	for _, part := range line.Path {
 		if part.Flag == nil || part.Resolved || part.Flag.Name == "help" {

@@ -39,7 +39,7 @@ type outputFlag struct {
 
 func (o *outputFlag) json() bool { return o.Output == "json" }
 
-// ask dials the node and lets f ask it, again and again while it says that it is loading, for p.Patience at most.
+// ask dials the node and calls f, and repeats that while the node says that it is loading, for p.Patience at most.
 // Each try of f has answerPatience. The error is one that the program can end with.
 func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, *client.Client) error) error {
 	if err := n.check(); err != nil {
@@ -65,7 +65,7 @@ func (n *nodeFlag) ask(ctx context.Context, p *process, f func(context.Context, 
 	}
 }
 
-// dial connects to the node, with all secrets: where two count, as while one replaces the other, it may be that the node knows only one.
+// dial connects to the node with all secrets: while one replaces the other, the node may know only one of the two.
 func (n *nodeFlag) dial(ctx context.Context, p *process) (*client.Client, error) {
 	all, err := n.read(p)
 	if err != nil {
