@@ -72,7 +72,7 @@ func (b *ledger) forged(h *Host, i int, p *store.Print) string {
 		return ""
 	}
 	v, ok := b.values[valueID{i, p.V, p.Content}]
-	if !ok && dropped(p) && b.mayDrop() {
+	if !ok && dropped(p) && (b.mayDrop() || b.droppedAnywhere(i)) {
 		return "" // dropped by R14
 	}
 	if !ok {
@@ -200,7 +200,9 @@ func (b *ledger) deletes(key int, v store.Version) bool {
 }
 
 // droppedAnywhere reports whether a node was seen to drop a key by R14, where it may. What it dropped is gone everywhere, and forgotten
-// some time later.
+// some time later. A host that had left, and comes back cut off, drops what it wrote meanwhile if others were short of room for tombstones (seed 9987955
+// of graves).
 func (b *ledger) droppedAnywhere(key int) bool {
-	return b.mayDrop() && slices.ContainsFunc(b.world.Hosts, func(h *Host) bool { return h.dropped[key] })
+	may := b.mayDrop()
+	return slices.ContainsFunc(b.world.Hosts, func(h *Host) bool { return h.dropped[key] && may || h.denied[key] })
 }

@@ -51,10 +51,13 @@ type Host struct {
 	guard       guard
 	stranger    bool // it is none of the mesh
 
+	left bool // it has said once that it leaves
+
 	// Of this life, for the ledger.
 	known    []known
 	graves   []known // the highest that it held of a key and has forgotten
 	dropped  []bool
+	denied   []bool // of these, own writes of a host that had left before: nobody waited for it with the tombstones that made the floor (R13)
 	before   []readier
 	wasReady bool
 }
@@ -142,6 +145,7 @@ func (h *Host) Crash() {
 // Leave ends the node as SIGTERM does: it says so, and is gone a moment later.
 func (h *Host) Leave() {
 	life := h.life
+	h.left = true
 	h.world.trace("%s leaves", h.name)
 	h.Node.Leave(h.mono())
 	h.carryOut()

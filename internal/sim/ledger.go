@@ -254,7 +254,7 @@ func (b *ledger) judge(h *Host, i int, p *store.Print) {
 	k.raise(p.V, p.E, p.ExpireAt)
 	k.gone = p.Gone || p.Bare
 	if dropped(p) && !h.dropped[i] {
-		h.dropped[i] = true
+		h.dropped[i], h.denied[i] = true, h.left && p.V.Node == h.Node.ID()
 		b.seen.Dropped++
 	}
 }

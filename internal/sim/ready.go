@@ -20,7 +20,8 @@ type readier struct {
 
 // started notes what the ready nodes hold when h starts.
 func (b *ledger) started(h *Host) {
-	h.known, h.graves, h.dropped, h.wasReady = make([]known, len(b.keys)), make([]known, len(b.keys)), make([]bool, len(b.keys)), false
+	h.known, h.graves, h.wasReady = make([]known, len(b.keys)), make([]known, len(b.keys)), false
+	h.dropped, h.denied = make([]bool, len(b.keys)), make([]bool, len(b.keys))
 	h.before = h.before[:0]
 	for _, o := range b.world.running() {
 		if o != h && o.Node.State() == codec.StateReady && b.world.near(h, o) {
