@@ -6,7 +6,7 @@ import "strings"
 // for clients know an unknown command by how the error begins. None speaks of a cluster: there are clients that look for that word.
 var absent = []struct{ names, instead string }{
 	{"eval_ro evalsha_ro fcall fcall_ro function script|debug script|kill",
-		"covey runs no scripts, and EVAL only those that take, prolong and release locks: instead of " + insteadOfScripts},
+		"covey runs no scripts, and EVAL only those that take, prolong and release locks, or count for a limit: instead of " + insteadOfScripts},
 	{"psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe",
 		"covey passes no messages on: what is set on one node can be read on all; use another server for messages"},
 	{"hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals " +

@@ -28,7 +28,7 @@ const (
 	errTogether    = "ERR more than 1024 words or 256 KiB of them, the most that MSETNX sets in one step; send several, or MSET"
 	errDescribed   = "ERR more than 128 names; ask for fewer at once"
 	errDatabase    = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
-	errScript      = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts
+	errScript      = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks, or count for a limit (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts
 	errNoScript    = "NOSCRIPT No matching script. Please use EVAL."
 	errScriptWords = "ERR covey carries this script out for one key, with the arguments that it has in its library; call it with these"
 	errNameChars   = "ERR Client names cannot contain spaces, newlines or special characters."
@@ -37,7 +37,7 @@ const (
 
 // insteadOfScripts is what to do instead of the scripts that are not carried out.
 const insteadOfScripts = "one that sets a key that is not there, SET key value NX EX seconds; " +
-	"to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old"
+	"to release a lock, DELEX key IFEQ token; to change a value that was read before, SET key value IFEQ old; to count the hits of a window, INCR key and EXPIRE key seconds NX"
 
 // sentenceLoading is what a node that is not ready says, in the binary protocol without a code.
 const sentenceLoading = "covey is loading the data of its peers; try again in a moment"

@@ -7,9 +7,9 @@ import (
 	"covey/store"
 )
 
-// lockScript is a script by which libraries take, prolong or release a lock, and what covey does instead: an operation of the store that
-// is atomic on this node and goes to the others as the write that it is. All are about one key.
-type lockScript struct {
+// script is a script by which libraries take, prolong or release a lock, or count for a limit (limiter.go), and what covey does instead: one
+// or two operations of the store that go to the others as the writes that they are. All are about one key.
+type script struct {
 	text string // in Lua; its layout makes no difference
 	argc int    // arguments that it has at least
 	run  func(t *Turn, c *Client, key []byte, argv [][]byte, out []byte) ([]byte, Verdict)
@@ -33,7 +33,7 @@ const (
 )
 
 // lockScripts are the scripts that are carried out. Each row names libraries that send it.
-var lockScripts = []lockScript{
+var lockScripts = []script{
 	{luaIfMine + luaDelete + luaElse, 1, release}, // Redis' page on locks, Laravel, redislock, redlock-rb, redsync to 4.8, Symfony, phpredis, BullMQ
 	{luaIfMine + luaDelete + luaReturn, 1, release},
 	{luaIfMine2 + luaDelete + luaElse, 1, release},
@@ -62,13 +62,15 @@ var lockScripts = []lockScript{
 	{luaIfMine + `return redis.call("pttl", KEYS[1]) else return -3 end`, 1, leftOfMine}, // redislock
 }
 
-// lockScriptOf finds what a canonical form means.
-var lockScriptOf = make(map[string]*lockScript)
+// scriptOf finds what a canonical form means.
+var scriptOf = make(map[string]*script)
 
 func init() {
-	for i := range lockScripts {
-		form, _ := canonical(nil, []byte(lockScripts[i].text))
-		lockScriptOf[string(form)] = &lockScripts[i]
+	for _, list := range [][]script{lockScripts, limiterScripts} {
+		for i := range list {
+			form, _ := canonical(nil, []byte(list[i].text))
+			scriptOf[string(form)] = &list[i]
+		}
 	}
 }
 

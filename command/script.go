@@ -9,17 +9,17 @@ import (
 )
 
 // covey runs no scripts: neither the time nor the memory that one takes could be bounded. It recognises those that are in lockScripts and
-// does what they do.
+// limiterScripts, and does what they do.
 
 // Scripts are the texts that EVALSHA may name: those that came by EVAL or SCRIPT LOAD and were recognised. The loops of a node share
 // them, for a client may load a script by one connection and call it by another. A nil Scripts knows none.
 type Scripts struct {
 	mu    sync.Mutex
-	known map[[sha1.Size]byte]*lockScript
+	known map[[sha1.Size]byte]*script
 }
 
 // learn notes a text. Instead of one too many all are forgotten: clients send them again when they are told NOSCRIPT.
-func (s *Scripts) learn(text []byte, is *lockScript) (sum [sha1.Size]byte) {
+func (s *Scripts) learn(text []byte, is *script) (sum [sha1.Size]byte) {
 	sum = sha1.Sum(text)
 	if s == nil {
 		return sum
@@ -27,14 +27,14 @@ func (s *Scripts) learn(text []byte, is *lockScript) (sum [sha1.Size]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || len(s.known) >= maxScripts && s.known[sum] == nil {
-		s.known = make(map[[sha1.Size]byte]*lockScript)
+		s.known = make(map[[sha1.Size]byte]*script)
 	}
 	s.known[sum] = is
 	return sum
 }
 
 // find returns the script that a sum in hexadecimal names; nil: it is not known.
-func (s *Scripts) find(name []byte) *lockScript {
+func (s *Scripts) find(name []byte) *script {
 	var sum [sha1.Size]byte
 	if s == nil || len(name) != hex.EncodedLen(len(sum)) {
 		return nil
@@ -56,7 +56,7 @@ func (s *Scripts) forget() {
 }
 
 // recognise returns what a text is; nil: none that covey carries out.
-func (t *Turn) recognise(text []byte) *lockScript {
+func (t *Turn) recognise(text []byte) *script {
 	if len(text) > maxScript {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (t *Turn) recognise(text []byte) *lockScript {
 	if !ok {
 		return nil
 	}
-	return lockScriptOf[string(form)]
+	return scriptOf[string(form)]
 }
 
 func eval(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -107,7 +107,7 @@ func keyCount(args [][]byte) (n int64, problem string) {
 	return n, ""
 }
 
-func (t *Turn) runScript(c *Client, s *lockScript, words [][]byte, keys int64, out []byte) ([]byte, Verdict) {
+func (t *Turn) runScript(c *Client, s *script, words [][]byte, keys int64, out []byte) ([]byte, Verdict) {
 	switch {
 	case keys != 1 || len(words)-1 < s.argc:
 		return codec.AppendError(out, errScriptWords), Done

@@ -14,13 +14,15 @@ func sumOf(text string) string { return fmt.Sprintf("%x", sha1.Sum([]byte(text))
 
 // knowScripts has EVALSHA know all scripts that there are.
 func (f *fixture) knowScripts() {
-	for i := range lockScripts {
-		f.Scripts.learn([]byte(lockScripts[i].text), &lockScripts[i])
+	for _, list := range [][]script{lockScripts, limiterScripts} {
+		for i := range list {
+			f.Scripts.learn([]byte(list[i].text), &list[i])
+		}
 	}
 }
 
-// scriptReaders are the scripts that read in order to write, as the table of readers has them: in the order of lockScripts, of which the last
-// only reads.
+// scriptReaders are the scripts that read in order to write, as the table of readers has them: in the order of lockScripts and limiterScripts,
+// of each of which the last only reads.
 func scriptReaders() (list []reader) {
 	for i, replies := range []string{
 		":0 :1", ":0 :1", ":0 :1", ":0 :1", ":-1 :1", ":0 :1",
@@ -30,12 +32,19 @@ func scriptReaders() (list []reader) {
 		absent, there, _ := strings.Cut(replies, " ")
 		list = append(list, reader{"EVALSHA " + sumOf(lockScripts[i].text) + " 1 k 41 2 9", absent, there})
 	}
+	for i, replies := range []string{
+		":2 :43", ":1 :42", ":1 :42", ":1 :42", ":1 :42", ":1 :42", "*2|:41|:2000 *2|:82|:2000",
+		"*2|:1|:2 *2|:42|:2", "*2|:1|:2 *2|:42|:2", "*2|:1|:41 *2|:42|:41", "*2|:1|:2 *2|:1|:2", "*2|:1|:41 *2|:1|:41",
+	} {
+		absent, there, _ := strings.Cut(replies, " ")
+		list = append(list, reader{"EVALSHA " + sumOf(limiterScripts[i].text) + " 1 k 41 2 9", absent, there})
+	}
 	return list
 }
 
 func TestEachScriptOfALockIsCarriedOut(t *testing.T) {
-	if n := len(scriptReaders()) + 1; n != len(lockScripts) || len(lockScriptOf) != n {
-		t.Fatalf("%d scripts are tested of %d, which have %d forms", n, len(lockScripts), len(lockScriptOf))
+	if n := len(scriptReaders()) + 2; n != len(lockScripts)+len(limiterScripts) {
+		t.Fatalf("%d scripts are tested of %d and %d", n, len(lockScripts), len(limiterScripts))
 	}
 	const (
 		releaseMine = luaIfMine + luaDelete + luaElse

@@ -228,7 +228,7 @@ const flagsTransaction = flagNoScript | flagLoading | flagStale | flagNow
 var scriptTable = []entry{
 	{name: "eval", arity: -3, gate: gateReady, run: eval, counts: 2, flags: flagsScript, category: "scripting", keys: onCountKey,
 		note:  "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
-		group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Do what a script does that takes, prolongs or releases a lock"},
+		group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Do what a script does that takes, prolongs or releases a lock, or counts for a limit"},
 	{name: "evalsha", arity: -3, gate: gateReady, run: evalsha, counts: 2, flags: flagsScript, category: "scripting", keys: onCountKey,
 		group: "scripting", since: "2.6.0", complexity: "O(1)", summary: "Do what such a script does that came before, by the SHA-1 of its text"},
 	{name: "script", arity: -2, long: true, run: help, group: "scripting", since: "2.6.0", complexity: "O(1)",
