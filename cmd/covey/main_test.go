@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,6 +57,46 @@ func TestANodeEndsInOrderWhenItIsTold(t *testing.T) {
 		}
 		if err := <-ended; err != nil {
 			t.Errorf("told to end by %v, the node ended with: %v", told, err)
+		}
+	}
+}
+
+// TestANodeServesWhileNobodyReadsWhatItPrints: its streams lead into a pipe that is full, as those of a terminal after Ctrl-S are.
+func TestANodeServesWhileNobodyReadsWhatItPrints(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	fill(t, write)
+	node, ended := startProgram(t, write)
+	if err := node.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the node ended with: %v", err)
+	}
+}
+
+// fill writes to a pipe until it takes no byte more.
+func fill(t *testing.T, pipe *os.File) {
+	t.Helper()
+	conn, err := pipe.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{4096, 1} {
+		for err = nil; err == nil; {
+			if failed := conn.Write(func(fd uintptr) bool {
+				_, err = syscall.Write(int(fd), make([]byte, size))
+				return true
+			}); failed != nil {
+				t.Fatal(failed)
+			}
+		}
+		if !errors.Is(err, syscall.EAGAIN) {
+			t.Fatal(err)
 		}
 	}
 }

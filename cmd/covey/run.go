@@ -64,10 +64,16 @@ Then, from any machine of the network: covey set greeting hello; covey get greet
 
 // Run blocks until the node is told to end.
 func (v *runVerb) Run(ctx context.Context, p *process) error {
-	cfg, err := v.config(p)
+	lines, spooled := newSpool(), *p
+	spooled.Stdout, spooled.Stderr = lines.into(p.Stdout), lines.into(p.Stderr)
+	cfg, err := v.config(&spooled)
 	if err != nil {
 		return failf(exitUsage, "%v", err)
 	}
+	lines.start(func(dropped int64) {
+		cfg.Logger.Warn("what reads the output of this node stood still, and lines were left out", "lines", dropped)
+	})
+	defer lines.close()
 	if cfg.Secrets, err = v.read(p); err != nil {
 		return err
 	}
