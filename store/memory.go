@@ -157,7 +157,7 @@ func (p *pool) init(m *memory, size int64, unit, about int, spare int64) (err er
 	if m.heap {
 		p.mem = make([]byte, n*int64(unit))
 	} else if p.mem, err = m.maps.get(int(n) * unit); err != nil {
-		return fmt.Errorf("the system does not let the cache reserve %d MiB of addresses (%w): give it less memory", n*int64(unit)>>20, err)
+		return fmt.Errorf("the system does not let the cache reserve %d MiB of addresses (%w): raise the limit on them (ulimit -v), or give it less memory", n*int64(unit)>>20, err)
 	}
 	p.unit, p.cost, p.used = unit, int64(unit+about), &m.used
 	p.fresh, p.most = 1, int(spare/int64(unit))
