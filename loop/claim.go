@@ -20,12 +20,14 @@ func claim(addr netip.AddrPort) (release func(), err error) {
 	if err != nil {
 		return nil, &nameTaken{addr.Port(), err}
 	}
-	ln, err := net.Listen("tcp4", addr.String())
-	if err != nil {
-		release()
-		return nil, err
+	for _, at := range append([]netip.AddrPort{addr}, beside(addr)...) {
+		ln, err := net.Listen("tcp4", at.String())
+		if err != nil {
+			release()
+			return nil, err
+		}
+		_ = ln.Close()
 	}
-	_ = ln.Close()
 	return release, nil
 }
 
