@@ -61,6 +61,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 	side, err := double(c.g.Fd())
 	if err != nil {
 		<-n.reserve.slots // no freeSlot: this loop would try again and again
+		l.stays(c)        // nobody behind it has to wait; the next sweep finds it again
 		return false
 	}
 	c.goes = false
@@ -178,6 +179,7 @@ func (l *eventLoop) goHome() {
 		case l.now-c.lastByte <= int64(sweepInterval): // no more at rest
 			l.stays(c)
 		case l.moves(c): // leaves has taken it off
+		case !c.homeward: // it cannot move now
 		case !c.idle():
 			l.stays(c)
 		case l.crowded.Swap(true): // noted before, so whoever frees a slot rings

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Connections with pipelines move to the reserve and back while they go on, again and again: each reply is the right one and in its
@@ -251,6 +253,33 @@ func TestWhoIsGoneDoesNotMove(t *testing.T) {
 	}
 	eventually(t, "all is carried out", func() bool { return beside.do("EXISTS", "last") == ":1" })
 	eventually(t, "nothing is left of it", func() bool { return tn.n.served.Load() == 1 && tn.n.counters.connections.Load() == 1 })
+}
+
+// unconnected is a connection that the loop has not found to have no other side any more.
+type unconnected struct {
+	ear
+	fd int
+}
+
+func (u *unconnected) Fd() int { return u.fd }
+
+// Who is at rest in reserve and cannot move keeps nobody from moving, and is not tried again and again: the next sweep finds it.
+func TestWhoCannotMoveHomeIsLeftToTheNextSweep(t *testing.T) {
+	l := loopFor(t, nil)
+	l.side, l.now = inReserve, 2*int64(sweepInterval)
+	l.n.reserve.slots = make(chan struct{}, 1)
+	for range 3 {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		l.sendsHome(&conn{g: &unconnected{fd: fd}, l: l, protocol: protocolRESP})
+	}
+	l.goHome()
+	if len(l.homeward) != 0 || l.crowded.Load() || len(l.n.reserve.slots) != 0 {
+		t.Errorf("%d are tried again, crowded %v, %d slots taken", len(l.homeward), l.crowded.Load(), len(l.n.reserve.slots))
+	}
 }
 
 // However many fall silent in reserve at once, one sweep has all of them go home: whoever has to wait for a slot moves when one is free,
