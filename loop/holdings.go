@@ -70,6 +70,15 @@ func (w *holdings) changed(c *conn, held, more int64) {
 	}
 }
 
+// isPeer notes that a connection which may be heavy already has turned out to be a peer's.
+func (w *holdings) isPeer(c *conn) {
+	if c.heavy {
+		w.mu.Lock()
+		w.heavy[c] = true
+		w.mu.Unlock()
+	}
+}
+
 // thin tells the connections that hold most to close, until the others hold no more than they may. If no connection is heavy it tells c,
 // which has just come to hold more.
 func (w *holdings) thin(c *conn) {

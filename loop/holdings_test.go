@@ -39,6 +39,34 @@ func TestClientsThatHoldMuchGoBeforePeers(t *testing.T) {
 	}
 }
 
+// A peer's first record may come with so much behind it that its connection is heavy before it has proved to be one. From then on it counts
+// as a peer's.
+func TestWhoTurnsOutToBeAPeerCountsAsOne(t *testing.T) {
+	t.Parallel()
+	secret := secretsOf(t, 1)
+	l := loopFor(t, secret)
+	e := &ear{}
+	c := &conn{g: e, l: l}
+	d, hello, _ := seal.Dial(secret[0], rand.NewChaCha8([32]byte{1}))
+	c.got = hello
+	l.traffic(c)
+	s, err := d.Finish(e.said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := codec.AppendHeader(nil, codec.Header{Kind: codec.KindGreeting, Length: codec.MaxValue})
+	if c.got, err = s.Out.Append(nil, append(first, make([]byte, 2*heavyFrom)...)); err != nil {
+		t.Fatal(err)
+	}
+	l.traffic(c)
+	if c.link == nil || !c.heavy {
+		t.Fatalf("it is no heavy peer: link %v, %d bytes", c.link != nil, c.held)
+	}
+	if !l.n.holdings.heavy[c] {
+		t.Error("it counts as a client's")
+	}
+}
+
 // A client that goes away in the middle of a long command leaves nothing that counts.
 func TestWhoGoesAwayHoldsNothing(t *testing.T) {
 	tn := startNode(t, testConfig(t, freePort(t)))

@@ -19,6 +19,7 @@ func (l *eventLoop) becomePeer(c *conn, dialed bool, number uint32, now int64) {
 	c.protocol = protocolPeer
 	c.link = peer.NewLink(l.n.mind, dialed, number, remote(c.g), ringFor)
 	c.link.SetUser(c)
+	l.n.holdings.isPeer(c)
 	c.local = localAddr(c.g.Fd())
 	c.link.Near(c.local)
 	if !dialed && c.local != c.link.Remote().Addr().Unmap() && !c.local.IsLoopback() {
