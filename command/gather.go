@@ -53,7 +53,9 @@ func (t *Turn) GatherRESP(p *codec.Parser, buf []byte) (n int, all bool, err err
 		if buf[0] != '*' || took == len(buf) { // the next inline command would overwrite its arguments
 			break
 		}
-		buf = buf[took:]
+		if buf = buf[took:]; len(buf) > 3 && buf[3]-'0' <= 9 {
+			break // 100 arguments or more: if the commands before it have a turn each, it would be parsed anew in each of them
+		}
 	}
 	t.warm()
 	return g.count, all, err

@@ -137,6 +137,23 @@ func TestGatheredFramesAreCarriedOutOneByOne(t *testing.T) {
 	}
 }
 
+// A command of very many arguments, of which a part has come, is not parsed before those ahead of it are done: each of these may end a turn,
+// and all that was parsed is forgotten then.
+func TestALongCommandIsNotParsedAheadOfItsTurn(t *testing.T) {
+	f := newFixture(t)
+	var p codec.Parser
+	const ahead = 3
+	buf := []byte(strings.Repeat("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", ahead) + "*100000\r\n$3\r\nDEL\r\n" + strings.Repeat("$1\r\nk\r\n", 50_000))
+	n, all, err := f.GatherRESP(&p, buf)
+	if n != ahead || all || err != nil || p.Room() != 0 {
+		t.Fatalf("%d are gathered, all %v, %v, and the parser holds %d bytes", n, all, err, p.Room())
+	}
+	_, rest := gatherAll(f, &p, buf)
+	if !strings.HasPrefix(string(rest), "*100000") || p.Room() == 0 || p.Need() != len(rest)+1 {
+		t.Errorf("%.20q is left, the parser holds %d bytes of it and needs %d of %d", rest, p.Room(), p.Need(), len(rest))
+	}
+}
+
 // A command that waits, or breaks the protocol, is met after those before it, and what is behind it stays.
 func TestGatheredBehindACommandThatWaits(t *testing.T) {
 	f := newFixture(t)
