@@ -17,7 +17,7 @@ func TestOracleChanges(t *testing.T) {
 	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
 	forBothProtocols(t, func(t *testing.T, p *pair) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 11)), base: time.Now().Unix()}
-		for i := 0; i < often(10_000) && !t.Failed(); i++ {
+		for i := 0; i < often(4_000) && !t.Failed(); i++ {
 			args := g.change()
 			p.same(args...)
 			if len(args) > 1 {

@@ -15,7 +15,7 @@ func TestOracleFloats(t *testing.T) {
 	t.Logf("repeat with -oracle.seed=%d", *oracleSeed)
 	forBothProtocols(t, func(t *testing.T, p *pair) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 12))}
-		for i := 0; i < often(12_000) && !t.Failed(); i++ {
+		for i := 0; i < often(5_000) && !t.Failed(); i++ {
 			key := g.key()
 			switch g.IntN(8) {
 			case 0:

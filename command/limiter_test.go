@@ -31,7 +31,7 @@ func TestOracleRandomLimiters(t *testing.T) {
 	forBothProtocols(t, func(t *testing.T, p *pair) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 13)), base: time.Now().Unix()}
 		did := make([]int, len(limiterScripts))
-		for i := 0; i < often(10_000) && !t.Failed(); i++ {
+		for i := 0; i < often(5_000) && !t.Failed(); i++ {
 			if g.IntN(3) == 0 {
 				p.same(g.other(func() string { return g.pick("", "0", "7", "-3", "x", "9007199254740000", "9223372036854775808") })...)
 				continue

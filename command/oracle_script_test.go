@@ -15,7 +15,7 @@ func TestOracleRandomScripts(t *testing.T) {
 		g := &generator{Rand: rand.New(rand.NewPCG(*oracleSeed, 9)), base: time.Now().Unix()}
 		token := func() string { return g.pick("", "me", "you", "you2", "12", "\x00\r\n", strings.Repeat("v", 70_000)) }
 		did := make([]int, len(lockScripts))
-		for i := 0; i < often(12_000) && !t.Failed(); i++ {
+		for i := 0; i < often(7_000) && !t.Failed(); i++ {
 			if g.IntN(4) == 0 {
 				p.scripted(g.other(token))
 				continue
