@@ -310,6 +310,11 @@ func TestABreachCostsTheLinkAndSaysSo(t *testing.T) {
 			return codec.AppendRecords(nil, codec.Records{ID: 999_999, Done: true})
 		}, ErrFlow},
 		{"a client's command", false, func(l *Link) []byte { return codec.AppendGetValue(nil, 1, codec.GetValue{Key: []byte("k")}) }, ErrClient},
+		{"a listing of more entries than counted", false, func(l *Link) []byte {
+			one := codec.AppendListingEntry(nil, codec.ListingEntry{KeyHash: 1})
+			three := codec.AppendListingEntry(codec.AppendListingEntry(one, codec.ListingEntry{KeyHash: 2}), codec.ListingEntry{KeyHash: 3})
+			return codec.AppendListing(nil, codec.Listing{Epoch: 1, Bits: 16, Count: 2, Entries: three})
+		}, codec.ErrCount},
 		{"fewer records than counted", false, func(l *Link) []byte {
 			two := append(append([]byte(nil), record...), make([]byte, 40)...)
 			return codec.AppendBatch(nil, codec.Batch{Stream: 1, First: 1, Count: 2, Records: two})

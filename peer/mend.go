@@ -41,6 +41,9 @@ func (l *Link) compare(now int64, body []byte) error {
 			Ghost: e.Flags&codec.ListingGhost != 0, Gone: e.Flags&codec.ListingGone != 0,
 		})
 	}
+	if len(top.theirs) != int(m.Count) {
+		return codec.ErrCount
+	}
 	if !slices.IsSortedFunc(top.theirs, func(a, b store.Print) int { return cmp.Compare(a.Hash, b.Hash) }) {
 		return ErrFlow
 	}
