@@ -68,9 +68,10 @@ type conn struct {
 	reply  []byte
 	paid   int
 	pin    *store.Pin
-	debtor bool // it is in eventLoop.debtors
-	kept   bool // the loop keeps a reply to it back (eventLoop.kept)
-	bulky  bool // its last turn had a large reply
+	debtor bool   // it is in eventLoop.debtors
+	kept   bool   // the loop keeps a reply to it back (eventLoop.kept)
+	bulky  bool   // its last turn had a large reply
+	missed uint64 // of a connection that is owed a pinned value: how many values could not be pinned (store.PinsRefused) when due last changed
 
 	// When it waits (parked.go, waits.go).
 	waiting bool // its next command waits: for peers, for time, or for its own replies to drain
@@ -100,7 +101,7 @@ type conn struct {
 	broken  bool  // a write failed: the other side is gone
 	tail    *tail // not nil: the client has ended its side and the engine has closed the connection
 	ending  bool  // it takes no more input, and is closed when its replies are sent
-	due     int   // of a connection with a tail, or that is ending: bytes that it was owed at the last look
+	due     int   // of a connection with a tail, that is ending, or is owed a pinned value: bytes that it was owed at the last look
 	stirred int64 // when due last changed, ns
 	closeBy int64 // it is to close when its last bytes are read, and by then at the latest, ns; 0: it is not to close
 	shut    bool  // it is to close, and its sending half was shut after the last byte

@@ -157,6 +157,10 @@ const (
 	frameTimeout = 30 * time.Second
 	slowestFrame = 16 << 10
 
+	// stuckTimeout closes a client that is owed a pinned value and has not taken a byte for so long, if a value of another could not be
+	// pinned meanwhile: that one is copied, and may cost its connection (heldShare) because of one that does not read.
+	stuckTimeout = 30 * time.Second
+
 	// keepAlive is how long an accepted connection rests before the kernel asks whether the other machine is still there:
 	// one that vanished without a word would hold its connection for ever.
 	keepAlive = time.Minute

@@ -1,6 +1,10 @@
 package loop
 
-import "covey/store"
+import (
+	"golang.org/x/sys/unix"
+
+	"covey/store"
+)
 
 // A connection is owed what is left of a large reply, or of a large frame: conn.reply, or a pinned value. A slice of it is paid
 // (written) in each turn, so that other connections have their turns in between, and no more than the engine may queue. The slice is
@@ -188,7 +192,7 @@ func (l *eventLoop) takePin(c *conn, more bool) (taken bool) {
 	if !l.turn.Pin.Begun() {
 		return false
 	}
-	c.pin = l.turn.Pin
+	c.pin, c.due = l.turn.Pin, 0
 	if n := len(l.pins); n > 0 {
 		l.turn.Pin, l.pins = l.pins[n-1], l.pins[:n-1]
 	} else {
@@ -198,6 +202,17 @@ func (l *eventLoop) takePin(c *conn, more bool) (taken bool) {
 		l.comeAgain(c)
 	}
 	return true
+}
+
+// stuck reports whether a client has kept a pinned value for too long: it has not taken a byte for stuckTimeout, and meanwhile values of
+// others could not be pinned. It is looked at once in sweepInterval. What its kernel takes counts as taken.
+func (c *conn) stuck(now int64) bool {
+	refused := c.l.n.store.PinsRefused()
+	unsent, _ := unix.IoctlGetInt(c.g.Fd(), unix.TIOCOUTQ) // with an error, what the engine has queued has to tell
+	if due := c.pin.Left() + c.g.OutboundBuffered() + unsent; due != c.due {
+		c.due, c.stirred, c.missed = due, now, refused
+	}
+	return now-c.stirred > int64(stuckTimeout) && refused != c.missed
 }
 
 // owe puts a connection that is owed something, and whose socket takes it, at the end of the debtors.

@@ -64,9 +64,9 @@ func spoken(fd int) bool {
 // Such a program can rest as well after a command, so this costs nothing. With a secret clients speak at once.
 func (c *conn) mayBeSilent() bool { return c.client.From.IsLoopback() && c.l.n.guard == nil }
 
-// overdue reports whether a connection was waited for long enough: for its first bytes, the first record of its session, its password, or
-// the rest of a command, a frame or a record; and why, if it is to be told. Who is in the middle of a command is: what comes is the reply to
-// that. Who is not would mostly take it for the reply to his next command.
+// overdue reports whether a connection was waited for long enough: for its first bytes, the first record of its session, its password, the
+// rest of a command, a frame or a record, or for it to read; and why, if it is to be told. Who is in the middle of a command is: what comes
+// is the reply to that. Who is not would mostly take it for the reply to his next command.
 func (c *conn) overdue(now int64) (late bool, why string) {
 	switch {
 	case c.protocol == protocolUnknown && !c.mayBeSilent():
@@ -75,6 +75,8 @@ func (c *conn) overdue(now int64) (late bool, why string) {
 		return now-c.begun > int64(firstByteTimeout), ""
 	case c.unproved() && now-c.client.Since > int64(authTimeout):
 		return true, ""
+	case c.pin != nil && c.tail == nil && !c.ending:
+		return c.stuck(now), ""
 	}
 	part := len(c.in) - c.from
 	if c.draft != nil {

@@ -24,6 +24,8 @@ type pins struct {
 	chains map[uint32]pinned
 	count  atomic.Int32 // of chains
 	pages  int          // of all of them
+
+	refused atomic.Uint64 // how many times a chain was not pinned because of the others
 }
 
 type pinned struct {
@@ -38,6 +40,7 @@ func (p *pins) take(chain uint32, pages, most int) bool {
 	c, ok := p.chains[chain]
 	if !ok {
 		if p.pages+pages > most {
+			p.refused.Add(1)
 			return false
 		}
 		if p.chains == nil {
@@ -148,6 +151,9 @@ func (sh *shard) pin(p *Pin, s *Store, e *entry, first, end int) bool {
 	p.at = skip
 	return true
 }
+
+// PinsRefused counts the reads that had to copy a value because too much was pinned.
+func (s *Store) PinsRefused() uint64 { return s.env.pins.refused.Load() }
 
 // Begun reports whether p has pages to read, or has read them and was not unpinned.
 func (p *Pin) Begun() bool { return p != nil && p.s != nil }
