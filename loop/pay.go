@@ -10,9 +10,10 @@ import (
 // (written) in each turn, so that other connections have their turns in between, and no more than the engine may queue. The slice is
 // larger when nothing else is ready. A pinned value is written from where it lies in the store.
 
-// A reader may stop for as long as it likes, as with Redis: what it is owed is bounded. All pinned values together take no more than their
-// share of the store's budget, beyond which replies are copies; and of those that hold copies the one that holds most is closed when memory is
-// short (holdings.go). So a program that a debugger has stopped, or a machine that sleeps, keeps its connection.
+// A reader may stop for as long as it likes, as with Redis, while there is room: what it is owed is bounded. All pinned values together take no
+// more than their share of the store's budget, beyond which replies are copies; who keeps a pin then without reading is closed (stuck), and of
+// those that hold copies the one that holds most when memory is short (holdings.go). So a program that a debugger has stopped, or a machine
+// that sleeps, mostly keeps its connection.
 
 // owes reports whether a connection is owed something.
 func (c *conn) owes() bool { return len(c.reply) > 0 || c.pin != nil }
