@@ -25,7 +25,7 @@ type pins struct {
 	count  atomic.Int32 // of chains
 	pages  int          // of all of them
 
-	refused atomic.Uint64 // how many times a chain was not pinned because of the others
+	refused atomic.Uint64 // how many times a chain was not pinned because of the others: one that alone is too long does not count
 }
 
 type pinned struct {
@@ -40,7 +40,9 @@ func (p *pins) take(chain uint32, pages, most int) bool {
 	c, ok := p.chains[chain]
 	if !ok {
 		if p.pages+pages > most {
-			p.refused.Add(1)
+			if pages <= most {
+				p.refused.Add(1)
+			}
 			return false
 		}
 		if p.chains == nil {
@@ -152,7 +154,7 @@ func (sh *shard) pin(p *Pin, s *Store, e *entry, first, end int) bool {
 	return true
 }
 
-// PinsRefused counts the reads that had to copy a value because too much was pinned.
+// PinsRefused counts the reads that had to copy a value because too much was pinned for others.
 func (s *Store) PinsRefused() uint64 { return s.env.pins.refused.Load() }
 
 // Begun reports whether p has pages to read, or has read them and was not unpinned.

@@ -149,3 +149,25 @@ func TestPinsTakeAPartOfTheBudget(t *testing.T) {
 		t.Error("what is not there is pinned")
 	}
 }
+
+// A value that may never be pinned, whoever reads meanwhile, is refused to nobody's account.
+func TestAValueThatIsTooLongToPinIsNotRefusedForOthers(t *testing.T) {
+	oneGoroutine(t)
+	s := newStore(t, Options{Node: 1, MaxBytes: 32 << 20, Shards: 4})
+	size := int(s.env.draftable)
+	set(t, s, epoch0, "long", string(make([]byte, size+s.env.memory.pages.unit)), SetOptions{})
+	set(t, s, epoch0, "mine", string(make([]byte, size/2)), SetOptions{})
+	var mine, other Pin
+	if pinValue(t, s, epoch0, "mine", &mine); !mine.Begun() {
+		t.Fatal("not pinned")
+	}
+	if pinValue(t, s, epoch0, "long", &other); other.Begun() || s.PinsRefused() != 0 {
+		t.Errorf("pinned %v, %d refused", other.Begun(), s.PinsRefused())
+	}
+	set(t, s, epoch0, "theirs", string(make([]byte, size*3/4)), SetOptions{})
+	if pinValue(t, s, epoch0, "theirs", &other); other.Begun() || s.PinsRefused() != 1 {
+		t.Errorf("pinned %v, %d refused", other.Begun(), s.PinsRefused())
+	}
+	mine.Unpin()
+	check(t, s)
+}
