@@ -189,7 +189,8 @@ func addrs(c *ifaces.Interface) string {
 func lookAtTCP(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets) finding {
 	f := finding{Subject: fmt.Sprintf("TCP port %d", listen.Port())}
 	addr := local(listen)
-	if node, err := ask(ctx, addr, passwords(secrets)...); err == nil {
+	node, answer := ask(ctx, addr, passwords(secrets)...)
+	if answer == nil {
 		f.Verdict, f.Finding = good, fmt.Sprintf("%s answers at %s; a second node on this machine would take the next free port", node, addr)
 		return f
 	}
@@ -207,14 +208,18 @@ func lookAtTCP(ctx context.Context, listen netip.AddrPort, secrets seal.Secrets)
 	if process, found := machine.Holder(listen.Port()); found {
 		holder = process.String()
 	}
-	f.Verdict, f.Finding = judgeHolder(holder, addr, survey.Dial(ctx, []netip.AddrPort{addr})[addr])
+	f.Verdict, f.Finding = judgeHolder(holder, addr, survey.Dial(ctx, []netip.AddrPort{addr})[addr], answer)
 	return f
 }
 
-// judgeHolder tells of a process that has the port and does not answer as a node at addr: it may be one that cannot be reached there.
-func judgeHolder(holder string, addr netip.AddrPort, o survey.Outcome) (verdict, text string) {
+// judgeHolder tells of a process that has the port and does not answer as a node at addr, but with an error: it may be one that cannot be
+// reached there, or that has as many connections as it may.
+func judgeHolder(holder string, addr netip.AddrPort, o survey.Outcome, answer error) (verdict, text string) {
 	node := strings.HasPrefix(holder, "covey ")
+	var said *client.ServerError
 	switch {
+	case node && errors.As(answer, &said):
+		return problem, fmt.Sprintf("taken by %s, which turns connections away; it says: %s", holder, said.Text)
 	case node && o == survey.Rejected:
 		return problem, fmt.Sprintf("taken by %s, and TCP is refused at %s: if that node listens at another address (--listen), give `covey doctor` the same; if not, this machine's firewall rejects it: allow TCP port %d in its input rules", holder, addr, addr.Port())
 	case node && o == survey.TimedOut:

@@ -27,6 +27,7 @@ type view struct {
 	cluster uint64
 	secrets seal.Secrets
 	own     []netip.Addr // addresses of this machine
+	mute    bool         // no card has a broadcast address, so nothing is sent: the verdict on the cards has said what to do
 	sight   survey.Sight
 	dials   map[netip.AddrPort]survey.Outcome
 	tried   int                  // how many were sent packets of the full size
@@ -40,8 +41,10 @@ type view struct {
 func (v *doctorVerb) lookAtNetwork(ctx context.Context, listen netip.AddrPort, cards []ifaces.Interface, secrets seal.Secrets) []finding {
 	w := view{port: v.DiscoveryPort, cluster: peer.ClusterTag(v.Cluster), secrets: secrets, members: localMembers(ctx, listen, secrets)}
 	usable := false
+	w.mute = true
 	for _, c := range cards {
 		usable = usable || c.Usable
+		w.mute = w.mute && !(c.Usable && !alone(&c))
 		for _, a := range c.Addrs {
 			w.own = append(w.own, a.Prefix.Addr())
 		}
@@ -95,7 +98,10 @@ func (w *view) otherSecret(n *survey.Heard) bool {
 
 // findings judges what was seen.
 func (w *view) findings(waited time.Duration) []finding {
-	all := []finding{w.broadcasts()}
+	var all []finding
+	if !w.mute {
+		all = append(all, w.broadcasts())
+	}
 	for _, a := range w.sight.Clones {
 		all = append(all, finding{"MAC address", problem, fmt.Sprintf("the machine at %s has the MAC address of a card of this one: a switch sends each what is for the other; give one of them another (a cloned virtual machine wants a new one)", a)})
 	}

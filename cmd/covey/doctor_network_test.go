@@ -11,6 +11,8 @@ import (
 
 	"covey/cmd/covey/internal/survey"
 	"covey/codec"
+	"covey/ifaces"
+	"covey/internal/harness"
 )
 
 // came is a view of a doctor who held the port, and to whom these machines came.
@@ -46,6 +48,17 @@ func TestTheDoctorReadsOtherClocks(t *testing.T) {
 	})
 	if len(got) != 1 || got[0].addr != at || (got[0].by-time.Hour).Abs() > time.Minute {
 		t.Errorf("read %+v", got)
+	}
+}
+
+// TestACardOfANetworkOfOneAddressIsNoFirewall: nothing is sent on it, so that nothing comes back says nothing.
+func TestACardOfANetworkOfOneAddressIsNoFirewall(t *testing.T) {
+	port := harness.FreePort(t)
+	v := doctorVerb{DiscoveryPort: port, Wait: time.Millisecond}
+	card := ifaces.Interface{Name: "far", Index: 1 << 30, Usable: true, Addrs: []ifaces.Addr{{Prefix: netip.MustParsePrefix("10.0.0.5/32")}}}
+	found := v.lookAtNetwork(t.Context(), netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port), []ifaces.Interface{card}, nil)
+	if len(found) != 1 || found[0].Subject != "other nodes" {
+		t.Errorf("found %+v", found)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"covey/client"
 	"covey/cmd/covey/internal/machine"
 	"covey/cmd/covey/internal/survey"
 	"covey/codec"
@@ -75,19 +77,23 @@ func TestTheDoctorSaysWhoHoldsThePort(t *testing.T) {
 // TestANodeThatCannotBeReachedHereIsNoStranger: who is told to stop his own node, for a firewall or --listen hides it, is sent the wrong way.
 func TestANodeThatCannotBeReachedHereIsNoStranger(t *testing.T) {
 	at := netip.MustParseAddrPort("127.0.0.1:9000")
+	_, full := ask(t.Context(), netip.MustParseAddrPort(saysAndCloses(t, "-ERR this node serves as many connections as it may; close some\r\n")))
+	_, mail := ask(t.Context(), netip.MustParseAddrPort(saysAndCloses(t, "220 mail\r\n")))
 	for _, c := range []struct {
 		holder  string
 		o       survey.Outcome
+		answer  error
 		verdict string
 		want    string
 	}{
-		{"covey (process 7)", survey.Rejected, problem, "give `covey doctor` the same"},
-		{"covey (process 7)", survey.TimedOut, problem, "allow TCP port 9000 in its input rules"},
-		{"covey (process 7)", survey.Connected, problem, "it is stopped"},
-		{"nginx (process 7)", survey.Rejected, note, "stop that process"},
-		{"nginx (process 7)", survey.Connected, note, "stop that process"},
+		{"covey (process 7)", survey.Rejected, client.ErrUnreachable, problem, "give `covey doctor` the same"},
+		{"covey (process 7)", survey.TimedOut, client.ErrUnreachable, problem, "allow TCP port 9000 in its input rules"},
+		{"covey (process 7)", survey.Connected, context.DeadlineExceeded, problem, "it is stopped"},
+		{"covey (process 7)", survey.Connected, full, problem, "turns connections away; it says: this node serves as many connections as it may; close some"},
+		{"nginx (process 7)", survey.Rejected, client.ErrUnreachable, note, "stop that process"},
+		{"nginx (process 7)", survey.Connected, mail, note, "stop that process"},
 	} {
-		verdict, text := judgeHolder(c.holder, at, c.o)
+		verdict, text := judgeHolder(c.holder, at, c.o, c.answer)
 		if verdict != c.verdict || !strings.HasPrefix(text, "taken by "+c.holder) || !strings.Contains(text, c.want) {
 			t.Errorf("%s, %d: %s, %q", c.holder, c.o, verdict, text)
 		}
