@@ -30,11 +30,8 @@ const (
 type request struct {
 	kind  codec.Kind
 	topic codec.Topic
-	delta int64 // of an Increment
-
-	before int            // how many requests of the same caller are to leave with this one, ahead of it
-	more   bool           // another is to leave with it, behind it
-	set    codec.SetValue // Key and TTL are those of other kinds too; Key is also the password of Auth
+	delta int64          // of an Increment
+	set   codec.SetValue // Key and TTL are those of other kinds too; Key is also the password of Auth
 }
 
 // size is an upper bound of the frame's length, in bytes.

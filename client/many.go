@@ -132,15 +132,6 @@ func (c *Client) freeSlots(ctx context.Context, slots []uint32) (n int, err erro
 	return n, nil
 }
 
-// giveUp ends requests of which not all were made: slots were for the others.
-func (c *Client) giveUp(slots []uint32) {
-	for _, slot := range slots {
-		c.slots <- slot
-	}
-	c.send.mu.Lock()
-	c.hasten()
-}
-
 // received is the value of a call that was begun. The call is to be released if there is no error.
 func (c *Client) received(ctx context.Context, k *call) ([]byte, error) {
 	if err := c.wait(ctx, k); err != nil {
