@@ -13,8 +13,8 @@ const (
 	maxSpooled = 4096
 	// maxSpooledBytes is how many bytes they may have together.
 	maxSpooledBytes = 1 << 20
-	// spoolPatience is how long the end of a node waits for them to be read.
-	spoolPatience = 500 * time.Millisecond
+	// spoolPatience is how long the end of a node waits for them to be read. The rest of its end takes 1.9 s at most, and all of it is to take 2 s.
+	spoolPatience = 100 * time.Millisecond
 )
 
 // spool writes the lines of a node in a goroutine of its own. Who reads them may stand still (a terminal after Ctrl-S, a pipe to a
