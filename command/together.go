@@ -14,20 +14,19 @@ func msetnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return codec.AppendError(out, errTogether), Done
 	}
 	pairs, l := args[1:], &c.long
-	// Of the first l.done keys the peers have said that they lack them: one is asked for after the other, and the command is run again
-	// for each answer.
+	// Of the first l.done keys it is known that they are absent, from the peers or from here: one is asked for after the other, and the
+	// command is run again for each answer.
 	written, existed, unsure, err := t.Store.SetNew(pairs, t.Now, l.done)
-	for err == store.ErrUnsure {
-		a := t.doubt(c, pairs[2*unsure])
-		switch a {
+	if err == store.ErrUnsure {
+		var a admission
+		switch l.done, a = t.absentFrom(c, pairs, unsure); a {
 		case held:
-			l.done = unsure
 			return out, Wait
 		case refused:
 			*l = long{}
 			return a.turnAway(out, errTryAgain)
 		}
-		written, existed, unsure, err = t.Store.SetNew(pairs, t.Now, unsure+1)
+		written, existed, _, err = t.Store.SetNew(pairs, t.Now, l.done)
 	}
 	*l = long{}
 	switch {
@@ -40,6 +39,21 @@ func msetnx(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		t.update(c, &written[i])
 	}
 	return codec.AppendInt(out, 1), Done
+}
+
+// absentFrom asks for the keys of pairs that may have been evicted, from one that is on, and returns up to which all are known to be absent. It
+// looks at each of them once.
+func (t *Turn) absentFrom(c *Client, pairs [][]byte, first int) (known int, a admission) {
+	for known = first; known < len(pairs)/2; known++ {
+		key := pairs[2*known]
+		if known > first && t.Store.Certain(key, t.Store.Hash(key), t.Now) {
+			continue
+		}
+		if a = t.doubt(c, key); a != admitted {
+			return known, a
+		}
+	}
+	return known, admitted
 }
 
 // wordBytes returns how many bytes the words of a command have.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -68,5 +69,30 @@ func TestWhatMSETNXSetsIsBounded(t *testing.T) {
 	f.Store = small
 	if got := f.do("MSETNX", "a", "1", "b", strings.Repeat("v", 200<<10)); !strings.HasPrefix(got, "-ERR the key or the value is larger") || f.do("EXISTS", "a") != zero {
 		t.Errorf("%q", got)
+	}
+}
+
+// Where every key is to be asked for, and nobody is there to be asked, the keys are not gone through again for each of them.
+func TestMSETNXOfManyKeysToAskForTakesTheTimeOfThem(t *testing.T) {
+	oneGoroutine(t)
+	f := newFixture(t)
+	f.evicted(t)
+	line := [][]byte{[]byte("MSETNX")}
+	for i := 0; len(line) < maxWords-1; i++ {
+		if key := fmt.Append(nil, "unsure:", i); !f.Store.Certain(key, f.Store.Hash(key), f.Now) {
+			line = append(line, key, nil)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	out, v := f.Turn.RESP(f.client, line, nil)
+	runtime.ReadMemStats(&after)
+	keys := len(line) / 2
+	if string(out) != one1 || v != Done || len(f.host.asked) != keys {
+		t.Errorf("%q, verdict %d, %d of %d keys are asked for", out, v, len(f.host.asked), keys)
+	}
+	// Each time that the keys are gone through their hashes take memory.
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(keys*keys*8)/2 {
+		t.Errorf("%d KiB for %d keys", took>>10, keys)
 	}
 }
