@@ -90,15 +90,16 @@ func (s *sender) unused(seen *uint64) bool {
 }
 
 // readOwn reads until its caller's calls are finished. It gives up when a reply does not come within ownTime, or before the context's deadline,
-// and the reader goes on: the caller has a context to watch. Only the caller that sent has made the reading one calls it.
+// or behind a reply when the context is done, and the reader goes on: the caller has a context to watch. Only the caller that sent has made the
+// reading one calls it.
 func (c *Client) readOwn(ctx context.Context, calls []*call) {
 	end, limited := ctx.Deadline()
-	for len(calls) > 0 {
+	for first := true; len(calls) > 0; first = false {
 		if calls[0].state.Load() != pending {
 			calls = calls[1:]
 			continue
 		}
-		if !c.arrived(end, limited) {
+		if !first && ctx.Err() != nil || !c.arrived(end, limited) {
 			break
 		}
 		if err := c.readFrame(); err != nil {

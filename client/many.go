@@ -91,7 +91,7 @@ func (c *Client) putSome(ctx context.Context, calls []*call, ask func(i int) req
 	if err != nil {
 		return 0, err
 	}
-	s, locked := &c.send, false
+	s, locked, begun := &c.send, false, 0
 	for n < free {
 		r := ask(n)
 		if locked && !s.fits(r.size()) {
@@ -105,13 +105,13 @@ func (c *Client) putSome(ctx context.Context, calls []*call, ask func(i int) req
 				}
 				return n, err
 			}
-			locked = true
+			locked, begun = true, n
 		}
 		calls[n] = c.begin(&r)
 		s.put(slots[n], calls[n], &r)
 		n++
 	}
-	if c.leave(n) {
+	if c.leave(n - begun) { // those before have left
 		c.readOwn(ctx, calls[:n])
 	}
 	return n, nil

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,4 +253,67 @@ func TestManyEntriesToANodeThatDoesNotRead(t *testing.T) {
 		}
 	}
 	expired(t, c)
+}
+
+// leaving is a connection whose reader's context ends with the first bytes that come once there is one. A caller that reads has a deadline on it,
+// and the reader has none.
+type leaving struct {
+	*net.TCPConn
+	own    atomic.Bool
+	cancel atomic.Pointer[context.CancelFunc]
+	gone   atomic.Bool
+	late   atomic.Bool // a caller has read on
+}
+
+func (l *leaving) SetReadDeadline(at time.Time) error {
+	l.own.Store(!at.IsZero())
+	return l.TCPConn.SetReadDeadline(at)
+}
+
+func (l *leaving) Read(b []byte) (int, error) {
+	if l.gone.Load() && l.own.Load() {
+		l.late.Store(true)
+	}
+	n, err := l.TCPConn.Read(b)
+	if cancel := l.cancel.Load(); cancel != nil && n > 0 {
+		(*cancel)()
+		l.gone.Store(true)
+	}
+	return n, err
+}
+
+// Each reply may come soon after the one before: a caller that reads many looks at its context in between.
+func TestACallerThatReadsManyStopsWithItsContext(t *testing.T) {
+	n := newNode(t)
+	conn, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &leaving{TCPConn: conn.(*net.TCPConn)}
+	c, err := client.New(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	for range 20 {
+		if _, err := c.Get(t.Context(), []byte("nothing")); !errors.Is(err, client.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	n.script(func(h codec.Header, body []byte) []byte {
+		if asked++; asked > 1 {
+			return nil
+		}
+		return codec.AppendValueResponse(nil, h.Tag, codec.ValueResponse{Value: body})
+	})
+	keys, _ := keysAndValues(n, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	l.cancel.Store(&cancel)
+	if err := within(t, "GetMany", func() error { return c.GetMany(ctx, keys, func(int, []byte) {}) }); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if l.late.Load() {
+		t.Error("it has read on for what its context does not want any more")
+	}
 }

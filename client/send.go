@@ -81,8 +81,8 @@ func (s *sender) put(slot uint32, k *call, r *request) {
 	s.out = r.append(s.out, makeTag(slot, e.turns))
 }
 
-// leave sends what its caller has put, n requests, and unlocks mu: it wakes the writer, or writes them itself if the caller is alone. own says that
-// the caller is to read the replies itself.
+// leave sends what its caller has put since lockRoom, n requests, and unlocks mu: it wakes the writer, or writes them itself if the caller is alone.
+// own says that the caller is to read the replies itself.
 func (c *Client) leave(n int) (own bool) {
 	s := &c.send
 	// A caller that is alone, as the one before it was, writes by itself: waking the writer costs more than the write. Nothing else

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,5 +207,58 @@ func TestAPortIsAddedToEachKindOfAddress(t *testing.T) {
 		if _, err := client.Dial(ctx, addr); err == nil || !strings.Contains(err.Error(), "at "+want+": ") {
 			t.Errorf("%q: %v", addr, err)
 		}
+	}
+}
+
+// full is a socket that takes what is written in large pieces, and nothing more once it has taken one.
+type full struct {
+	*net.TCPConn
+	armed  atomic.Bool
+	closed chan struct{}
+}
+
+func (f *full) Write(b []byte) (int, error) {
+	switch {
+	case !f.armed.Load():
+		return f.TCPConn.Write(b)
+	case len(b) > 1<<19:
+		return len(b), nil
+	}
+	<-f.closed
+	return 0, net.ErrClosed
+}
+
+func (f *full) Close() error {
+	close(f.closed)
+	return f.TCPConn.Close()
+}
+
+// What was put before may have filled the socket: a caller does not write the rest itself, though nobody else is there.
+func TestACallerDoesNotWriteBehindItsOwnRequests(t *testing.T) {
+	n := newNode(t)
+	entries := []client.Entry{{Key: []byte("a"), Value: make([]byte, 1<<20-4<<10)}, {Key: []byte("b"), Value: make([]byte, 8<<10)}}
+	for range 200 { // whether the writer is done with the first when the second is put is a matter of chance
+		conn, err := net.Dial("tcp", n.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &full{TCPConn: conn.(*net.TCPConn), closed: make(chan struct{})}
+		c, err := client.New(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Get(t.Context(), []byte("k")); !errors.Is(err, client.ErrNotFound) {
+			t.Fatal(err)
+		}
+		f.armed.Store(true)
+		err = within(t, "SetMany", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			return c.SetMany(ctx, entries)
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		c.Close()
 	}
 }
