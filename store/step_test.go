@@ -105,7 +105,7 @@ func aged(t *testing.T, seed uint64, o Options) *Store {
 
 func TestR7_AStoreThatStepsBackIsTheStoreOfTheMappedRecords(t *testing.T) {
 	oneGoroutine(t)
-	for seed := range uint64(40) {
+	for seed := range uint64(max(few(40), 8)) {
 		for _, back := range []uint64{5_000, hour, 56 * 365 * 24 * hour} {
 			o := Options{Shards: 4}
 			s := aged(t, seed, o)

@@ -131,7 +131,7 @@ func TestR13_AChurnOfShortLivesStaysInsideTheBudget(t *testing.T) {
 	oneGoroutine(t)
 	sessions := *churn
 	if invariants {
-		sessions /= 4 // each call is checked
+		sessions /= 10 // each call is checked
 	}
 	for _, away := range []bool{false, true} {
 		s := newStore(t, Options{Node: 1, Shards: 4, MaxBytes: 4 << 20})
