@@ -32,17 +32,8 @@ func (w *watched) SetReadDeadline(at time.Time) error {
 
 func watch(t *testing.T, n *node) (*client.Client, *watched) {
 	t.Helper()
-	conn, err := net.Dial("tcp", n.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &watched{TCPConn: conn.(*net.TCPConn)}
-	c, err := client.New(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c, w
+	w := new(watched)
+	return n.through(func(conn *net.TCPConn) net.Conn { w.TCPConn = conn; return w }), w
 }
 
 func TestACallerThatIsAloneReadsItsReplyItself(t *testing.T) {

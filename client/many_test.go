@@ -285,16 +285,8 @@ func (l *leaving) Read(b []byte) (int, error) {
 // Each reply may come soon after the one before: a caller that reads many looks at its context in between.
 func TestACallerThatReadsManyStopsWithItsContext(t *testing.T) {
 	n := newNode(t)
-	conn, err := net.Dial("tcp", n.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &leaving{TCPConn: conn.(*net.TCPConn)}
-	c, err := client.New(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
+	l := new(leaving)
+	c := n.through(func(conn *net.TCPConn) net.Conn { l.TCPConn = conn; return l })
 	for range 20 {
 		if _, err := c.Get(t.Context(), []byte("nothing")); !errors.Is(err, client.ErrNotFound) {
 			t.Fatal(err)

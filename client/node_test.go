@@ -88,6 +88,21 @@ func (n *node) dial(options ...client.Option) *client.Client {
 	return c
 }
 
+// through connects a client by a connection that wrap has made of a socket; it ends with the test.
+func (n *node) through(wrap func(*net.TCPConn) net.Conn) *client.Client {
+	n.t.Helper()
+	conn, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	c, err := client.New(wrap(conn.(*net.TCPConn)))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { c.Close() })
+	return c
+}
+
 // bothWays runs a test with clients whose reader reads, and with clients whose callers do, for they have been alone.
 func bothWays(t *testing.T, test func(t *testing.T, n *node)) {
 	for name, alone := range map[string]int{"reader": 0, "caller": 50} {
