@@ -7,31 +7,19 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"covey/internal/harness"
 )
 
 // answering listens and gives each connection to a reply function of commands, until that returns false.
 func answering(t *testing.T, reply func(w io.Writer, size int) bool) netip.AddrPort {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn, reply)
-		}
-	}()
+	ln := harness.Listen(t, func(conn net.Conn) { serve(conn, reply) })
 	return netip.MustParseAddrPort(ln.Addr().String())
 }
 
 // serve reads "*2", "$4", "ECHO", a length and the bytes, each ended by CR LF.
 func serve(conn net.Conn, reply func(w io.Writer, size int) bool) {
-	defer conn.Close()
 	lines := bufio.NewReader(conn)
 	for line := 1; ; line++ {
 		text, err := lines.ReadString('\n')
