@@ -31,13 +31,19 @@ func (t *Turn) doubt(c *Client, key []byte) admission {
 	return refused
 }
 
-// absent ends a write that found no key to change: it replies n once it is certain that the key is absent. The peers are asked only
-// now, because a write that finds its key need not ask.
+// missing makes certain that a key that is not here is absent: it asks the peers where the store cannot tell. A write asks only when it has
+// found no key to change.
+func (t *Turn) missing(c *Client, key []byte, hash uint64) admission {
+	if t.Store.Certain(key, hash, t.Now) {
+		return admitted
+	}
+	return t.doubt(c, key)
+}
+
+// absent ends a write that found no key to change: it replies n once it is certain that the key is absent.
 func (t *Turn) absent(c *Client, key []byte, n int64, out []byte) ([]byte, Verdict) {
-	if !t.Store.Certain(key, t.hash(key), t.Now) {
-		if a := t.doubt(c, key); a != admitted {
-			return a.turnAway(out, errTryAgain)
-		}
+	if a := t.missing(c, key, t.hash(key)); a != admitted {
+		return a.turnAway(out, errTryAgain)
 	}
 	return codec.AppendInt(out, n), Done
 }

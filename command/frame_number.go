@@ -45,10 +45,8 @@ func (t *Turn) expireFrame(c *Client, h codec.Header, m codec.Expire, out []byte
 	if _, _, there := t.Store.Meta(m.Key, hash, t.Now); there { // it has no end that could be taken off
 		return respond(out, h, codec.StatusOK, ""), Done
 	}
-	if !t.Store.Certain(m.Key, hash, t.Now) {
-		if a := t.doubt(c, m.Key); a != admitted {
-			return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
-		}
+	if a := t.missing(c, m.Key, hash); a != admitted {
+		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
 	}
 	return respond(out, h, codec.StatusNotFound, ""), Done
 }

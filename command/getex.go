@@ -40,10 +40,8 @@ func getex(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return t.value(c, key, out), Done
 	}
 	if _, _, there := t.Store.Meta(key, t.hash(key), t.Now); !there {
-		if !t.Store.Certain(key, t.hash(key), t.Now) {
-			if a := t.doubt(c, key); a != admitted {
-				return a.turnAway(out, errTryAgain)
-			}
+		if a := t.missing(c, key, t.hash(key)); a != admitted {
+			return a.turnAway(out, errTryAgain)
 		}
 		t.Tally.Misses++
 		return codec.AppendNull(out, c.Proto), Done
