@@ -8,13 +8,14 @@ package store
 // If the store is not certain that an absent key is absent it writes nothing and returns which, by its place among the keys, and ErrUnsure;
 // of the first known keys the peers were asked (R17).
 func (s *Store) SetNew(pairs [][]byte, now uint64, known int) (written []Record, existed bool, unsure int, err error) {
-	hashes := make([]uint64, len(pairs)/2)
+	hashes, records := make([]uint64, len(pairs)/2), make([]Record, len(pairs)/2)
 	var in [MaxShards]bool
 	for i := range hashes {
 		key, value := pairs[2*i], pairs[2*i+1]
 		if !s.Fits(key, value) {
 			return nil, false, 0, s.misfit(len(key), len(value))
 		}
+		records[i] = Record{Key: key, Value: value, Kind: KindString, Content: Content(KindString, false, value)} // hashed before there is a lock
 		hashes[i] = s.Hash(key)
 		s.WarmKey(hashes[i], true)
 		in[s.shardNumber(hashes[i])] = true
@@ -26,9 +27,9 @@ func (s *Store) SetNew(pairs [][]byte, now uint64, known int) (written []Record,
 	}
 	existed, unsure, err = s.anyThere(pairs, hashes, now, known)
 	if !existed && err == nil {
-		written = make([]Record, len(hashes))
-		for i := range hashes {
-			s.setNew(&written[i], pairs[2*i], pairs[2*i+1], hashes[i], now)
+		written = records
+		for i := range written {
+			s.setNew(&written[i], hashes[i], now)
 		}
 	}
 	for i := range s.shards {
@@ -58,16 +59,13 @@ func (s *Store) anyThere(pairs [][]byte, hashes []uint64, now uint64, known int)
 	return false, unsure, err
 }
 
-// setNew sets a key under the lock of its shard.
-func (s *Store) setNew(r *Record, key, value []byte, hash, now uint64) {
+// setNew stamps and writes a record of a SET under the lock of its shard.
+func (s *Store) setNew(r *Record, hash, now uint64) {
 	var e entry
 	sh := s.shardOf(hash)
-	sh.findLive(&e, key, hash, KindString, now)
+	sh.findLive(&e, r.Key, hash, KindString, now)
 	v := s.version(sh, now)
-	*r = Record{
-		Key: key, Value: value, Kind: KindString, Content: Content(KindString, false, value), Stamp: v.Stamp, Node: v.Node,
-		ExpireStamp: v.Stamp, ExpireNode: v.Node,
-	}
+	r.Stamp, r.Node, r.ExpireStamp, r.ExpireNode = v.Stamp, v.Node, v.Stamp, v.Node
 	sh.apply(&e, r, true, true, now)
 	sh.trim(e.at, now)
 }
