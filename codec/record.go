@@ -6,6 +6,7 @@ import "encoding/binary"
 const (
 	KindString  = 1
 	KindCounter = 2
+	KindMessage = 3 // of PUBLISH: it is given to who listens, and stored nowhere
 
 	recordKindMax = 0x7F
 )

@@ -135,6 +135,14 @@ func AppendSet(dst []byte, proto, n int) []byte {
 	return appendHeader(dst, '*', int64(n))
 }
 
+// AppendPush begins a message of n elements that is no reply; in RESP2 an array.
+func AppendPush(dst []byte, proto, n int) []byte {
+	if proto >= RESP3 {
+		return appendHeader(dst, '>', int64(n))
+	}
+	return appendHeader(dst, '*', int64(n))
+}
+
 // AppendVerbatim appends a text for people. format has three letters: "txt" or
 // "mkd". In RESP2 it is a bulk without the format.
 func AppendVerbatim(dst []byte, proto int, format string, text []byte) []byte {

@@ -7,8 +7,7 @@ import "strings"
 var absent = []struct{ names, instead string }{
 	{"eval_ro evalsha_ro fcall fcall_ro function script|debug script|kill",
 		"covey runs no scripts, and EVAL only those that take, prolong and release locks, or count for a limit: instead of " + insteadOfScripts},
-	{"psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe",
-		"covey passes no messages on: what is set on one node can be read on all; use another server for messages"},
+	{"spublish ssubscribe sunsubscribe pubsub|shardchannels pubsub|shardnumsub", "instead, PUBLISH and SUBSCRIBE, which reach all nodes"},
 	{"hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals " +
 		"blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim rpop rpoplpush rpush rpushx " +
 		"sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan sunion sunionstore " +

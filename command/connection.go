@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -12,13 +13,17 @@ import (
 const redisVersion = "7.0.15"
 
 func ping(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
-	switch len(args) {
-	case 1:
-		return codec.AppendSimple(out, "PONG"), Done
-	case 2:
+	if len(args) > 2 {
+		return wrongArity(out, "ping"), Done
+	}
+	if c.confined() { // the reply has the form of a message
+		out = codec.AppendBulkString(codec.AppendArray(out, 2), "pong")
+		return codec.AppendBulk(out, bytes.Join(args[1:], nil)), Done
+	}
+	if len(args) == 2 {
 		return codec.AppendBulk(out, args[1]), Done
 	}
-	return wrongArity(out, "ping"), Done
+	return codec.AppendSimple(out, "PONG"), Done
 }
 
 func echo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
@@ -30,6 +35,7 @@ func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+	t.Leave(c)
 	c.Proto, c.Name, c.Known, c.tx = codec.RESP2, "", false, transaction{}
 	if t.Door != nil {
 		c.Since = t.Host.Facts().Now // to send RESET it must have authenticated, so it has the time of a new connection to do so again
@@ -213,8 +219,12 @@ func clientInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict)
 	if c.tx.begun {
 		flags, queued = "x", c.tx.count
 	}
-	text := fmt.Appendf(nil, "id=%d addr=%s name=%s age=%d idle=0 flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d "+
+	if c.Listens() && flags == "N" {
+		flags = "P"
+	}
+	patterns := c.listening.patterns
+	text := fmt.Appendf(nil, "id=%d addr=%s name=%s age=%d idle=0 flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d "+
 		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=client|info user=default redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
-		c.ID, c.Addr, c.Name, age, flags, queued, held, held, c.Proto, c.LibName, c.LibVer)
+		c.ID, c.Addr, c.Name, age, flags, len(c.listening.to)-patterns, patterns, queued, held, held, c.Proto, c.LibName, c.LibVer)
 	return codec.AppendVerbatim(out, c.Proto, "txt", text), Done
 }

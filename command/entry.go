@@ -41,6 +41,7 @@ const (
 	flagReadOnly
 	flagDenyOOM
 	flagAdmin
+	flagPubSub
 	flagNoScript
 	flagLoading
 	flagStale
@@ -53,10 +54,11 @@ const (
 	flagMovableKeys
 	flagDangerous // not a flag of its own: a category
 	flagLocal     // not a flag of Redis: only for clients on this machine, or that have authenticated
+	flagListening // not a flag of Redis: who listens may send it in RESP2 too
 	flagNow       // not a flag of Redis: between MULTI and EXEC it is carried out at once and not queued
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast", "no_auth", "allow_busy",
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast", "no_auth", "allow_busy",
 	"no_mandatory_keys", "movablekeys"}
 
 // flagsConnection are the flags of commands that a client sends before anything else.

@@ -10,29 +10,33 @@ import (
 
 // Replies that several commands give. The words are those of Redis where it has the case.
 const (
-	errSyntax      = "ERR syntax error"
-	errInteger     = "ERR value is not an integer or out of range"
-	errOverflow    = "ERR increment or decrement would overflow"
-	errLoading     = "LOADING " + sentenceLoading
-	errTryAgain    = "TRYAGAIN " + sentenceTryAgain
-	errKeyLength   = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
-	errPattern     = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
-	errWork        = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
-	errWords       = "ERR more than 1024 arguments, the most that a command without a list of keys takes; send fewer at once"
-	errReplyKeys   = "ERR the reply would be larger than 64 MiB; use SCAN"
-	errReplyExec   = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
-	errExecArity   = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
-	errQueue       = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
-	errQueueWords  = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
-	errWatch       = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
-	errTogether    = "ERR more than 1024 words or 256 KiB of them, the most that MSETNX sets in one step; send several, or MSET"
-	errDescribed   = "ERR more than 128 names; ask for fewer at once"
-	errDatabase    = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
-	errScript      = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks, or count for a limit (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts
-	errNoScript    = "NOSCRIPT No matching script. Please use EVAL."
-	errScriptWords = "ERR covey carries this script out for one key, with the arguments that it has in its library; call it with these"
-	errNameChars   = "ERR Client names cannot contain spaces, newlines or special characters."
-	errNameLength  = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
+	errSyntax           = "ERR syntax error"
+	errInteger          = "ERR value is not an integer or out of range"
+	errOverflow         = "ERR increment or decrement would overflow"
+	errLoading          = "LOADING " + sentenceLoading
+	errTryAgain         = "TRYAGAIN " + sentenceTryAgain
+	errKeyLength        = "ERR the key is longer than 65536 bytes, the most this cache takes; use a shorter one, such as a hash of it"
+	errPattern          = "ERR the pattern is longer than 1024 bytes, the most this cache takes; use a shorter one"
+	errWork             = "ERR to compare this pattern with the keys that are here takes too long; use a simpler one, with less behind a star"
+	errWords            = "ERR more than 1024 arguments, the most that a command without a list of keys takes; send fewer at once"
+	errReplyKeys        = "ERR the reply would be larger than 64 MiB; use SCAN"
+	errReplyExec        = "ERR the replies to this transaction would be larger than 64 MiB; this command was carried out, read its key on its own"
+	errExecArity        = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+	errQueue            = "ERR more than 65536 commands or 16 MiB of them, the most that this cache queues for one EXEC; send several"
+	errQueueWords       = "ERR more than 32768 words, the most that this cache takes of one command between MULTI and EXEC; send it outside, or several"
+	errWatch            = "ERR more than 1024 keys or 256 KiB of them, the most that a connection watches; watch fewer"
+	errTogether         = "ERR more than 1024 words or 256 KiB of them, the most that MSETNX sets in one step; send several, or MSET"
+	errDescribed        = "ERR more than 128 names; ask for fewer at once"
+	errDatabase         = "ERR DB index is out of range (covey has database 0 only: begin the keys with a prefix instead)"
+	errScript           = "ERR covey runs no scripts, it only recognises those by which some libraries take, prolong and release locks, or count for a limit (docs/COMPATIBILITY.md), and this is none of them. Instead of " + insteadOfScripts
+	errNoScript         = "NOSCRIPT No matching script. Please use EVAL."
+	errScriptWords      = "ERR covey carries this script out for one key, with the arguments that it has in its library; call it with these"
+	errChannel          = "ERR the name of the channel is longer than 1024 bytes, the most this cache takes; use a shorter one, such as a hash of it"
+	errMessage          = "ERR the message is longer than 65536 bytes, the most this cache publishes; set a key to it and publish the name of the key"
+	errListening        = "ERR this node has no room for more subscriptions: 16384 of one connection, 65536 of all, 256 different patterns, and 16 MiB of names; end some, or subscribe to a pattern instead of many channels"
+	errNameChars        = "ERR Client names cannot contain spaces, newlines or special characters."
+	errListeningInMulti = "ERR to subscribe, or to end that, inside MULTI is not allowed"
+	errNameLength       = "ERR the name is longer than 128 bytes, the most this cache takes; use a shorter one"
 )
 
 // insteadOfScripts is what to do instead of the scripts that are not carried out.

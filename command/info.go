@@ -107,6 +107,8 @@ func infoStats(t *Turn, f *Facts, b *strings.Builder) {
 	n := t.Store.Counts()
 	fmt.Fprintf(b, "total_connections_received:%d\r\ntotal_commands_processed:%d\r\nrejected_connections:%d\r\n", f.Accepted, f.Commands, f.Refused)
 	fmt.Fprintf(b, "expired_keys:%d\r\nevicted_keys:%d\r\n", n.Expired, n.Evictions)
+	channels, patterns := t.Audience.Counts()
+	fmt.Fprintf(b, "pubsub_channels:%d\r\npubsub_patterns:%d\r\n", channels, patterns)
 	fmt.Fprintf(b, "keyspace_hits:%d\r\nkeyspace_misses:%d\r\ntotal_error_replies:%d\r\n", f.Tally.Hits, f.Tally.Misses, f.Tally.Errors)
 }
 
@@ -134,7 +136,7 @@ func infoCovey(t *Turn, f *Facts, b *strings.Builder) {
 	n := t.Store.Counts()
 	fmt.Fprintf(b, "node_id:%s\r\ncluster_name:%s\r\nstate:%s\r\nsecurity:%s\r\n", codec.FormatID(f.ID), f.Cluster, t.Host.State(), security)
 	fmt.Fprintf(b, "members:%d\r\nlinked_peers:%d\r\nstream_head:%d\r\n", f.Members, f.Linked, f.Head)
-	fmt.Fprintf(b, "tombstones:%d\r\ndropped_by_floor:%d\r\ndropped_ahead:%d\r\n", n.Tombstones, n.DroppedByFloor, n.Ahead)
+	fmt.Fprintf(b, "tombstones:%d\r\ndropped_by_floor:%d\r\ndropped_ahead:%d\r\nmessages_lost:%d\r\n", n.Tombstones, n.DroppedByFloor, n.Ahead, t.Audience.Lost())
 }
 
 // human is a size as Redis shows it: 1.50M.

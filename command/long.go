@@ -44,8 +44,9 @@ func (l *long) did(n int) bool {
 	return l.done < l.total
 }
 
-// Held returns how many bytes the client's state holds: of the reply to a long command, and of a transaction's commands and replies.
-func (c *Client) Held() int { return cap(c.long.body) + c.tx.held() }
+// Held returns how many bytes the client's state holds: of the reply to a long command, of a transaction's commands and replies, and of
+// subscriptions.
+func (c *Client) Held() int { return cap(c.long.body) + c.tx.held() + c.listening.held() }
 
 // Midway reports whether a part of a reply has gone out to the client, whose rest a later turn brings: what is said now would be in it.
 func (c *Client) Midway() bool { return c.long.told && !c.tx.begun }

@@ -4,7 +4,7 @@ package command
 // those that Redis has too is what Redis 7.0 says.
 func table() []entry {
 	var all []entry
-	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable, transactionTable, scriptTable} {
+	for _, part := range [][]entry{connectionTable, containerTable, serverTable, keyTable, expiryTable, stringTable, counterTable, transactionTable, scriptTable, pubsubTable} {
 		all = append(all, part...)
 	}
 	return all
@@ -33,11 +33,11 @@ var connectionTable = []entry{
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Give back the message"},
 	{name: "hello", arity: -1, run: hello, flags: flagsConnection, category: "connection",
 		group: "connection", since: "6.0.0", complexity: "O(1)", summary: "Choose the version of the protocol"},
-	{name: "ping", arity: -1, run: ping, flags: flagFast, category: "connection", tips: tipEverywhere,
+	{name: "ping", arity: -1, run: ping, flags: flagFast | flagListening, category: "connection", tips: tipEverywhere,
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Ask whether the node is there"},
-	{name: "quit", arity: -1, run: quit, flags: flagsConnection | flagNow, category: "connection",
+	{name: "quit", arity: -1, run: quit, flags: flagsConnection | flagListening | flagNow, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Close the connection"},
-	{name: "reset", arity: 1, long: true, run: reset, flags: flagsConnection | flagNow, category: "connection",
+	{name: "reset", arity: 1, long: true, run: reset, flags: flagsConnection | flagListening | flagNow, category: "connection",
 		group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Make the connection as new"},
 	{name: "select", arity: 2, run: selectDB, flags: flagLoading | flagStale | flagFast, category: "connection",
 		group: "connection", since: "1.0.0", complexity: "O(1)", summary: "Choose a database; there is only 0"},
@@ -245,3 +245,30 @@ var scriptTable = []entry{
 }
 
 const flagsScript = flagNoScript | flagStale | flagSkipMonitor | flagNoMandatoryKeys | flagMovableKeys
+
+// flagsListen are the flags of what begins and ends subscriptions.
+const flagsListen = flagPubSub | flagNoScript | flagLoading | flagStale | flagListening | flagNow
+
+var pubsubTable = []entry{
+	{name: "psubscribe", arity: -2, long: true, run: subscribeTo("psubscribe", true), flags: flagsListen,
+		group: "pubsub", since: "2.0.0", complexity: "O(N) where N is the number of patterns", summary: "Listen to the channels whose names match patterns"},
+	{name: "publish", arity: 3, gate: gateBlind, run: publish, flags: flagPubSub | flagLoading | flagStale | flagFast,
+		group: "pubsub", since: "2.0.0", complexity: "O(N+M) where N is the number of listeners and M that of patterns", summary: "Send a message to all who listen to a channel, on all nodes"},
+	{name: "pubsub", arity: -2, long: true, run: help, group: "pubsub", since: "2.8.0", complexity: "O(1)",
+		summary: "Commands about who listens on this node", subs: []entry{
+			{name: "channels", arity: -2, run: pubsubChannels, flags: flagPubSub | flagLoading | flagStale,
+				group: "pubsub", since: "2.8.0", complexity: "O(N) where N is the number of channels", summary: "List the channels that somebody listens to, or those that match a pattern"},
+			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale,
+				group: "pubsub", since: "6.2.0", complexity: "O(1)", summary: "Print this help"},
+			{name: "numpat", arity: 2, run: pubsubNumPat, flags: flagPubSub | flagLoading | flagStale,
+				group: "pubsub", since: "2.8.0", complexity: "O(1)", summary: "Return how many patterns somebody listens to"},
+			{name: "numsub", arity: -2, run: pubsubNumSub, flags: flagPubSub | flagLoading | flagStale,
+				group: "pubsub", since: "2.8.0", complexity: "O(N) where N is the number of channels", summary: "Return how many listen to each of the channels"},
+		}},
+	{name: "punsubscribe", arity: -1, long: true, run: unsubscribeFrom("punsubscribe", true), flags: flagsListen,
+		group: "pubsub", since: "2.0.0", complexity: "O(N) where N is the number of patterns", summary: "Listen no longer to patterns, or to none"},
+	{name: "subscribe", arity: -2, long: true, run: subscribeTo("subscribe", false), flags: flagsListen,
+		group: "pubsub", since: "2.0.0", complexity: "O(N) where N is the number of channels", summary: "Listen to channels"},
+	{name: "unsubscribe", arity: -1, long: true, run: unsubscribeFrom("unsubscribe", false), flags: flagsListen,
+		group: "pubsub", since: "2.0.0", complexity: "O(N) where N is the number of channels", summary: "Listen no longer to channels, or to none"},
+}

@@ -75,6 +75,10 @@ type Client struct {
 	// waits for peers.
 	Peers int64
 
+	// Ear is where the client's messages go. It is set before the client subscribes to anything.
+	Ear       Ear
+	listening listening
+
 	long long        // the command that is under way, if it takes several turns
 	tx   transaction // what MULTI and WATCH have begun
 }
@@ -98,6 +102,10 @@ type Turn struct {
 	// Scripts is what the loops of a node share of what EVALSHA may name; nil: nothing.
 	Scripts *Scripts
 
+	// Audience is who of the node's clients listens to what; the loops share it. nil: nobody. Mail is where this loop's messages come.
+	Audience *Audience
+	Mail     *Mailbox
+
 	// Commit, if not nil, puts what is staged, of c, where the peers will have it from. It is called before they are asked for a key: a
 	// question must not overtake what the turn has written under it (R17).
 	Commit func(c *Client)
@@ -117,6 +125,7 @@ type Turn struct {
 	keys   [][]byte // scratch of one command
 	queued [][]byte // scratch of EXEC: the words of a command
 	ahead  gathered
+	post   deliveries
 }
 
 // RESP carries out one parsed command for c and appends the reply to out. args[0] is the
@@ -173,6 +182,9 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 	}
 	if len(args) > maxWords && cmd.last >= 0 {
 		return codec.AppendError(out, errWords), Done
+	}
+	if c.confined() && cmd.flags&flagListening == 0 {
+		return codec.AppendError(out, "ERR Can't execute '"+cmd.full+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"), Done
 	}
 	if !t.mayFromHere(c, cmd) {
 		return codec.AppendError(out, "DENIED "+strings.ToUpper(cmd.full)+" is for clients on the node's own machine (127.0.0.1), and for those that have authenticated where there is a secret; give it there"), Done

@@ -73,6 +73,10 @@ type conn struct {
 	bulky  bool   // its last turn had a large reply
 	missed uint64 // of a connection that is owed a pinned value: how many values could not be pinned (store.PinsRefused) when due last changed
 
+	// What it hears (push.go).
+	pushes []byte // waits to be written
+	pushed bool   // it is in eventLoop.pushed
+
 	// When it waits (parked.go, waits.go).
 	waiting bool // its next command waits: for peers, for time, or for its own replies to drain
 	await   await

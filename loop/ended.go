@@ -225,6 +225,8 @@ func (l *eventLoop) gone(c *conn) {
 	l.unawait(c)
 	c.forgive()
 	c.unpin()
+	l.turn.Leave(&c.client)
+	c.pushes = nil
 	c.parser = codec.Parser{}
 	if c.tail != nil {
 		c.tail.close()

@@ -76,6 +76,10 @@ type eventLoop struct {
 	settled bool         // budget was set in this turn
 	debtors []*conn      // connections that are owed something and whose sockets take it, the one that has waited longest first
 
+	// What connections hear (push.go).
+	pushed    []*conn // those that have something to be written, each once
+	pushBytes int     // of it
+
 	// The reserve (reserve.go, span.go, move.go).
 	side     int // atHome or inReserve
 	span     span
@@ -107,7 +111,8 @@ func (n *node) newLoop(g gnet.EventLoop) *eventLoop {
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Commit: l.commit}
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Commit: l.commit,
+		Audience: &n.audience, Mail: &command.Mailbox{Ring: func() { l.bell.ring(nil) }}}
 	if n.guard != nil {
 		l.turn.Door = doorman{n}
 	}
@@ -209,6 +214,7 @@ func (l *eventLoop) count() {
 func (l *eventLoop) rung() {
 	defer l.exit(l.enter())
 	l.answer()
+	l.hear()
 }
 
 // answer looks at each connection that is queued on the bell, and at each that is parked, for a slice of time. Those that are left
@@ -281,6 +287,9 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	}
 	if (c.tail != nil || c.ending) && !c.closed {
 		l.seeOff(c, now)
+	}
+	if !c.closed {
+		l.sendPush(c)
 	}
 	if !c.closed {
 		c.left = c.g.OutboundBuffered()

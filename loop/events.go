@@ -71,7 +71,7 @@ func (h *handler) OnOpen(g gnet.Conn) (out []byte, act gnet.Action) {
 		l.becomePeer(c, true, d.number, now)
 		l.flush(c, now)
 	} else {
-		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: addr, From: from, Proto: 2, Created: now, Since: now}
+		c.client = command.Client{ID: n.clientIDs.Add(1), Addr: addr, From: from, Proto: 2, Created: now, Since: now, Ear: c}
 	}
 	return nil, gnet.None
 }

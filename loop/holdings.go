@@ -23,13 +23,13 @@ func newHoldings(maxMemory int64) holdings {
 
 // weigh counts anew what the connection holds, and charges the difference to holdings and to the budget of the store. Counted are its
 // buffer (of a slab only what was ever written, for the rest has no memory), the state of the parser and of the client, what a draft has
-// beside its pages, the beginning of a record, what waits on a link, and what the engine has not written yet. A closed connection holds
+// beside its pages, what it has heard, the beginning of a record, what waits on a link, and what the engine has not written yet. A closed connection holds
 // nothing.
 func (c *conn) weigh() {
 	var held int64
 	if !c.closed {
 		c.worn = max(c.worn, len(c.in))
-		held = int64(max(min(cap(c.in), keepBuffer), c.worn) + len(c.reply) + c.parser.Room() + c.client.Held() + c.g.OutboundBuffered())
+		held = int64(max(min(cap(c.in), keepBuffer), c.worn) + len(c.reply) + c.parser.Room() + c.client.Held() + len(c.pushes) + c.g.OutboundBuffered())
 		if c.link != nil {
 			held += int64(c.link.Held())
 		}

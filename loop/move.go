@@ -41,10 +41,11 @@ func (c *conn) lighten() {
 	}
 }
 
-// idle reports whether nothing is under way for a connection that would be lost or late if it moved.
+// idle reports whether nothing is under way for a connection that would be lost or late if it moved. Who listens to channels stays: a
+// message may come at any time.
 func (c *conn) idle() bool {
 	return !c.closed && (c.protocol == protocolRESP || c.protocol == protocolBinary) && c.tail == nil && !c.ending && !c.waiting && !c.rest && !c.kept && !c.debtor &&
-		c.draft == nil && !c.owes() && !c.heavy && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
+		c.draft == nil && !c.owes() && !c.heavy && !c.client.Listens() && len(c.pushes) == 0 && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
 }
 
 // moves begins to move a marked connection, if nothing is under way for it. If moved the caller must not touch it any more.

@@ -27,6 +27,8 @@ type node struct {
 	cluster *peer.Clock
 	scripts command.Scripts
 
+	audience command.Audience
+
 	// The machine.
 	clock    *bootClock
 	beacon   *beacon

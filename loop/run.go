@@ -125,6 +125,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 		ID: id, Incarnation: uint64(time.Now().UnixMilli())<<16 | random.Uint64()&0xffff, Stream: stream,
 		Cluster: cfg.Cluster, Port: cfg.Listen.Port(), Rand: random,
 		Store: n.store, Ring: n.ring, Clock: n.cluster, Static: names.addrs(), Past: past.addrs(), Horizon: cfg.Horizon, Keyed: n.guard != nil, Still: n.still,
+		Deliver: func(channel, message []byte) { n.audience.Publish(channel, message) },
 	})
 	return n, nil
 }

@@ -118,6 +118,8 @@ const (
 	vouchAge          = 1500 * time.Millisecond // for which another's list of links counts
 	vouchWait         = 750 * time.Millisecond  // for others to speak up after a link was lost
 
+	messageLife = 10 * time.Second // after which a message (PUBLISH) that comes is not delivered
+
 	ScrubPass       = time.Hour       // in which what is held of partial leaves is named once, on each link
 	partialInterval = 5 * time.Second // at least, between two times that a node tells which of its leaves are partial
 	askPatience     = 10 * deadAfter  // for a peer to answer at all, before its link is ended: on a slow network 4 MiB may be before the answer

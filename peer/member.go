@@ -83,6 +83,7 @@ type stream struct {
 	id      uint64        // random, one for each start of a node
 	applied atomic.Uint64 // sequence number up to which all records are here
 	stamp   atomic.Uint64 // the highest stamp of its records that came here
+	heard   atomic.Uint64 // up to which its messages were given to who listens, or left out
 	relayed atomic.Int32  // how many links it is passed on to (R12)
 
 	// Guarded by Node.mu.

@@ -36,6 +36,7 @@ type Config struct {
 	Past                    []netip.AddrPort // where members of an earlier start were: dialed for the horizon
 	Horizon                 time.Duration    // how long dead and left members are remembered; 0: defaultHorizon
 	Keyed                   bool             // members have proved that they know a secret: their word counts
+	Deliver                 Deliver          // nil: nobody listens
 	Still                   func(f func())   // runs f while no loop is in a turn; nil: Tick is called when none is
 }
 
@@ -53,6 +54,7 @@ type Node struct {
 	relay           relay
 	clock           *Clock
 	still           func(f func())
+	give            Deliver
 
 	// Read by anyone.
 	ident    atomic.Uint64 // the node id: changes at a re-key
@@ -105,7 +107,7 @@ type Node struct {
 func NewNode(cfg Config) *Node {
 	n := &Node{
 		cluster: ClusterTag(cfg.Cluster), incarnation: cfg.Incarnation, stream: cfg.Stream, port: cfg.Port,
-		horizon: int64(cfg.Horizon), keyed: cfg.Keyed, store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, still: cfg.Still, rand: cfg.Rand, id: cfg.ID,
+		horizon: int64(cfg.Horizon), keyed: cfg.Keyed, store: cfg.Store, ring: cfg.Ring, clock: cfg.Clock, still: cfg.Still, give: cfg.Deliver, rand: cfg.Rand, id: cfg.ID,
 	}
 	n.relay.limit = n.ring.limit
 	if n.still == nil {

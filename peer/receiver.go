@@ -86,8 +86,9 @@ func (l *Link) batch(now int64, body []byte) error {
 	}
 	known, err := l.node.present(m.Step, m.Records)
 	known = known && !l.held.Load()
+	messages := 0
 	if err == nil && known {
-		err = l.merge(now, m.Records, m.Count, false, 0)
+		messages, err = l.merge(now, m.Records, m.Count, false, 0)
 	}
 	if err != nil {
 		return err
@@ -95,6 +96,9 @@ func (l *Link) batch(now int64, body []byte) error {
 	r := &l.in
 	r.took(len(body))
 	sub := r.subscribed(m.Stream)
+	if sub != nil {
+		l.node.deliver(now, sub.stream, &m, messages)
+	}
 	if sub == nil {
 		return nil // a stream that was not offered; merged, and no more
 	}
@@ -156,7 +160,7 @@ func (l *Link) records(now int64, body []byte) error {
 	known = known && !l.held.Load()
 	if err == nil && known {
 		n.takeFlush(now, m.Flush)
-		err = l.merge(now, m.Records, m.Count, m.ID == 0, m.Next)
+		_, err = l.merge(now, m.Records, m.Count, m.ID == 0, m.Next) // a message among them is none: it belongs to a stream
 	}
 	if err != nil {
 		return err
@@ -187,11 +191,11 @@ func (l *Link) records(now int64, body []byte) error {
 	return nil
 }
 
-// merge applies a run of exactly count records, or none of it. mends says that they come of a repair; next, if it is not 0, is
-// the cursor from which the rest of their shard follows.
-func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint64) error {
+// merge applies a run of exactly count records, or none of it, and returns how many are messages, which it leaves alone. mends says that they
+// come of a repair; next, if it is not 0, is the cursor from which the rest of their shard follows.
+func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint64) (messages int, err error) {
 	if err := codec.CheckRecords(run, count); err != nil {
-		return err
+		return 0, err
 	}
 	n := l.node
 	cluster := n.clock.Cluster(now)
@@ -201,9 +205,9 @@ func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint6
 	for first := true; len(run) > 0; first = false {
 		rest, err := w.decode(run, n)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if first && next != 0 {
+		if first && next != 0 && len(w.recs) > 0 {
 			n.store.Expect(w.hashes[0], next<<8, int(count), len(run))
 		}
 		run = rest
@@ -227,7 +231,7 @@ func (l *Link) merge(now int64, run []byte, count uint32, mends bool, next uint6
 	if early > 0 {
 		n.early(now, l, early)
 	}
-	return nil
+	return w.messages, nil
 }
 
 // want queues a key to be fetched. When too many wait, everything is compared instead.

@@ -13,6 +13,7 @@ type worktop struct {
 	recs     []store.Record
 	hashes   []uint64
 	outcomes []store.Outcome
+	messages int // how many of the records so far are messages, which are not among recs
 
 	prints, theirs []store.Print // of this node, and of the other
 }
@@ -28,7 +29,7 @@ func (n *Node) borrow() *worktop {
 // repay gives a worktop back: nothing of it is looked at any more.
 func (n *Node) repay(w *worktop) {
 	clear(w.recs)
-	w.recs, w.prints, w.theirs = w.recs[:0], w.prints[:0], w.theirs[:0]
+	w.recs, w.prints, w.theirs, w.messages = w.recs[:0], w.prints[:0], w.theirs[:0], 0
 	n.worktops.Put(w)
 }
 
@@ -59,7 +60,7 @@ func (w *worktop) byHash(n *Node, dst []byte, hash, now uint64) []byte {
 // behind extends dst by n bytes of any content.
 func behind(dst []byte, n int) []byte { return slices.Grow(dst, n)[:len(dst)+n] }
 
-// decode reads the next records of a run, mergeRun at most, with the hashes of their keys, and returns the rest of it.
+// decode reads the next records of a run that are to be merged, mergeRun at most, with the hashes of their keys, and returns the rest of it.
 func (w *worktop) decode(run []byte, n *Node) (rest []byte, err error) {
 	clear(w.recs)
 	w.recs = w.recs[:0]
@@ -72,6 +73,11 @@ func (w *worktop) decode(run []byte, n *Node) (rest []byte, err error) {
 			return nil, err
 		}
 		run = run[used:]
+		if isMessage(r) {
+			w.recs = w.recs[:i]
+			w.messages++
+			continue
+		}
 		if n.weak&WithoutContent != 0 {
 			r.Content = 0
 		}

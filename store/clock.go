@@ -43,6 +43,14 @@ func (s *Store) Newest() uint64 {
 	return uint64(newest)
 }
 
+// Stamp gives a version to what is no entry, such as a message: it is above that of every write so far to a key of this hash's shard.
+func (s *Store) Stamp(hash, now uint64) Version {
+	sh := s.shardOf(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return s.version(sh, now)
+}
+
 // version stamps a local write. The caller holds sh.mu.
 func (s *Store) version(sh *shard, now uint64) Version {
 	if !s.stamped.Load() {
