@@ -13,7 +13,7 @@ func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
 	for _, c := range []struct{ command, begins, says string }{
 		{"FCALL return 0", "-ERR unknown command 'FCALL', with args beginning with: 'return' '0' (", "DELEX key IFEQ token"},
 		{"SCRIPT kill", "-ERR unknown subcommand 'kill'. Try SCRIPT HELP. (", "runs no scripts"},
-		{"SUBSCRIBE news", "-ERR unknown command 'SUBSCRIBE', with args beginning with: 'news' (", "another server for messages"},
+		{"SPUBLISH news x", "-ERR unknown command 'SPUBLISH', with args beginning with: 'news' 'x' (", "reach all nodes"},
 		{"HSET h f v", "-ERR unknown command 'HSET', with args beginning with: 'h' 'f' 'v' (", "strings only"},
 		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},
 		{"CLIENT Tracking ON", "-ERR unknown subcommand 'Tracking'. Try CLIENT HELP. (", "switch client-side caching off"},

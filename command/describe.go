@@ -99,6 +99,7 @@ func (e *entry) categories() (list []string) {
 	add(e.flags&flagWrite != 0, "write")
 	add(e.category == "string", "string")
 	add(e.flags&flagAdmin != 0, "admin")
+	add(e.flags&flagPubSub != 0, "pubsub")
 	add(e.flags&flagFast != 0, "fast")
 	add(e.flags&flagFast == 0, "slow")
 	add(e.flags&flagDangerous != 0, "dangerous")

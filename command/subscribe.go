@@ -156,7 +156,7 @@ func pubsubChannels(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verd
 	var pattern []byte
 	switch {
 	case len(args) > 3:
-		return unknownSubcommand(out, args), Done
+		return codec.AppendError(out, "ERR unknown subcommand or wrong number of arguments for '"+cString(args[1], quotedName)+"'. Try PUBSUB HELP."), Done
 	case len(args) == 3:
 		if pattern = args[2]; len(pattern) > maxPattern {
 			return codec.AppendError(out, errPattern), Done
