@@ -86,7 +86,7 @@ func TestARecordCutAnywhereIsRefused(t *testing.T) {
 func TestAMalformedRecordIsRefused(t *testing.T) {
 	says(t, "A record that has no value by its flags has a value length of 0, a FLUSHALL a key length of 0.")
 	says(t, "Bit 0x80 of a record's flags is never on the wire.")
-	says(t, "1 string, 2 counter; 0 only where there is no value; from 0x80 on refused")
+	says(t, "1 string, 2 counter, 3 message; 0 only where there is no value; from 0x80 on refused")
 	room := make([]byte, MaxValue+MaxKey)
 	for name, c := range map[string]struct {
 		flags, kind         byte
