@@ -67,6 +67,9 @@ func (h *Host) do(client *command.Client, args []string, life, tries int) {
 	for _, a := range args {
 		d.args = append(d.args, []byte(a))
 	}
+	if args[0] == "PUBLISH" && h.booked() && h.Settled() {
+		d.args[2] = []byte(h.world.book.published(h, args[2]))
+	}
 	d.turn.Now = h.now()
 	if h.booked() {
 		for _, a := range args[1:] {
@@ -107,7 +110,7 @@ func (h *Host) endTurn(args []string) {
 				superseded = full.Stamp != d.rec.Stamp // by the same command
 				d.rec = codec.Record(full)
 			}
-			if h.booked() && !superseded {
+			if h.booked() && !superseded && d.rec.Kind != codec.KindMessage {
 				h.world.book.wrote(h, args, (*store.Record)(&d.rec))
 			}
 			h.stage.Add(&d.rec)

@@ -115,6 +115,11 @@ func (h *Host) Start() {
 	h.Node = peer.NewNode(peer.Config{
 		ID: h.id, Incarnation: h.incarnation, Stream: stream, Cluster: "sim", Port: h.addr.Port(), Rand: random,
 		Store: h.Store, Ring: h.Ring, Clock: h.Clock, Static: h.static, Horizon: h.horizon, Keyed: w.keyed || h.guard.all != nil,
+		Deliver: func(_, message []byte) {
+			if h.booked() {
+				w.book.hears(h, string(message))
+			}
+		},
 	})
 	h.stage.Reset()
 	h.openDesk()

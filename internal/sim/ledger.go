@@ -26,6 +26,7 @@ type ledger struct {
 	tight  bool // some machines have no room for what others have
 	early  bool // a node was seen to have forgotten tombstones that were held back
 	sums   sums
+	post   post
 
 	values   map[valueID]value
 	texts    map[text]bool // values that clients wrote, whatever their versions

@@ -32,6 +32,7 @@ type Seen struct {
 	Unlike                uint64 // joins of which readiness was not judged: the donors did not hold the same
 	Pauses, Leaps, Steps  uint64 // of clocks; steps of the cluster's time (R7)
 	Crowded               uint64 // tombstones that went because there were too many
+	Published, Heard      uint64 // messages
 	Counted               uint64 // increments that were acknowledged
 	Sealed, Refused       uint64 // links made with a secret, and dials that found another one or none
 	Renewed               uint64 // links that ended because their secret counted no longer
@@ -133,6 +134,7 @@ func (p *Plan) rest(w *World) (wrong []Wrong) {
 			if wrong = w.quiet(); len(wrong) == 0 && !p.Small {
 				wrong = w.checkRoots()
 			}
+			wrong = append(wrong, w.checkMessages()...)
 		}
 		if len(wrong) == 0 || w.Now >= end || len(w.book.wrong) > 0 {
 			return wrong

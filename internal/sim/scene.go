@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, counts, room, plain")
+var sceneName = flag.String("scene", "", "have all random plans be of one scene: graves, clocks, secrets, counts, room, messages, plain")
 
 // A scene is what is special about some plans, made of the plan of a seed by randomness of its own: those without one stay as they are.
 // "" leaves it to the seed which.
@@ -37,6 +37,8 @@ func (p *Plan) scene(name string) {
 		d.secrets()
 	case name == "room":
 		d.room()
+	case name == "messages":
+		d.messages()
 	}
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return int(a.At - b.At) })
 }
