@@ -173,7 +173,7 @@ func (l *Link) round(now int64, epoch uint64) bool {
 	r.epoch, r.low, r.until, r.listed, r.inSums = epoch, min(r.low, epoch), allLeaves, 0, 0
 	r.awaits, r.asks = 0, false
 	var sums [codec.DigestsWidth]uint64
-	if !l.children(now, epoch, 0, 0, &sums) {
+	if _, err := l.children(now, epoch, 0, 0, &sums); err != nil {
 		l.leads.Store(false)
 		return false
 	}
@@ -186,8 +186,7 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 	n, r := l.node, &l.out.repair
 	l.moved.Store(now)
 	if m.Retry {
-		l.leads.Store(false)
-		r.follows = now + int64(HeartbeatInterval)
+		l.giveUp(now)
 		return nil
 	}
 	if m.Level == codec.DigestsLeaves {
@@ -196,19 +195,29 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 	}
 	each := listedBytes(n.store.Len())
 	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
-	err := l.differing(now, m, func(child uint32, bits uint8) {
+	err := l.differing(now, m, func(child uint32, bits uint8) error {
 		first := int(child) << (16 - bits)
-		switch end := first + allLeaves>>bits; {
+		end := first + allLeaves>>bits
+		switch {
 		case end <= r.from || first >= r.until:
+			return nil
 		case next.Count >= roundShards || r.listed > repairListing:
 			r.until = first
-		case l.deeper(now, &next, child):
-		default:
+			return nil
+		}
+		ok, err := l.deeper(now, &next, child)
+		if err == nil && !ok {
 			r.listed += each * (end - first)
 			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits, parts: bits == leafBits})
 		}
+		return err
 	})
-	if err != nil {
+	switch err {
+	case nil:
+	case errPast: // the answer was that long on its way
+		l.giveUp(now)
+		return nil
+	default:
 		return err
 	}
 	if next.Count > 0 {
@@ -217,6 +226,12 @@ func (l *Link) descended(now int64, m *codec.Digests) error {
 		l.queue(work{form: codec.ComparedAsk, epoch: r.low})
 	}
 	return nil
+}
+
+// giveUp ends a comparison that this node leads, of an epoch that one of the two does not know: the next heartbeat begins another.
+func (l *Link) giveUp(now int64) {
+	l.leads.Store(false)
+	l.out.repair.follows = now + int64(HeartbeatInterval)
 }
 
 // next returns the epoch of the round after that of an epoch.

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"slices"
 
 	"covey/codec"
@@ -128,9 +129,12 @@ func (l *Link) repairFrame(now int64, kind codec.Kind, body []byte) error {
 	return l.absent(now, body)
 }
 
-// children sums up the fingerprints of the children of a node of the tree. ok is false when the epoch is not known, or
-// the leaves of the store are too coarse.
-func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums *[codec.DigestsWidth]uint64) bool {
+// errPast says that an epoch is known here no more, or not yet: nothing can be said of what differs in it.
+var errPast = errors.New("no fingerprints of that epoch")
+
+// children sums up the fingerprints of the children of a node of the tree. ok is false when the leaves of the store are too coarse for
+// it to have any.
+func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums *[codec.DigestsWidth]uint64) (ok bool, err error) {
 	n, r := l.node, &l.out.repair
 	*sums = [codec.DigestsWidth]uint64{}
 	count := n.store.LeafCount()
@@ -140,10 +144,9 @@ func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums 
 	}
 	for shard := first; shard < first+shards; shard++ {
 		if r.inSums != shard+1 {
-			var ok bool
 			if r.sums, ok = n.store.Leaves(r.sums[:0], shard, epoch, n.clock.Cluster(now)); !ok {
 				r.inSums = 0
-				return false
+				return false, errPast
 			}
 			r.inSums = shard + 1
 		}
@@ -157,7 +160,7 @@ func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums 
 		// Of level 2 the children are 16ths of the shard, of level 3 16ths of those.
 		parts := codec.DigestsWidth << (4 * (level - 2))
 		if count < parts {
-			return false
+			return false, nil
 		}
 		each := count / parts
 		begin := int(node&(1<<(4*(level-2))-1)) * codec.DigestsWidth
@@ -167,7 +170,7 @@ func (l *Link) children(now int64, epoch uint64, level uint8, node uint32, sums 
 			}
 		}
 	}
-	return true
+	return true, nil
 }
 
 // descend answers Digests. Those of even levels come from the node that leads.
@@ -197,34 +200,44 @@ func (l *Link) descend(now int64, body []byte) error {
 	if m.Level == codec.DigestsLeaves {
 		return l.partsHeard(&m)
 	}
-	if _, ok := n.store.Root(m.Epoch, n.clock.Cluster(now)); !ok && m.Epoch != store.Everything {
-		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
-		return nil
-	}
 	next := codec.Digests{Epoch: m.Epoch, Level: m.Level + 1}
-	err = l.differing(now, &m, func(child uint32, bits uint8) {
-		if !l.deeper(now, &next, child) {
+	err = l.differing(now, &m, func(child uint32, bits uint8) error {
+		ok, err := l.deeper(now, &next, child)
+		if err == nil && !ok {
 			l.queue(work{epoch: m.Epoch, prefix: uint64(child) << (64 - bits), bits: bits})
 		}
+		return err
 	})
-	if err == nil {
+	switch err {
+	case nil:
 		l.queue(work{frame: codec.AppendDigests(nil, next)})
+	case errPast:
+		l.queue(work{frame: codec.AppendDigests(nil, codec.Digests{Epoch: m.Epoch, Level: m.Level, Retry: true})})
+		return nil
 	}
 	return err
 }
 
-// differing calls visit for the children of all nodes of m that differ here: their first bits as a number, and how many.
-func (l *Link) differing(now int64, m *codec.Digests, visit func(child uint32, bits uint8)) (err error) {
+// differing calls visit for the children of all nodes of m that differ here: their first bits as a number, and how many. It ends with
+// errPast where the epoch is not known: to take all for different would list all that is held. Leaves alone are taken so, those of the
+// few nodes that differed a moment ago: they are compared by their parts, which tell of any epoch.
+func (l *Link) differing(now int64, m *codec.Digests, visit func(child uint32, bits uint8) error) (err error) {
 	var theirs, ours [codec.DigestsWidth]uint64
 	for run := m.Nodes; len(run) > 0; {
 		var node uint32
 		if node, run, err = codec.DecodeDigestsNode(run, m.Level, &theirs); err != nil {
 			return err
 		}
-		known := l.children(now, m.Epoch, m.Level, node, &ours)
+		known, err := l.children(now, m.Epoch, m.Level, node, &ours)
+		if err != nil && m.Level+1 < codec.DigestsLeaves {
+			return err
+		}
 		for i := range theirs {
-			if !known || theirs[i] != ours[i] {
-				visit(node<<4|uint32(i), 4*(m.Level+1))
+			if known && theirs[i] == ours[i] {
+				continue
+			}
+			if err := visit(node<<4|uint32(i), 4*(m.Level+1)); err != nil {
+				return err
 			}
 		}
 	}
@@ -232,21 +245,21 @@ func (l *Link) differing(now int64, m *codec.Digests, visit func(child uint32, b
 }
 
 // deeper adds a node to the answer; false when it has no children here: it is to be listed.
-func (l *Link) deeper(now int64, next *codec.Digests, node uint32) bool {
+func (l *Link) deeper(now int64, next *codec.Digests, node uint32) (ok bool, err error) {
 	if next.Level >= codec.DigestsLeaves {
-		return false
+		return false, nil
 	}
 	var sums [codec.DigestsWidth]uint64
-	if !l.children(now, next.Epoch, next.Level, node, &sums) {
-		return false
+	if ok, err := l.children(now, next.Epoch, next.Level, node, &sums); !ok {
+		return false, err
 	}
 	if next.Count >= codec.MaxDigestsNodes {
 		l.out.repair.lost = true // a leader that keeps to roundShards never asks for as many
-		return true
+		return true, nil
 	}
 	next.Nodes = codec.AppendDigestsNode(next.Nodes, node, &sums)
 	next.Count++
-	return true
+	return true, nil
 }
 
 // appendRepair works on the queue until about answerSlice bytes are appended or the window is full.

@@ -79,7 +79,7 @@ func TestR19_TheTreeAddsUp(t *testing.T) {
 	var level func(l *Link, lv uint8, node uint32) (sum uint64, lists int)
 	level = func(l *Link, lv uint8, node uint32) (sum uint64, lists int) {
 		var sums [codec.DigestsWidth]uint64
-		if !l.children(b.now, epoch, lv, node, &sums) {
+		if ok, _ := l.children(b.now, epoch, lv, node, &sums); !ok {
 			return 0, 1
 		}
 		for i, s := range sums {
