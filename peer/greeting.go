@@ -249,13 +249,14 @@ func (n *Node) adopt(now int64, l *Link, m *member) {
 		m.roots, m.linked, m.linkedAt = told{}, nil, 0 // of its life before
 		m.stream.over = true
 	}
+	unlinked := m.state != Alive && m.state != Suspect || m.lostAt != 0 && m.lostAt != now // not only since its other link was closed for this one
 	m.link, m.stream, m.incarnation, m.readiness = l, l.in.stream, g.Incarnation, g.State
 	m.addr, m.host = netip.AddrPortFrom(l.remote.Addr().Unmap(), g.Port), l.host
 	m.head, m.floor, m.lostAt, m.judgeAt = g.Head, g.Floor, 0, 0
 	m.seen, m.leaves, m.silent = now, false, false
 	healed := m.state == Dead && !again
 	n.judgeStarts(m.id, false)
-	if again || m.state != Alive && m.state != Suspect {
+	if again || unlinked {
 		n.verdict.apart(n.clock.Cluster(now))
 	}
 	if again {

@@ -84,6 +84,7 @@ func (n *Node) hold(now int64, l *Link) {
 	} else {
 		m := l.member
 		m.roots = told{}
+		n.verdict.apart(n.clock.Cluster(now))
 		n.stepDebt(now, l)
 		if m.readiness == codec.StateReady && n.State() != codec.StateSeeking && !m.stream.synced && !l.debt.owed {
 			n.require(now, l, 0) // nobody waited for it

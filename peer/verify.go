@@ -54,7 +54,7 @@ type verdict struct {
 
 func (v *verdict) begin(now uint64) { v.begun = now }
 
-// apart notes that a member comes: until now it was not compared, whatever it held.
+// apart notes that a member comes, has a link again or is of this time again: until now it was not compared, whatever it held.
 func (v *verdict) apart(now uint64) { v.differs = max(v.differs, now>>epochBits-1) }
 
 // restart forgets the roots of a time that was stepped from (R6, R7).
@@ -65,7 +65,7 @@ type Verdict struct {
 	Converged bool
 	Epoch     uint64 // the one compared: the newest that all have told of; 0: there is none yet
 	Root      uint64
-	Since     uint64   // cluster ms: the end of the last epoch in which they differed or one of them was not linked, the start of the node if none
+	Since     uint64   // cluster ms: the end of the last epoch in which they differed or one of them was not compared, the start of the node if none
 	Members   int      // compared, this node included
 	Differing []uint64 // ids of those that differ, or that have not told of a common epoch
 	Unlinked  int      // alive without a link here, by the word of a peer: they are not compared

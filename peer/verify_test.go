@@ -115,6 +115,53 @@ func TestR20_WhoWasApartHoldsTheSameSinceItIsBack(t *testing.T) {
 	}
 }
 
+// TestR20_WhoWasVouchedForHoldsTheSameSinceItIsLinkedAgain: what it held while only a peer was linked with it nobody has compared here.
+func TestR20_WhoWasVouchedForHoldsTheSameSinceItIsLinkedAgain(t *testing.T) {
+	b, x, y, _ := pair(t)
+	z := b.add("z", 3<<16|9000, 0, 0)
+	b.wire(z, x, 31)
+	b.wire(z, y, 32)
+	b.settle()
+	b.pass(6 * time.Second)
+	before := x.Verify()
+	b.drop(x, z)
+	b.pass(5 * time.Second)
+	if v := x.Verify(); !v.Converged || v.Members != 2 || v.Unlinked != 1 || v.Since != before.Since {
+		t.Fatalf("one is vouched for: %+v, before: %+v", v, before)
+	}
+	back := x.clock.Cluster(b.now)
+	b.wire(z, x, 33)
+	b.settle()
+	b.pass(6 * time.Second)
+	for _, n := range []*bnode{x, z} {
+		if v := n.Verify(); !v.Converged || v.Members != 3 || v.Since+2048 < back || v.Since > n.clock.Cluster(b.now) {
+			t.Errorf("%s, linked again at %d: %+v", n.name, back, v)
+		}
+	}
+	if v := y.Verify(); !v.Converged || v.Since != before.Since && v.Since > back {
+		t.Errorf("who was linked with both all the time: %+v", v)
+	}
+}
+
+// TestR20_WhoWasOfAnotherTimeHoldsTheSameSinceItIsOfThis: as long as its link was held it differed.
+func TestR20_WhoWasOfAnotherTimeHoldsTheSameSinceItIsOfThis(t *testing.T) {
+	b, x, y, c := pair(t)
+	b.set(x, "k", "v")
+	b.settle()
+	b.pass(6 * time.Second)
+	y.clock.step(b.now, 2*StepFrom) // and it steps back (R7)
+	last := uint64(0)
+	for range int(10 * time.Second / TickInterval) {
+		b.pass(TickInterval)
+		if c.sides[0].link.held.Load() {
+			last = x.clock.Cluster(b.now)
+		}
+	}
+	if v := x.Verify(); last == 0 || !v.Converged || v.Members != 2 || v.Since+1024 < last || v.Since > x.clock.Cluster(b.now) {
+		t.Errorf("held until %d: %+v", last, v)
+	}
+}
+
 // TestR20_ADifferenceInOneEpochAloneIsNoAlarm: two writes on two sides of its end may come in either order.
 func TestR20_ADifferenceInOneEpochAloneIsNoAlarm(t *testing.T) {
 	b, x, y, c := pair(t)
