@@ -75,7 +75,8 @@ type shard struct {
 	ghosts         int
 	tombstones     int
 	tombstoneBytes int64
-	published      int64 // the part of own that is counted in memory.used
+	published      int64  // the part of own that is counted in memory.used
+	buried         uint64 // when the youngest tombstone came that was purged so far, cluster ms
 
 	evictions, expired, purged, purgedEarly, droppedByFloor, ahead, flushed, refused, forgotten uint64
 

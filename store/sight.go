@@ -6,11 +6,12 @@ type Sight struct {
 	Content uint32 // hash of the value
 	There   bool
 
-	known     bool   // it is there, was deleted or was evicted: it has a version
-	clock     uint64 // every later write in its shard has a higher stamp
-	moved     uint32 // ms that the time has stepped by so far; clock is in that time
-	past      uint64 // the highest stamp of which a flush or the floor may have removed every trace
-	forgotten uint64 // how many ghosts of its shard were forgotten so far
+	known     bool    // it is there, was deleted or was evicted: it has a version
+	flush     Version // the flush register: what a later one covers leaves no trace, whatever its stamp
+	now       uint64  // the time of the look, and of every later write, at the least
+	moved     uint32  // ms that the time has stepped by so far; now is in that time
+	buried    uint64  // when the youngest tombstone came that its shard has purged
+	forgotten uint64  // how many ghosts of its shard were forgotten so far
 }
 
 // Seen returns the Sight of a key.
@@ -26,11 +27,8 @@ func (s *Store) Seen(key []byte, hash, now uint64) (a Sight) {
 			a.Meta.Version = e.v
 		}
 	}
-	// The clock of a shard in which nothing is written stands still while the floor moves on, so now counts too; less sightSlack, for another
-	// loop's turn may have begun earlier.
-	a.clock = max(uint64(sh.clock), (max(now, sightSlack)-sightSlack)<<stampBits)
-	a.moved, a.forgotten = sh.env.moved, sh.forgotten
-	a.past = max(sh.flush.Stamp, sh.env.floor.Load().Stamp)
+	a.flush, a.moved, a.buried, a.forgotten = sh.flush, sh.env.moved, sh.buried, sh.forgotten
+	a.now = max(now, sightSlack) - sightSlack // another loop's turn may have begun earlier
 	sh.mu.RUnlock()
 	return a
 }
@@ -41,8 +39,8 @@ func (a *Sight) Since(then *Sight) bool {
 	switch {
 	case a.There || then.There:
 		return a.There != then.There || a.Meta != then.Meta || a.Content != then.Content
-	case a.known:
+	case a.known && a.Meta.Version != Version{}: // the zero version is what a flush leaves where only an expiry is above it
 		return a.Meta.Version != then.Meta.Version
 	}
-	return a.past > then.clock || a.moved != then.moved || a.forgotten != then.forgotten
+	return a.flush != then.flush || a.buried > then.now || a.moved != then.moved || a.forgotten != then.forgotten
 }

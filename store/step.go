@@ -113,6 +113,7 @@ func (s *Store) Step(st Step) {
 		sh.clock = clock(st.Stamp(uint64(sh.clock)) + liftApart)
 		sh.flushWas, sh.flush = sh.flush, st.Version(sh.flush)
 		sh.clock.raise(sh.flush.Stamp + liftV + liftApart)
+		sh.buried = st.Expiry(sh.buried)
 		sh.step, sh.stale = &st, true
 	}
 }

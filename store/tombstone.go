@@ -111,6 +111,7 @@ func (sh *shard) oldest(n int, e *entry) bool {
 // purge forgets a tombstone and returns what the floor must cover, unless its leaf becomes partial: the higher of V and E (R14).
 func (sh *shard) purge(e *entry, now uint64) Version {
 	top := maxVersion(e.v, e.e)
+	sh.buried = max(sh.buried, now-min(now, sh.age(e, now)))
 	sh.forget(e, EpochOf(now))
 	sh.purged++
 	return top
