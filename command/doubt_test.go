@@ -156,7 +156,7 @@ func TestR17FramesThatReadInOrderToWriteAsk(t *testing.T) {
 	}{
 		"SetValue with NX":     {func(key string) []byte { return setFrame(key, "7", codec.SetNX, 0) }, codec.StatusOK, 1},
 		"Increment":            {func(key string) []byte { return incrementFrame(key, 7, 0) }, codec.StatusOK, 1},
-		"Increment with a ttl": {func(key string) []byte { return incrementFrame(key, 7, 1000) }, codec.StatusOK, 2},
+		"Increment with a ttl": {func(key string) []byte { return incrementFrame(key, 7, 1000) }, codec.StatusOK, 1},
 		"Expire":               {func(key string) []byte { return expireFrame(key, 1000) }, codec.StatusNotFound, 0},
 		"Expire for good":      {func(key string) []byte { return expireFrame(key, 0) }, codec.StatusNotFound, 0},
 	} {

@@ -5,24 +5,23 @@ import (
 	"covey/store"
 )
 
-// incrementFrame is INCRBY, and PEXPIRE with NX where the message has a time to live.
+// incrementFrame is INCRBY, and PEXPIRE with NX in the same step where the message has a time to live.
 func (t *Turn) incrementFrame(c *Client, h codec.Header, m codec.Increment, out []byte) ([]byte, Verdict) {
 	if t.admit(c, gateReady) != admitted {
 		return respond(out, h, codec.StatusLoading, sentenceLoading), Done
 	}
-	n, a, err := t.add(c, m.Key, m.Delta)
+	var u store.Until
+	if m.TTL > 0 {
+		u = store.Until{At: t.Now + m.TTL, Cond: store.ExpireNX}
+	}
+	n, a, err := t.addUntil(c, m.Key, m.Delta, u)
 	switch {
 	case a != admitted:
 		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
 	case err != nil:
 		return respond(out, h, codec.StatusError, err.Error()), Done
 	}
-	if m.TTL > 0 {
-		if r, ok := t.Store.Expire(m.Key, t.hash(m.Key), t.Now, t.Now+m.TTL, store.ExpireNX); ok {
-			t.update(c, &r)
-		}
-	}
-	return codec.AppendNumber(out, h.Tag, n), Done
+	return codec.AppendNumber(out, h.Tag, n.N), Done
 }
 
 // expireFrame is PEXPIRE, or PERSIST where the message has no time to live.

@@ -55,8 +55,8 @@ func TestFramesOfNumbersAndTimes(t *testing.T) {
 			t.Errorf("step %d: %s %d, verdict %d, want %s %d", i, m.Status, got, v, s.status, s.number)
 		}
 	}
-	if n := len(f.endTurn(t)); n != 10 {
-		t.Errorf("%d updates staged, want 10", n)
+	if n := len(f.endTurn(t)); n != 7 {
+		t.Errorf("%d updates staged, want 7", n)
 	}
 	if got := f.do("GET", "n"); got != bulk("9223372036854775807") {
 		t.Errorf("%q", got)

@@ -8,7 +8,7 @@ import (
 )
 
 // Scripts by which libraries count the hits of a window of time, to limit how many there are. Here each is an increment of a counter that adds
-// up with those of other nodes (R27), and an expiry where the key has none. What begins a window is an increment too, not the SET that
+// up with those of other nodes (R27), and gives the key an end where it has none. What begins a window is an increment too, not the SET that
 // some scripts have: that would replace what other nodes have counted at the same moment.
 
 // Parts that several scripts share.
@@ -105,36 +105,32 @@ func (t *Turn) countBy(c *Client, key, by []byte, w window, out []byte) ([]byte,
 	return t.count(c, key, w, out)
 }
 
-// count adds to the counter of a window, and begins the window where it has to. These are two writes, which go to the peers in this order: on
-// any node somebody may see the first before the second.
+// count adds to the counter of a window, and begins the window where it has to, in one step: whatever comes in between, no counter is left
+// without an end.
 func (t *Turn) count(c *Client, key []byte, w window, out []byte) ([]byte, Verdict) {
 	at, problem := w.end(t.Now)
 	if problem != expiryFine {
 		return problem.append(out, w.command()), Done
 	}
-	hash, start := t.hash(key), len(out)
-	if m, _, there := t.Store.Meta(key, hash, t.Now); w.anew && there && m.ExpireAt == 0 {
+	start := len(out)
+	if m, _, there := t.Store.Meta(key, t.hash(key), t.Now); w.anew && there && m.ExpireAt == 0 {
 		if out, v := t.setKey(c, key, strconv.AppendInt(nil, w.by, 10), "PX", w.span, out); v != Done || out[start] != '+' {
 			return out, v
 		}
 		return appendHits(out[:start], w.by, int64(at-t.Now), w.tells), Done
 	}
-	n, a, err := t.add(c, key, w.by)
+	n, a, err := t.addUntil(c, key, w.by, store.Until{At: at, Cond: w.cond, First: w.first})
 	switch {
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)
 	case err != nil:
 		return codec.AppendError(out, "ERR "+err.Error()), Done
 	}
-	if !w.first || n == w.by {
-		if r, ok := t.Store.Expire(key, hash, t.Now, at, w.cond); ok {
-			t.update(c, &r)
-			span, _ := integer(w.span)
-			return appendHits(out, n, span*w.unit, w.tells), Done
-		}
+	left := int64(n.Record.Ends() - t.Now)
+	if span, _ := integer(w.span); n.Ended {
+		left = span * w.unit // also of a window that is over before it begins
 	}
-	m, _, _ := t.Store.Meta(key, hash, t.Now)
-	return appendHits(out, n, int64(m.ExpireAt-t.Now), w.tells), Done
+	return appendHits(out, n.N, left, w.tells), Done
 }
 
 // end returns when a window ends that begins now.

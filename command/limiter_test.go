@@ -122,6 +122,31 @@ func TestEachScriptOfALimiterIsRecognised(t *testing.T) {
 	}
 }
 
+// No update that begins a window leaves a counter without its end, here or at a peer: what comes between two writes, an eviction say, would
+// leave it so for good.
+func TestAWindowNeverIsWithoutItsEnd(t *testing.T) {
+	begins := map[string]func(f *fixture){"Increment": func(f *fixture) { f.send(t, incrementFrame("k", 1, 1000)) }}
+	for _, s := range limiterScripts {
+		if args := append([]string{"EVAL", s.text, "1", "k"}, (&generator{Rand: rand.New(rand.NewPCG(1, 1))}).limiterArguments(s.text)...); s.argc > 0 {
+			begins[s.text] = func(f *fixture) { f.do(args...) }
+		}
+	}
+	for name, begin := range begins {
+		f, peer := newFixture(t), newFixture(t)
+		begin(f)
+		all := f.endTurn(t)
+		if len(all) == 0 || f.do("PTTL", "k") == ":-1\r\n" {
+			t.Errorf("%s: %d updates, %q left", name, len(all), f.do("PTTL", "k"))
+		}
+		for i, r := range all {
+			peer.Store.Merge((*store.Record)(&r), peer.Store.Hash(r.Key), peer.Now)
+			if got, want := peer.do("PTTL", "k"), f.do("PTTL", "k"); got != want {
+				t.Errorf("%s: after %d of %d updates a peer has %q left, want %q", name, i+1, len(all), got, want)
+			}
+		}
+	}
+}
+
 // What two nodes count in one window adds up, whichever of the scripts begins it: both begin it before they have heard of each other.
 func TestR27HitsOfTwoNodesAddUp(t *testing.T) {
 	for i, s := range limiterScripts {

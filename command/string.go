@@ -378,3 +378,19 @@ func (t *Turn) add(c *Client, key []byte, delta int64) (n int64, a admission, er
 	}
 	return n, admitted, err
 }
+
+// addUntil is add that may give the counter an end in the same step.
+func (t *Turn) addUntil(c *Client, key []byte, delta int64, u store.Until) (n store.Counted, a admission, err error) {
+	hash := t.hash(key)
+	t.buf, n, err = t.Store.IncrementUntil(t.buf[:0], key, hash, t.Now, delta, false, u)
+	if err == store.ErrUnsure {
+		if a := t.doubt(c, key); a != admitted {
+			return n, a, nil
+		}
+		t.buf, n, err = t.Store.IncrementUntil(t.buf[:0], key, hash, t.Now, delta, true, u)
+	}
+	if err == nil {
+		t.update(c, &n.Record)
+	}
+	return n, admitted, err
+}

@@ -54,14 +54,44 @@ func contribAt(value []byte, i int) contrib {
 // the store is not certain that an absent key is absent it writes nothing and returns ErrUnsure, unless sure says that the peers were
 // asked (R17).
 func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64, sure bool) (out []byte, n int64, r Record, err error) {
-	out, r, err = s.contribute(dst, key, KindCounter, hash, now, sure, func(dst, value []byte, v Version, own bool) ([]byte, error) {
-		var err error
-		if n, err = sumOf(value).plus(delta); err != nil {
+	out, r, err = s.contribute(dst, key, KindCounter, hash, now, sure, s.adding(&n, delta), nil)
+	return out, n, r, err
+}
+
+// Until is the end that an increment gives its counter.
+type Until struct {
+	At    uint64     // cluster ms; a time that is past ends it now; 0: none is given
+	Cond  ExpireCond // on which it is given
+	First bool       // and on which else: the number has become delta
+}
+
+// Counted is the outcome of an IncrementUntil.
+type Counted struct {
+	N      int64  // the new number
+	Record Record // the update to send
+	Ended  bool   // it was given its end
+}
+
+// IncrementUntil is Increment, and Expire of what it leaves, in one write: nobody sees the one without the other, and no eviction comes
+// in between. Its record is valid as that of Increment is.
+func (s *Store) IncrementUntil(dst, key []byte, hash, now uint64, delta int64, sure bool, u Until) (out []byte, c Counted, err error) {
+	out, c.Record, err = s.contribute(dst, key, KindCounter, hash, now, sure, s.adding(&c.N, delta), func(old uint64) (uint64, bool) {
+		c.Ended = u.At > 0 && (!u.First || c.N == delta) && u.Cond.met(old, u.At)
+		return u.At, c.Ended
+	})
+	return out, c, err
+}
+
+// adding is the contribution of an increment by delta, of which n becomes the sum.
+func (s *Store) adding(n *int64, delta int64) func(dst, value []byte, v Version, own bool) ([]byte, error) {
+	return func(dst, value []byte, v Version, own bool) ([]byte, error) {
+		sum, err := sumOf(value).plus(delta)
+		if err != nil {
 			return dst, err
 		}
+		*n = sum
 		return s.addTo(dst, value, v.Stamp, delta, own), nil
-	})
-	return out, n, r, err
+	}
 }
 
 // addTo appends a counter with delta added to this node's contribution. Where that is not all here, or would overflow, the

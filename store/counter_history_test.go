@@ -105,9 +105,13 @@ func (s *site) act(rng *rand.Rand, key string, books map[string]*ledger) {
 	switch p := rng.IntN(100); {
 	case p < 60:
 		delta := rng.Int64N(20) - 5
-		if _, _, r, err := s.Increment(nil, k, h, s.now, delta, true); err == nil {
-			s.send(r)
-			book.added(&r, delta)
+		var u Until
+		if rng.IntN(5) == 0 {
+			u = Until{At: s.now + 1 + rng.Uint64N(300), Cond: ExpireCond(rng.IntN(2))}
+		}
+		if _, c, err := s.IncrementUntil(nil, k, h, s.now, delta, true, u); err == nil {
+			s.send(c.Record)
+			book.added(&c.Record, delta)
 		}
 	case p < 70:
 		n := rng.Int64N(1000)

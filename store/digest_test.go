@@ -62,6 +62,10 @@ func randomWrite(rng *rand.Rand, s *Store, now uint64, keys int) (Record, bool) 
 	case 9:
 		return s.Persist(k, h, now)
 	case 10:
+		if rng.IntN(2) == 0 {
+			_, c, err := s.IncrementUntil(nil, k, h, now, rng.Int64N(9)-4, false, Until{At: now + rng.Uint64N(5000), Cond: ExpireCond(rng.IntN(2))})
+			return c.Record, err == nil
+		}
 		_, _, r, err := s.Increment(nil, k, h, now, rng.Int64N(9)-4, false)
 		return r, err == nil
 	}

@@ -213,7 +213,7 @@ func (h *history) step(rng *rand.Rand, now uint64) {
 	case op < 15:
 		s.Persist(k, hash, now)
 	case op < 17:
-		s.Increment(nil, k, hash, now, 1, false)
+		s.IncrementUntil(nil, k, hash, now, 1, false, Until{At: (now + soon(rng)) * uint64(rng.IntN(2))})
 	case op < 19:
 		s.Delete(k, hash, now, rng.IntN(2) == 0)
 	case op < 32:

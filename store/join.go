@@ -281,8 +281,8 @@ func (sh *shard) begin(e *entry, now uint64) origin {
 // contribute is a local write to a key of a kind that joins. f appends to dst what value becomes by a write of version v; own says that
 // value has all that this node has contributed. The value of r lies in the array of out and is valid until the caller writes to out. An
 // entry of another kind is ErrKind, unless this kind can go on from it. If the store is not certain that an absent key is absent it
-// writes nothing and returns ErrUnsure, unless sure is set (R17).
-func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error)) (out []byte, r Record, err error) {
+// writes nothing and returns ErrUnsure, unless sure is set (R17). end may be nil, or gives the key an expiry in place of the old.
+func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error), end func(old uint64) (at uint64, ok bool)) (out []byte, r Record, err error) {
 	if !s.Fits(key, nil) {
 		return dst, r, ErrTooLarge
 	}
@@ -308,6 +308,11 @@ func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure b
 	if err != nil {
 		s.endWrite(sh, key, hash, now)
 		return dst, Record{}, err
+	}
+	if end != nil {
+		if at, ok := end(r.Ends()); ok {
+			r.ExpireAt, r.ExpireStamp, r.ExpireNode = at, r.Stamp, r.Node
+		}
 	}
 	if existed {
 		hit(e.cell)

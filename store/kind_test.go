@@ -50,7 +50,7 @@ func put(t *testing.T, s *Store, now uint64, kind uint8, key []byte, set string)
 	t.Helper()
 	_, r, err := s.contribute(nil, key, kind, s.Hash(key), now, true, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
 		return union(append(dst, value...), []byte(set)), nil
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestAKindThatJoinsGoesThroughTheLifeOfAnEntry(t *testing.T) {
 	set(t, a, now, "set", "", SetOptions{})
 	_, _, err := a.contribute(nil, key, kindLetters, a.Hash(key), now, true, func(dst, value []byte, _ Version, _ bool) ([]byte, error) {
 		return dst, ErrOverflow
-	})
+	}, nil)
 	if err != ErrOverflow {
 		t.Error(err)
 	}

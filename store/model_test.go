@@ -232,32 +232,53 @@ func (m *model) persist(key string) {
 	}
 }
 
+// number returns the number under a key, 0 where there is none.
+func (m *model) number(key string) (e modelEntry, n int64, err error) {
+	e, existed := m.live(key)
+	if !existed {
+		return modelEntry{}, 0, nil
+	}
+	n, err = strconv.ParseInt(e.value, 10, 64)
+	if err == nil && strconv.FormatInt(n, 10) != e.value {
+		err = ErrNotInteger
+	}
+	return e, n, err
+}
+
 func (m *model) increment(key string, delta int64) {
 	m.t.Helper()
-	e, existed := m.live(key)
-	n := int64(0)
-	var err error
-	if existed {
-		n, err = strconv.ParseInt(e.value, 10, 64)
-		if err == nil && strconv.FormatInt(n, 10) != e.value {
-			err = ErrNotInteger
-		}
-	}
+	e, n, err := m.number(key)
 	_, got, r, gotErr := m.s.Increment(nil, []byte(key), m.hash(key), m.now, delta, false)
+	m.incremented(key, e, Counted{got, r, false}, n+delta, err, gotErr)
+}
+
+func (m *model) incrementUntil(key string, delta int64, u Until) {
+	m.t.Helper()
+	e, n, err := m.number(key)
+	ends := (!u.First || n == 0) && u.Cond.met(e.at, u.At)
+	_, c, gotErr := m.s.IncrementUntil(nil, []byte(key), m.hash(key), m.now, delta, false, u)
+	if err == nil && c.Ended != ends {
+		m.t.Fatalf("increment %q (%+v) until %+v: %v", key, e, u, c.Ended)
+	}
+	if ends {
+		e.at = u.At
+	}
+	m.incremented(key, e, c, n+delta, err, gotErr)
+}
+
+func (m *model) incremented(key string, e modelEntry, c Counted, n int64, err, gotErr error) {
+	m.t.Helper()
 	if (err != nil) != (gotErr != nil) {
 		m.t.Fatalf("increment %q (%+v): %v, want %v", key, e, gotErr, err)
 	}
 	if err != nil {
 		return
 	}
-	if got != n+delta {
-		m.t.Fatalf("increment %q by %d: %d, want %d", key, delta, got, n+delta)
+	if c.N != n || c.Record.Ends() != e.at {
+		m.t.Fatalf("increment %q: %+v, want %d and the end %d", key, c, n, e.at)
 	}
-	if !existed {
-		e.at = 0
-	}
-	m.wrote(key, r, r.Stamp)
-	m.keys[key] = modelEntry{strconv.FormatInt(n+delta, 10), e.at}
+	m.wrote(key, c.Record, c.Record.Stamp)
+	m.keys[key] = modelEntry{strconv.FormatInt(n, 10), e.at}
 }
 
 func (m *model) flushAll() {
@@ -383,6 +404,10 @@ func (m *model) step(op, key, arg byte) {
 	case 11:
 		m.persist(k)
 	case 12, 13:
+		if op >= 128 {
+			m.incrementUntil(k, int64(arg)-128, Until{at, []ExpireCond{0, ExpireNX}[arg%2], op%4 == 0})
+			break
+		}
 		m.increment(k, int64(arg)-128)
 	case 14:
 		m.now += uint64(arg) * 20

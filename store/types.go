@@ -39,6 +39,14 @@ func (r *Record) Version() Version { return Version{r.Stamp, r.Node} }
 // Expiry returns E, the version of the expiry register.
 func (r *Record) Expiry() Version { return Version{r.ExpireStamp, r.ExpireNode} }
 
+// Ends returns the expiry that counts (R2) in a whole record, in cluster ms; 0: never.
+func (r *Record) Ends() uint64 {
+	if e := r.Expiry(); e.Compare(r.Version()) >= 0 || r.Flags&Keeps != 0 && e.Compare(Version{r.BaseStamp, r.BaseNode}) >= 0 {
+		return r.ExpireAt
+	}
+	return 0
+}
+
 // expiryOnly tells an EXPIRE or PERSIST from a whole record, bare ones included.
 func (r *Record) expiryOnly() bool { return r.Flags&Bare == ExpiryOnly }
 
