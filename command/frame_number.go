@@ -18,6 +18,8 @@ func (t *Turn) incrementFrame(c *Client, h codec.Header, m codec.Increment, out 
 	switch {
 	case a != admitted:
 		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)
+	case err == store.ErrNoRoom:
+		return respond(out, h, codec.StatusTryAgain, err.Error()), Done
 	case err != nil:
 		return respond(out, h, codec.StatusError, err.Error()), Done
 	}

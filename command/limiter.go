@@ -124,7 +124,7 @@ func (t *Turn) count(c *Client, key []byte, w window, out []byte) ([]byte, Verdi
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)
 	case err != nil:
-		return codec.AppendError(out, "ERR "+err.Error()), Done
+		return appendRefusal(out, err), Done
 	}
 	left := int64(n.Record.Ends() - t.Now)
 	if span, _ := integer(w.span); n.Ended {

@@ -90,3 +90,34 @@ func TestALargeValueWithoutRoomJustNowIsToBeSentAgain(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A counter is to be sent again, too, if its key has no room beside what is being read and written.
+func TestACounterWithoutRoomJustNowIsToBeSentAgain(t *testing.T) {
+	f := newFixture(t)
+	s, err := store.New(store.Options{Shards: 1, Node: 1, MaxBytes: 264 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Store, f.Pin = s, new(store.Pin)
+	value, key := strings.Repeat("a", 66_000), strings.Repeat("k", codec.MaxKey)
+	f.do("SET", "a", value)
+	f.do("GET", "a")
+	var d store.Draft
+	if !f.Pin.Begun() || !d.Begin(s, []byte("draft"), s.Hash([]byte("draft")), len(value)) {
+		t.Fatal("nothing is held")
+	}
+	again := "-TRYAGAIN " + store.ErrNoRoom.Error() + "\r\n"
+	for _, words := range [][]string{{"INCR", key}, {"EVAL", textOfRateLimitRedis6, "1", key, "1000"}} {
+		if got := f.do(words...); got != again {
+			t.Errorf("%.10s: %q, want %q", words[0], got, again)
+		}
+	}
+	if m, _, _ := f.send(t, incrementFrame(key, 1, 0)); m.Status != codec.StatusTryAgain || string(m.Value) != store.ErrNoRoom.Error() {
+		t.Errorf("status %d, %q", m.Status, m.Value)
+	}
+	d.Drop()
+	f.Pin.Unpin()
+	if got := f.do("INCR", key); got != ":1\r\n" {
+		t.Errorf("%q", got)
+	}
+}

@@ -355,7 +355,7 @@ func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)
 	case err != nil:
-		return codec.AppendError(out, "ERR "+err.Error()), Done
+		return appendRefusal(out, err), Done
 	}
 	out = append(out, ':')
 	out = strconv.AppendInt(out, n, 10)

@@ -93,6 +93,33 @@ func TestALargeEntryHasRoomBesideWhatIsHeldOrIsRefused(t *testing.T) {
 	}
 }
 
+// A counter that has no room beside what is held is refused for the moment, as any other value is, and not as one that is too large.
+func TestACounterThatHasNoRoomBesideWhatIsHeldIsRefusedForTheMoment(t *testing.T) {
+	s := newStore(t, Options{Node: 1, MaxBytes: 264 << 10, Shards: 1})
+	size := int(s.env.draftable) - 1100
+	var d Draft
+	var p Pin
+	set(t, s, epoch0, "pinned", string(make([]byte, size)), SetOptions{})
+	if pinValue(t, s, epoch0, "pinned", &p); !p.Begun() || !d.Begin(s, []byte("draft"), s.Hash([]byte("draft")), size) {
+		t.Fatal("nothing is held")
+	}
+	set(t, s, epoch0, "pinned", "", SetOptions{})
+	for size := MaxKeyBytes; size > 0; size -= 64 {
+		key := make([]byte, size)
+		_, _, _, err := s.Increment(nil, key, s.Hash(key), epoch0, 1, true)
+		if err != nil && err != ErrNoRoom || err == nil && size == MaxKeyBytes {
+			t.Fatalf("a key of %d bytes: %v", size, err)
+		}
+	}
+	d.Drop()
+	p.Unpin()
+	key := make([]byte, MaxKeyBytes)
+	if _, _, _, err := s.Increment(nil, key, s.Hash(key), epoch0, 1, true); err != nil {
+		t.Error(err)
+	}
+	check(t, s)
+}
+
 // A draft may be of the key that has the largest value there is room for. Then that one goes, and not all else and the budget with it.
 func TestADraftOfTheKeyOfALargeValueStaysWithinTheBudget(t *testing.T) {
 	s := newStore(t, Options{Node: 1, MaxBytes: 2 << 20, Shards: 1})

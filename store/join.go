@@ -284,7 +284,7 @@ func (sh *shard) begin(e *entry, now uint64) origin {
 // writes nothing and returns ErrUnsure, unless sure is set (R17). end may be nil, or gives the key an expiry in place of the old.
 func (s *Store) contribute(dst, key []byte, kind uint8, hash, now uint64, sure bool, f func(dst, value []byte, v Version, own bool) ([]byte, error), end func(old uint64) (at uint64, ok bool)) (out []byte, r Record, err error) {
 	if !s.Fits(key, nil) {
-		return dst, r, ErrTooLarge
+		return dst, r, s.misfit(len(key), 0)
 	}
 	sh := s.shardOf(hash)
 	scratch := sh.env.borrow()
@@ -364,7 +364,7 @@ func (s *Store) contribution(e *entry, key []byte, kind uint8, existed bool, old
 		r.ExpireAt, r.ExpireStamp, r.ExpireNode = at, v.Stamp, v.Node
 	}
 	if !s.Fits(key, value) {
-		return r, ErrTooLarge
+		return r, s.misfit(len(key), len(value))
 	}
 	r.Content = Content(r.Kind, false, value)
 	if r.Kind == kind {
