@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -22,21 +21,10 @@ const (
 // and not the second: packets of the full size are lost on the way. Who answers neither is not told. A node with a secret
 // refuses both, in a few bytes, which is an answer too: of the way back nothing is known then.
 func Stuck(ctx context.Context, addrs []netip.AddrPort) []netip.AddrPort {
-	stuck := make([]bool, len(addrs))
-	var group sync.WaitGroup
-	slots := make(chan struct{}, maxDials)
-	for i, addr := range addrs {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			stuck[i] = swallows(ctx, addr)
-		})
-	}
-	group.Wait()
 	var found []netip.AddrPort
-	for i, addr := range addrs {
-		if stuck[i] {
-			found = append(found, addr)
+	for i, stuck := range ofEach(addrs, func(addr netip.AddrPort) bool { return swallows(ctx, addr) }) {
+		if stuck {
+			found = append(found, addrs[i])
 		}
 	}
 	return found

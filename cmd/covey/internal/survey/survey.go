@@ -204,21 +204,26 @@ const (
 // Dial tries all addresses, several at a time.
 func Dial(ctx context.Context, addrs []netip.AddrPort) map[netip.AddrPort]Outcome {
 	outcomes := make(map[netip.AddrPort]Outcome, len(addrs))
-	var mu sync.Mutex
+	for i, o := range ofEach(addrs, func(addr netip.AddrPort) Outcome { return dial(ctx, addr) }) {
+		outcomes[addrs[i]] = o
+	}
+	return outcomes
+}
+
+// ofEach asks something of each address, maxDials of them at a time, and returns the answers in the order of the addresses.
+func ofEach[T any](addrs []netip.AddrPort, ask func(netip.AddrPort) T) []T {
+	answers := make([]T, len(addrs))
 	var group sync.WaitGroup
 	slots := make(chan struct{}, maxDials)
-	for _, addr := range addrs {
+	for i, addr := range addrs {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			o := dial(ctx, addr)
-			mu.Lock()
-			outcomes[addr] = o
-			mu.Unlock()
+			answers[i] = ask(addr)
 		})
 	}
 	group.Wait()
-	return outcomes
+	return answers
 }
 
 func dial(ctx context.Context, addr netip.AddrPort) Outcome {
