@@ -31,8 +31,12 @@ func shareDescriptors(limit uint64, loops, reserve int) (share, error) {
 	s.called = min(max(rest/calledShare, 0), maxCalled)
 	s.conns = min(rest-s.called, maxConns)
 	if s.conns < minConns {
+		needed := base + minDials + minProbes + minConns*calledShare/(calledShare-1) + 1
+		if loops == 1 {
+			return s, fmt.Errorf("%w: %d file descriptors are too few for a node; raise the limit to %d (ulimit -n)", ErrConfig, limit, needed)
+		}
 		return s, fmt.Errorf("%w: %d file descriptors are too few for %d loops; raise the limit to %d (ulimit -n), or give fewer --loops",
-			ErrConfig, limit, loops, base+minDials+minProbes+minConns*calledShare/(calledShare-1)+1)
+			ErrConfig, limit, loops, needed)
 	}
 	return s, nil
 }

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +20,9 @@ func TestDescriptorsAreSharedWithoutARemainderAnyoneCanTake(t *testing.T) {
 		if c.conns == 0 {
 			if !errors.Is(err, ErrConfig) {
 				t.Errorf("%d descriptors, %d loops: %+v, %v; want a refusal", c.limit, c.loops, s, err)
+			}
+			if fewer := strings.Contains(fmt.Sprint(err), "fewer --loops"); fewer != (c.loops > 1) {
+				t.Errorf("%d descriptors, %d loops: %v", c.limit, c.loops, err) // nobody can give fewer than one
 			}
 			continue
 		}
