@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"covey/seal"
@@ -52,7 +53,7 @@ func (f *secretFlag) read(p *process) (seal.Secrets, error) {
 
 // readSecrets reads a file of one or two secrets.
 func readSecrets(name string) (seal.Secrets, error) {
-	f, err := os.Open(name)
+	f, err := openNow(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, failf(exitUsage, "--secret-file: %v; `covey secret new > FILE` makes one", err)
@@ -85,6 +86,24 @@ func readSecrets(name string) (seal.Secrets, error) {
 		return nil, failf(exitUsage, "--secret-file %s: %v", name, err)
 	}
 	return all, nil
+}
+
+// openNow opens a file without waiting: to open a pipe that nobody writes to would last until somebody did, and no signal would end it.
+// Reading waits, as ever: a pipe may be what a program of the shell's <(...) writes to.
+func openNow(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := f.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { _ = syscall.SetNonblock(int(fd), false) })
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // follow sends the secrets of the file whenever it has changed, until ctx ends. What cannot be used is logged once, and what was

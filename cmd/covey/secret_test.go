@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"covey/client"
@@ -53,6 +54,29 @@ func TestASecretThatIsMadeInAFileIsItsOwnersAlone(t *testing.T) {
 		}
 		call(t, "run", "--secret-file", name).expect(t, outcome{status: exitUsage, stderr: "can be read or written by others than its owner"})
 		call(t, "get", "k", "--secret-file", name).expect(t, outcome{status: exitUsage, stderr: "chmod 600 " + name})
+	}
+}
+
+// A pipe to which nobody writes is an empty file, not one that is waited for; what somebody writes to is read to its end.
+func TestASecretFileMayBeAPipe(t *testing.T) {
+	_, text := secretFile(t)
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "run", "--secret-file", name).expect(t, outcome{status: exitUsage, stderr: "it is empty"})
+
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	go func() {
+		defer to.Close()
+		_, _ = to.WriteString(text)
+	}()
+	if all, err := readSecrets(fmt.Sprintf("/dev/fd/%d", from.Fd())); err != nil || len(all) != 1 {
+		t.Errorf("%d secrets, %v", len(all), err)
 	}
 }
 
