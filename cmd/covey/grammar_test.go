@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +196,16 @@ func TestAUsageErrorExitsWith2AndASentence(t *testing.T) {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			invocation{args: c.args, env: c.env}.run(t).expect(t, outcome{status: exitUsage, stderr: c.stderr})
 		})
+	}
+}
+
+// Loops that the node refuses must not have become processors of the scheduler before it does: with 100,000 of those the program dies.
+func TestLoopsThatAreRefusedChangeNothing(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	call(t, "run", "--loops", "257").expect(t, outcome{status: exitUsage, stderr: "--loops 257: give a number from 0"})
+	if now := runtime.GOMAXPROCS(0); now != before {
+		t.Errorf("the scheduler has %d processors, before it had %d", now, before)
 	}
 }
 

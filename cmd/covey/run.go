@@ -90,6 +90,9 @@ func (v *runVerb) Run(ctx context.Context, p *process) error {
 			cfg.Reserve = loop.DefaultReserve()
 		}
 	}
+	if err := cfg.Check(); err != nil {
+		return ofUsage(err) // before the scheduler has as many processors as somebody has mistyped loops
+	}
 	// A processor that no loop needs makes the scheduler start and stop a thread whenever a loop has nothing to do
 	// (docs/ARCHITECTURE.md, How many loops).
 	if !chosen && cfg.Loops > 0 {
