@@ -308,13 +308,9 @@ func (n *Node) sameID(now int64, l *Link) {
 }
 
 // mayRekey counts how often this node has taken another id, and reports whether it may once more. Ids are random from the second on, so
-// a node that claims each of them is no clone; it must not make this node end all its links more than maxRekeys times in stepRest.
+// a node that claims each of them is no clone; it must not make this node end all its links more than maxRekeys times a minute.
 func (n *Node) mayRekey(now int64) bool {
-	if now-n.rekeyed >= int64(stepRest) {
-		n.rekeyed, n.renames = now, 0
-	}
-	n.renames++
-	return n.renames <= maxRekeys
+	return n.rekeys.spend(now, maxRekeys)
 }
 
 // younger reports whether the first of two starts is the one that takes another id.

@@ -1,6 +1,10 @@
 package peer
 
-import "covey/codec"
+import (
+	"math"
+
+	"covey/codec"
+)
 
 // compareGroups looks whether this node's group has met one whose clocks are apart, and which of the two is to step (R7): the smaller; of
 // two of one size the one whose lowest id is higher. If the other group should step and does not, this one does.
@@ -20,7 +24,7 @@ func (n *Node) compareGroups(now int64) {
 		switch {
 		case smaller && ours.low == n.id:
 		case smaller && waited >= int64(stepDelay+2*stepWait):
-		case waited >= int64(stepPatience) && n.yields(now, m):
+		case waited >= int64(stepPatience) && n.mayStepTo(now, m):
 		default:
 			continue
 		}
@@ -186,15 +190,11 @@ func (n *Node) proposed(now int64, l *Link, k codec.Step) {
 // mayYield counts how often this node has left a step to another group, and reports whether it may once more. A peer that keeps proposing
 // steps for another group, which nobody takes, can so hold up this group for less than half of each minute.
 func (n *Node) mayYield(now int64) bool {
-	s := &n.steps
-	if now-s.yielded >= int64(stepRest) {
-		s.yielded, s.yields = now, 0
+	most := maxYields
+	if !n.countsHosts() {
+		most = math.MaxInt
 	}
-	if n.countsHosts() && s.yields >= maxYields {
-		return false
-	}
-	s.yields++
-	return true
+	return n.steps.yields.spend(now, most)
 }
 
 // gap is how many ms are between two times.

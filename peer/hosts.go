@@ -81,8 +81,8 @@ func (n *Node) hostSides(m *member) (ours, theirs side) {
 // countsHosts reports whether hosts are counted and no peer's word is taken about others: where anybody may be a member.
 func (n *Node) countsHosts() bool { return !n.keyed && n.weak&WithoutHosts == 0 }
 
-// yields reports whether this node may step to the time of m.
-func (n *Node) yields(now int64, m *member) bool {
+// mayStepTo reports whether this node may step to the time of m.
+func (n *Node) mayStepTo(now int64, m *member) bool {
 	if !n.countsHosts() {
 		return true
 	}
@@ -105,7 +105,7 @@ func (n *Node) consents(now int64, k codec.Step) bool {
 	cluster := int64(n.clock.Cluster(now))
 	for _, m := range n.members {
 		if m.link != nil && m.measured && m.apart() && gap(uint64(max(cluster+m.offset, 0)), k.New) <= 2*StepFrom {
-			return n.yields(now, m)
+			return n.mayStepTo(now, m)
 		}
 	}
 	return false

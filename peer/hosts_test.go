@@ -137,7 +137,7 @@ func TestR7_NobodyUsesUpTheNumbersOfSteps(t *testing.T) {
 		}
 	}
 	const minutes = 3
-	b.beats(honest, evil, 0, codec.MaxStep, minutes*stepRest)
+	b.beats(honest, evil, 0, codec.MaxStep, minutes*time.Minute)
 	for _, n := range honest {
 		got, steps := n.steps.number.Load(), n.counters.steps.Load()
 		if got < 5+minutes*loneClimb*loneClimbs || got > 5+(minutes+2)*loneClimb*loneClimbs || steps > (minutes+2)*loneClimbs+1 {
@@ -343,7 +343,7 @@ func TestR12_WhoListsNobodyIsPassedOnABoundedNumberOfStreams(t *testing.T) {
 func TestR7_NobodyHoldsUpAGroupForEverBySayingThatAnotherStepsToIt(t *testing.T) {
 	b, honest, evil := trio(t, 0)
 	x := honest[0]
-	held, looks := 0, 2*int(stepRest/(HeartbeatInterval))
+	held, looks := 0, 2*int(time.Minute/HeartbeatInterval)
 	for i := range looks {
 		now := x.clock.Cluster(b.now)
 		b.says(x, evil, codec.AppendStep(nil, codec.Step{To: 1, Node: 1, Old: now + hourMS + uint64(i), New: now}))
@@ -394,7 +394,7 @@ func TestR26_WhoClaimsEachIdThatANodeTakesEndsItsLinksAFewTimesAMinute(t *testin
 			}
 			n.Step(b.now, Event{Kind: EventClosed, Link: l})
 		}
-		b.now += int64(stepRest)
+		b.now += int64(time.Minute)
 	}
 	if got := n.Counters().Rekeys; got != 2*maxRekeys {
 		t.Errorf("%d ids were taken", got)

@@ -65,9 +65,9 @@ const (
 	maxMarks       = 256       // moments at which the head of the own stream is known
 	maxClimb       = 1024      // how far the number of the last step is raised at once because peers have a higher one
 	loneClimb      = 16        // the same, when only peers on one host have a higher one
-	loneClimbs     = 8         // how often in stepRest that is done
-	maxYields      = 8         // how often in stepRest a node without a secret leaves a step to another group: 24 s of 60
-	maxRekeys      = 4         // how often in stepRest a node takes another id because another node has it
+	loneClimbs     = 8         // how often a minute that is done
+	maxYields      = 8         // how often a minute a node without a secret leaves a step to another group: 24 s of 60
+	maxRekeys      = 4         // how often a minute a node takes another id because another node has it
 	MaxSteps       = 16        // steps remembered: for batches on their way, and for nodes that were away
 	stampBits      = 16        // low bits of a stamp: the counter (R5)
 	maxFloorMarks  = 256       // moments at which the ends of the logs are known: 32 s of heartbeats, and hours before that more coarsely
@@ -76,6 +76,7 @@ const (
 	epochBits      = 10        // an epoch is 1,024 ms of cluster time (R18)
 )
 
+// minute is what a budget is for, in ns of the boot-time clock.
 const minute = int64(time.Minute)
 
 // The times of the node, on its boot-time clock.

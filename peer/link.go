@@ -67,7 +67,7 @@ type Link struct {
 	asking     asking
 	bitmaps    linkPartial
 	debt       debt
-	tooEarly   ahead
+	tooEarly   budget
 	drain      drain
 	repairAt   int64  // when the next repair may begin, boot-time ns
 	heldAt     int64  // when it was last held, or this node last stepped while it was held, boot-time ns

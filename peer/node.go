@@ -70,8 +70,7 @@ type Node struct {
 	rand        *rand.Rand
 	id          uint64
 	incarnation uint64    // one more after each re-key (R26)
-	rekeyed     int64     // when the first of those was that renames counts, ns
-	renames     int       // how often another id was to be taken since
+	rekeys      budget    // how often another id was taken
 	members     []*member // by id, this node not among them
 	links       []*Link   // in the order of their opening
 	streams     []*stream

@@ -284,16 +284,8 @@ func (n *Node) early(now int64, l *Link, count uint64) {
 	n.counters.ahead.Add(count)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now-l.tooEarly.since >= minute {
-		l.tooEarly = ahead{since: now}
-	}
-	if l.tooEarly.count += count; l.tooEarly.count > maxAhead {
+	l.tooEarly.renew(now)
+	if l.tooEarly.spent += int(count); l.tooEarly.spent > maxAhead {
 		n.close(now, l, codec.ReasonClock)
 	}
-}
-
-// ahead counts the records of a link, in the minute since, that were too far ahead of time.
-type ahead struct {
-	since int64
-	count uint64
 }

@@ -31,8 +31,7 @@ type steps struct {
 	bestAt   int64
 	foreign  codec.Step // the last one of another group
 	yieldTo  int64      // until then another group is about to step
-	yields   int        // how often that was put off since yielded
-	yielded  int64      // when the first of these was; after stepRest they are counted anew
+	yields   budget     // how often that was put off
 	lookAt   int64      // when groups are compared next
 	wanted   bool       // this node is to propose a step
 	wantedBy int64      // ms that the time of the others is ahead
@@ -40,8 +39,7 @@ type steps struct {
 	hosts    hosts      // of this node's time, in an open mesh
 	restTo   int64      // until then no step to a time of fewer hosts
 	climbAt  int64      // when the number may be raised again for nothing but a peer's being higher
-	climbs   int        // how often it was since restless
-	restless int64      // when the first of these was; after stepRest they are counted anew
+	climbs   budget     // how often it was
 }
 
 // apart reports whether clocks are so far from each other that it cannot be drift that slewing has not caught up with.
@@ -138,7 +136,7 @@ func (n *Node) catchUp(now int64) {
 		way, off := s.way(own, told, int64(cluster), m.offset, nil)
 		explained := way != nil && off <= StepFrom && off < max(m.offset, -m.offset) && told <= own+maxClimb
 		if m.apart() {
-			if explained && n.yields(now, m) {
+			if explained && n.mayStepTo(now, m) {
 				s.due = append(s.due, way...)
 			}
 			continue
@@ -153,22 +151,20 @@ func (n *Node) catchUp(now int64) {
 			s.due = append(s.due, codec.Step{From: own, To: to, Node: m.id, Old: cluster, New: cluster})
 		}
 		s.climbAt = now + int64(stepDelay)
-		s.climbs++
+		s.climbs.spent++ // also of those that the word of two hosts leads to
 	}
 }
 
 // climb returns the number that this node goes over to because m has a higher one and the same time; its own: none now. Each such
 // step holds all links for a moment. So what peers of two hosts have is followed each stepDelay, by maxClimb, and the word of one
-// alone no more than loneClimbs times in stepRest, by loneClimb: two nodes that meet are a step or a few apart.
+// alone no more than loneClimbs times a minute, by loneClimb: two nodes that meet are a step or a few apart.
 func (n *Node) climb(now int64, m *member) uint32 {
 	s := &n.steps
 	own := s.number.Load()
 	if now < s.climbAt {
 		return own
 	}
-	if now-s.restless >= int64(stepRest) {
-		s.restless, s.climbs = now, 0
-	}
+	s.climbs.renew(now)
 	second := own // the highest number that another than m and its host has
 	for _, o := range n.members {
 		if o.ours() && o.link.donor() != m.link.donor() {
@@ -178,7 +174,7 @@ func (n *Node) climb(now int64, m *member) uint32 {
 	switch {
 	case second > own:
 		return min(second, m.link.told, own+maxClimb)
-	case s.climbs < loneClimbs:
+	case s.climbs.spent < loneClimbs:
 		return min(m.link.told, own+loneClimb)
 	}
 	return own
