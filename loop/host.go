@@ -18,7 +18,7 @@ import (
 // Acked, Wall and WallOffset are on the way of commands and take no lock; the rest is for people.
 
 func (n *node) State() codec.State    { return n.mind.State() }
-func (n *node) Settled() bool         { return n.mind.Settled() }
+func (n *node) Settled() bool         { return n.mind.TimeSettled() }
 func (n *node) Acked(seq uint64) int  { return n.mind.Acked(seq) }
 func (n *node) Wall() uint64          { return uint64(time.Now().UnixMicro()) }
 func (n *node) uptime() time.Duration { return time.Duration(n.clock.now()) }

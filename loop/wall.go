@@ -30,7 +30,7 @@ func (w *wallWatch) changed(off int64) bool {
 // watchWall compares the clocks once a second, when the time is settled.
 func (n *node) watchWall(now int64) {
 	w := &n.wall
-	if now-w.looked < int64(sweepInterval) || !n.mind.Settled() {
+	if now-w.looked < int64(sweepInterval) || !n.mind.TimeSettled() {
 		return
 	}
 	w.looked = now

@@ -25,7 +25,7 @@ func (n *bnode) partly(key string) {
 func TestR16_OfWhatItsDonorHasEvictedANewcomerIsNotCertain(t *testing.T) {
 	b, small, large := little(t)
 	b.crash(large)
-	b.settle()
+	b.deliverAll()
 	b.pass(5 * time.Second)
 	if small.partialsOf().count != 0 {
 		t.Fatal("the donor has forgotten a ghost")
@@ -33,7 +33,7 @@ func TestR16_OfWhatItsDonorHasEvictedANewcomerIsNotCertain(t *testing.T) {
 	b.store.MaxBytes = 64 << 20
 	x := b.add("x", 3<<16|9000, 0, 0)
 	b.wire(x, small, 31)
-	b.settle()
+	b.deliverAll()
 	ready := 0
 	for end := b.now + int64(20*time.Second); b.now < end; b.pass(TickInterval) {
 		if x.State() != codec.StateReady {
@@ -57,7 +57,7 @@ func TestR16_WhatIsPartialWithTheOnlyDonorIsPartialWithTheNewcomer(t *testing.T)
 	z := b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 31)
 	b.wire(z, y, 32)
-	b.settle()
+	b.deliverAll()
 	b.pass(10 * time.Second)
 	if left := z.partialsOf().count; z.State() != codec.StateReady || b.certain(z, "k") || left != 1 {
 		t.Errorf("%v, certain %v, %d partial leaves", z.State(), b.certain(z, "k"), left)
@@ -113,7 +113,7 @@ func TestR13_WhoWasNeverComparedWithHoldsTombstonesBack(t *testing.T) {
 	b, x, y, _ := pair(t)
 	x.horizon = int64(2 * time.Second)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	compared := func() uint64 {
 		x.mu.Lock()

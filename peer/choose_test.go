@@ -200,7 +200,7 @@ func TestR23ALostLinkGivesWayToTheOneDialedAfterIt(t *testing.T) {
 							from, to = to, from
 						}
 						c := b.wire(from, to, 1)
-						b.settle()
+						b.deliverAll()
 						if !c.sides[0].open || len(from.Links()) != 1 || len(to.Links()) != 1 {
 							t.Fatal("no link to begin with")
 						}
@@ -224,7 +224,7 @@ func TestR24AWrongClusterIsToldSo(t *testing.T) {
 	x, y := b.add("x", 1<<20, 1, 0), b.add("y", 2<<20, 2, 0)
 	y.cluster = ClusterTag("another")
 	c := b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	if c.sides[0].open || c.sides[1].open {
 		t.Fatal("a link between two clusters stays open")
 	}

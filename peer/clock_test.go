@@ -17,7 +17,7 @@ func TestNoPeersClockIsTakenThatNanosecondsCannotTell(t *testing.T) {
 		y.clock.wall += skew
 		before := x.clock.Cluster(b.now)
 		b.wire(x, y, 1)
-		b.settle()
+		b.deliverAll()
 		b.pass(30 * time.Second)
 		if after := x.clock.Cluster(b.now); after < before || after > before+40_000 {
 			t.Errorf("a clock %d ms ahead moved this one from %d to %d", skew, before, after)

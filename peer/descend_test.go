@@ -27,7 +27,7 @@ func almostEqual(t *testing.T) (b *bench, x, y *bnode, c *bconn, epoch uint64) {
 	for i := range 4000 {
 		b.set(x, "key "+strconv.Itoa(i), "v")
 	}
-	b.settle()
+	b.deliverAll()
 	key := []byte("one more")
 	y.store.Set(nil, key, []byte("v"), y.store.Hash(key), y.clock.Cluster(b.now), store.SetOptions{})
 	b.pass(6 * time.Second)

@@ -6,13 +6,13 @@
 //
 //  1. An announce, a greeting's hint or --peer makes a target; the node wishes for a dial (announce.go, dial.go).
 //  2. Dialer and acceptor greet: Greeting, full Greeting, full Greeting (greeting.go; R23, R26). The first one settles
-//     the time of a node that has not stamped yet (settle.go; R6, R8).
+//     the time of a node that has not stamped yet (owntime.go; R6, R8).
 //  3. Of all links with one node one is chosen, the same on both sides; the others get Bye(duplicate) (choose.go; R23).
 //  4. The own stream flows from the ring, from where the other is, or from a Gap on (ring.go, cursor.go, sender.go; R9,
 //     R10). Batches are merged, and acknowledged once a turn (receiver.go).
 //     Peers that do not hear another node get its batches from here (relay.go, pass.go; R12): each tells with whom it is linked,
 //     which vouches (R25), and tells of members that come later (listed.go).
-//  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go, settle.go;
+//  5. A node that is not complete pulls shards from its donors until it may call itself ready (join.go, donor.go, ready.go;
 //     R21, R22). An update whose version is not here is fetched (receiver.go; R3).
 //  6. Heartbeats measure, tell roots and vouch; silence makes a member suspect and dead; a close without a Bye makes it
 //     dead at once (detect.go, verify.go; R20, R24, R25). Then the member is dialed again.

@@ -43,7 +43,7 @@ func TestR21_ADonorThatNeverEndsKeepsNobodyFromBecomingReady(t *testing.T) {
 				evil[i] = l
 			}
 			b.wire(x, y, 9)
-			b.settle()
+			b.deliverAll()
 			begun, ready := b.now, time.Duration(0)
 			for range 2 * int((donorPatience+20*time.Second)/time.Second) {
 				for _, l := range evil {
@@ -92,7 +92,7 @@ func TestR21_WhoIsReadyBeforeADonorHasGivenAllIsNoWitness(t *testing.T) {
 			c.slow = func(k codec.Kind) bool {
 				return k == codec.KindDigests || k == codec.KindRecords || k == codec.KindListing
 			}
-			b.settle()
+			b.deliverAll()
 			b.pass(donorPatience - time.Second)
 			if x.State() != codec.StateLoading {
 				t.Fatalf("%v although a donor has not given all", x.State())
@@ -229,7 +229,7 @@ func TestR14_AFloorFromAheadOfTimeHidesNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wire(z, x, 31)
-	b.settle()
+	b.deliverAll()
 	l.member.stream.synced, l.debt = true, debt{} // all that it has is here
 	b.pass(5 * time.Second)
 	if got := z.store.Floor(); z.State() != codec.StateReady || got != floor {

@@ -24,7 +24,7 @@ func twoTimes(t *testing.T) (b *bench, a, m, c *bnode) {
 	}
 	b.wire(a, m, 901)
 	b.wire(c, d, 902)
-	b.settle()
+	b.deliverAll()
 	b.pass(5 * time.Second)
 	return b, a, m, c
 }
@@ -55,7 +55,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	b, a, m, c := twoTimes(t)
 	m.forgetsAll()
 	b.wire(c, m, 903)
-	b.settle()
+	b.deliverAll()
 	if got := b.asks(m, 1, "k"); got != AskedLate {
 		t.Errorf("while the two may still step to one time: %d", got)
 	}
@@ -83,7 +83,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 	m.hold(b.now, l)
 	m.mu.Unlock()
 	b.carryOut(m)
-	b.settle()
+	b.deliverAll()
 	if got := m.Ask(b.now, 1, []byte("k")); got != AskedAll {
 		t.Errorf("when it is held no more: %d", got)
 	}
@@ -93,7 +93,7 @@ func TestR17_AMemberOfAnotherTimeIsNotAsked(t *testing.T) {
 func TestR20_AMemberOfAnotherTimeHidesNoAgreement(t *testing.T) {
 	b, _, m, c := twoTimes(t)
 	b.wire(c, m, 903)
-	b.settle()
+	b.deliverAll()
 	b.pass(20 * time.Second)
 	v := m.Verify()
 	if v.Epoch == 0 || v.Root == 0 || v.Converged || v.Members != 3 || len(v.Differing) != 1 || v.Differing[0] != c.ID() {
@@ -108,7 +108,7 @@ func TestR21_AMemberOfAnotherTimeKeepsNobodyFromBecomingReady(t *testing.T) {
 	e := b.add("e", 5<<16|9000, 0, 0)
 	for i, o := range []*bnode{a, m, c} {
 		b.wire(e, o, uint32(910+i))
-		b.settle()
+		b.deliverAll()
 	}
 	from := b.now
 	for e.State() != codec.StateReady && b.now-from < int64(donorPatience) {
@@ -140,7 +140,7 @@ func TestR17_QuestionsThatAreOverTakeNoRoom(t *testing.T) {
 	b.quiet = true
 	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
 	conn := b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(5 * time.Second)
 	l := b.linkWith(x, y)
 	conn.slow = func(k codec.Kind) bool { return k == codec.KindFetch }
@@ -187,10 +187,10 @@ func little(t *testing.T) (b *bench, small, large *bnode) {
 	b.store.MaxBytes = 1 << 20
 	small = b.add("small", 2<<16|9000, 0, 0)
 	b.wire(small, large, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(5 * time.Second)
 	b.set(large, "k", "v")
-	b.settle()
+	b.deliverAll()
 	b.evicts(small, large)
 	return b, small, large
 }
@@ -200,7 +200,7 @@ func (b *bench) evicts(small, by *bnode) {
 	key := []byte("k")
 	for i := 0; small.store.Certain(key, small.store.Hash(key), small.clock.Cluster(b.now)); i++ {
 		b.set(by, fmt.Sprint("large", i), strings.Repeat("x", 200<<10))
-		if b.settle(); i > 100 {
+		if b.deliverAll(); i > 100 {
 			b.t.Fatal("it is not evicted")
 		}
 	}
@@ -217,7 +217,7 @@ func (b *bench) heldAnswer(small, large *bnode) *Link {
 	l.told++ // as if it had taken a step that nothing is known of
 	small.hold(b.now, l)
 	small.mu.Unlock()
-	b.settle()
+	b.deliverAll()
 	if got := small.Ask(b.now, 1, []byte("k")); got != AskedPending || b.get(small, "k") != "(none)" {
 		b.t.Fatalf("an answer was taken on a link that is held: %d", got)
 	}
@@ -244,7 +244,7 @@ func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
 	d := small.doubts[1]
 	d.cramped = true // as of what another peer has sent
 	b.carryOut(small)
-	b.settle()
+	b.deliverAll()
 	if got := b.get(small, "k"); got != "v" || !d.filled {
 		t.Fatalf("%s, filled %v", got, d.filled)
 	}
@@ -253,7 +253,7 @@ func TestR17_AValueThatWasEvictedOnceMoreIsAskedForOnceMore(t *testing.T) {
 		t.Fatalf("it is not asked for: %d", got)
 	}
 	b.carryOut(small)
-	b.settle()
+	b.deliverAll()
 	if got := b.get(small, "k"); got != "v" {
 		t.Errorf("%s", got)
 	}
@@ -267,7 +267,7 @@ func TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain(t *testing.T) {
 	for i := range clients {
 		b.set(large, fmt.Sprint("wanted", i), strings.Repeat("w", 200<<10))
 	}
-	b.settle()
+	b.deliverAll()
 	b.evicts(small, large)
 	waits := map[uint64]string{}
 	for i := range clients {
@@ -288,7 +288,7 @@ func TestR17_WhatOneAnswerBringsTooMuchOfIsAskedForAgain(t *testing.T) {
 			}
 		}
 		b.carryOut(small)
-		b.settle()
+		b.deliverAll()
 	}
 }
 
@@ -302,7 +302,7 @@ func TestR17_AValueThatIsEvictedEachTimeIsAskedForAFewTimes(t *testing.T) {
 		}
 		small.doubts[1].filled = false
 		b.carryOut(small)
-		b.settle()
+		b.deliverAll()
 		b.evicts(small, large)
 		d := small.doubts[1]
 		d.filled, d.evicted = false, true // as if that had been so when the answer was looked at
@@ -331,7 +331,7 @@ func TestR17_AQuestionDoesNotOvertakeWhatWasWrittenHere(t *testing.T) {
 			t.Fatalf("answer %d, and it is not here", got)
 		}
 		b.carryOut(small)
-		b.settle()
+		b.deliverAll()
 	}
 	if got := b.get(small, "k"); got != "new" {
 		t.Errorf("%s", got)

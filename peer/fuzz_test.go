@@ -55,7 +55,7 @@ func fuzzFrames(t *testing.T, data []byte, early bool) {
 	x.setReadiness(codec.StateLoading) // nothing is pulled: that would take long
 	y.setReadiness(codec.StateLoading)
 	c := b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	l := c.sides[0].link
 	l.in.stream.id = 1 // so that made-up frames can be of the stream
 	if early {

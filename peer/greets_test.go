@@ -57,7 +57,7 @@ func TestR22_OfASeekingPeerThatHeldNothingNothingIsPulled(t *testing.T) {
 	b.set(x, "key", "value")
 	b.wire(y, x, 1)
 	b.wire(y, z, 2)
-	b.settle()
+	b.deliverAll()
 	for n, some := range map[*bnode]bool{x: false, y: true, z: false} {
 		if got := n.counters.pulls.Load(); (got >= 256) != some || got > 0 != some {
 			t.Errorf("%s has sent %d pulls", n.name, got)
@@ -79,7 +79,7 @@ func TestR26_WhoTakesAnotherIdStampsByIt(t *testing.T) {
 	b.set(x, "before", "v")
 	older := b.add("older", old, 5000, 0)
 	b.wire(older, x, 31)
-	b.settle()
+	b.deliverAll()
 	b.set(x, "after", "v")
 	if x.ID() == old || x.incarnation <= incarnation || older.incarnation != 5000 {
 		t.Errorf("id %x, incarnation %d, before they were %x and %d", x.ID(), x.incarnation, old, incarnation)

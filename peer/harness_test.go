@@ -246,8 +246,8 @@ func (b *bench) deliver(s *bside) bool {
 	return true
 }
 
-// settle delivers everything, in the order of connections, until nothing is on its way.
-func (b *bench) settle() {
+// deliverAll delivers everything, in the order of connections, until nothing is on its way.
+func (b *bench) deliverAll() {
 	for moved, rounds := true, 0; moved; rounds++ {
 		moved = false
 		for _, c := range b.conns {
@@ -273,7 +273,7 @@ func (b *bench) pass(d time.Duration) {
 				b.carryOut(n)
 			}
 		}
-		b.settle()
+		b.deliverAll()
 	}
 }
 

@@ -48,10 +48,10 @@ func TestThePeerThatIsFurthestBehindMakesTheLag(t *testing.T) {
 	b := newBench(t)
 	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
 	b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(2 * time.Second)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	if lag := x.Lag(b.now); lag != 0 {
 		t.Fatalf("%v although the peer has acknowledged", lag)
 	}
@@ -73,7 +73,7 @@ func TestR18_WhatIsComingLateIsNotRepairedMeanwhile(t *testing.T) {
 	b := newBench(t)
 	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
 	c := b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	l, theirs := c.sides[0].link, y.ring.Stream()
 	if l.member.stream.id != theirs {
 		t.Fatal("the link is not of these two")

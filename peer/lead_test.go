@@ -56,7 +56,7 @@ func TestR19_AComparisonOfWhichAPartWasGivenUpSettlesNothing(t *testing.T) {
 		t.Fatal("a queue without bound")
 	}
 	b.asked(c)
-	b.settle()
+	b.deliverAll()
 	if !l.debt.owed || l.leads.Load() || l.member.roots.compared != was {
 		t.Errorf("owed %v, goes on %v, compared up to %d, before it was %d", l.debt.owed, l.leads.Load(), l.member.roots.compared, was)
 	}
@@ -85,7 +85,7 @@ func TestR19_WhatAnAnsweringListingBringsIsWaitedFor(t *testing.T) {
 	if !l.debt.owed || !l.leads.Load() || b.get(x, "k") != "(none)" {
 		t.Errorf("owed %v, goes on %v, although k is %q here", l.debt.owed, l.leads.Load(), b.get(x, "k"))
 	}
-	b.settle()
+	b.deliverAll()
 	if l.debt.owed || b.get(x, "k") != "v" {
 		t.Errorf("owed %v, k is %q", l.debt.owed, b.get(x, "k"))
 	}
@@ -107,7 +107,7 @@ func TestR9_ASecondGapIsComparedToo(t *testing.T) {
 	b.holds(y, record(b, y, "k", "v", 77)) // 8 to 19
 	says(20)
 	b.asked(c)
-	b.settle()
+	b.deliverAll()
 	if applied := x.Applied(y.stream); !l.debt.owed || applied != 0 || b.get(x, "k") != "(none)" {
 		t.Errorf("owed %v, applied %d, k is %q", l.debt.owed, applied, b.get(x, "k"))
 	}
@@ -141,10 +141,10 @@ func TestR10_AGapIsClosedOnceTheEpochOfItsStampIs(t *testing.T) {
 func TestR10_AComparisonOfAllSettlesNothingThatCameMeanwhile(t *testing.T) {
 	b, x, _, _ := pair(t)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	z := b.add("z", 3<<16|9000, 0, 0)
 	c := b.wire(z, x, 31)
-	b.settle()
+	b.deliverAll()
 	l := b.answerable(c) // its first heartbeat has to come
 	if !l.out.repair.whole || z.State() != codec.StateLoading {
 		t.Fatalf("%v, all is compared %v", z.State(), l.out.repair.whole)
@@ -153,7 +153,7 @@ func TestR10_AComparisonOfAllSettlesNothingThatCameMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.asked(c)
-	b.settle()
+	b.deliverAll()
 	if applied := z.Applied(x.stream); !l.debt.owed || applied >= 7 || z.State() != codec.StateLoading {
 		t.Errorf("owed %v, applied %d, %v", l.debt.owed, applied, z.State())
 	}

@@ -16,7 +16,7 @@ func pair(t testing.TB) (b *bench, x, y *bnode, c *bconn) {
 	b = newBench(t)
 	x, y = b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
 	c = b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(1200 * time.Millisecond)
 	if x.State() != codec.StateReady || y.State() != codec.StateReady {
 		t.Fatal("the pair is not ready")
@@ -93,7 +93,7 @@ func TestR10WhatTheRingLostIsComparedAndAppliedJumpsThen(t *testing.T) {
 		b.set(x, fmt.Sprint("k", i), value)
 	}
 	b.wire(x, y, 50)
-	b.settle()
+	b.deliverAll()
 	if y.counters.gapsIn.Load() != 1 {
 		t.Fatalf("%d gaps", y.counters.gapsIn.Load())
 	}
@@ -129,7 +129,7 @@ func TestR3AnExpiryOfAVersionThatIsNotHereIsFetched(t *testing.T) {
 		t.Fatal("no expiry")
 	}
 	b.append(y, r)
-	b.settle()
+	b.deliverAll()
 	_, m, ok := x.store.Get(nil, far.Key, x.store.Hash(far.Key), x.clock.Cluster(b.now))
 	if !ok || m.ExpireAt != at {
 		t.Fatalf("there %v, expires at %d, want %d", ok, m.ExpireAt, at)
@@ -148,7 +148,7 @@ func TestLargeValuesGoAsTheStoreHasThemThen(t *testing.T) {
 	x.store = without(b, x.store, "gone")
 	b.cutAll(false)
 	x.Links()[0].Notify(b.now)
-	b.settle()
+	b.deliverAll()
 	for key, want := range map[string]string{"one": large, "twice": large + "2", "gone": "(none)", "small": "s"} {
 		if got := b.get(y, key); got != want {
 			t.Errorf("%s has %d bytes, want %d", key, len(got), len(want))
@@ -248,7 +248,7 @@ func TestAtMostAWindowIsOnItsWay(t *testing.T) {
 		t.Fatal("a link whose window is full asks to be flushed")
 	}
 	b.cutAll(false)
-	b.settle()
+	b.deliverAll()
 	if b.get(y, "k199") != value || x.Acked(x.ring.Head()) != 1 {
 		t.Fatal("the window did not open again")
 	}
@@ -257,7 +257,7 @@ func TestAtMostAWindowIsOnItsWay(t *testing.T) {
 func TestR11AckedCountsPeersThatAreLinkedNow(t *testing.T) {
 	b, x, _, c := pair(t)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	if x.Acked(1) != 1 || x.Acked(2) != 0 {
 		t.Fatalf("acked %d and %d", x.Acked(1), x.Acked(2))
 	}
@@ -435,12 +435,12 @@ func TestR9_AStoppedPeerCostsNoMemoryBeyondTheRingAndOthersNoTime(t *testing.T) 
 	if z.State() != codec.StateReady {
 		t.Fatal("the third is not ready")
 	}
-	b.settle()
+	b.deliverAll()
 	c.deaf = true // y has stopped
 	value := string(bytes.Repeat([]byte("v"), 8000))
 	for i := range 1000 { // 8 MB through a ring of 1 MiB
 		b.set(x, fmt.Sprint("k", i), value)
-		b.settle()
+		b.deliverAll()
 		if x.Acked(x.ring.Head()) != 1 {
 			t.Fatalf("write %d is with %d peers, want the one that runs", i, x.Acked(x.ring.Head()))
 		}

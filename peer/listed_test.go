@@ -69,7 +69,7 @@ func TestR25_TheListOfLinksIsToldOnceAndThenItsChanges(t *testing.T) {
 	b, x, y, c := pair(t)
 	for i := range 20 {
 		b.wire(b.add(string(rune('A'+i)), uint64(100+i)<<16|9000, 0, 0), x, 1)
-		b.settle()
+		b.deliverAll()
 	}
 	b.pass(2e9)
 	if n := len(y.known(x.ID()).linked); n != 21 {
@@ -89,7 +89,7 @@ func TestR25_TheListOfLinksIsToldOnceAndThenItsChanges(t *testing.T) {
 	if len(told) != 1 || told[0].Anew || told[0].Links.Len() != 0 || bytes != codec.HeaderLen+88 {
 		t.Fatalf("at rest %d heartbeats of %d bytes: %+v", len(told), bytes, told)
 	}
-	b.settle()
+	b.deliverAll()
 	b.drop(x, b.nodes["A"])
 	b.pass(TickInterval)
 	if y.known(x.ID()).linked.has(b.nodes["A"].ID()) {
@@ -110,7 +110,7 @@ func TestR25_ADeathBySilenceIsNoNews(t *testing.T) {
 	z := b.add("z", 100<<16|9000, 0, 0)
 	b.wire(z, x, 1)
 	b.wire(z, y, 2)
-	b.settle()
+	b.deliverAll()
 	b.pass(2e9)
 	b.cut(z, x)
 	b.cut(z, y)
@@ -215,7 +215,7 @@ func TestR25_AVouchThatIsNotRenewedCountsNoMore(t *testing.T) {
 	z := b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 31)
 	b.wire(z, y, 32)
-	b.settle()
+	b.deliverAll()
 	b.pass(3 * time.Second)
 	lost := x.known(z.ID())
 	b.drop(x, z)

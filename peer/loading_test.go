@@ -45,7 +45,7 @@ func TestR21_WhoWasHeardOfHasASecondToGreet(t *testing.T) {
 			b.heard(z, x, codec.FormAnnounce) // and no dial of it comes to anything
 		}
 		b.wire(x, y, 31)
-		b.settle()
+		b.deliverAll()
 		b.pass(seekTime - TickInterval)
 		if ready := x.State() == codec.StateReady; ready == heard {
 			t.Errorf("heard of another %v: ready before a second %v", heard, ready)
@@ -115,7 +115,7 @@ func TestR3_WhatWasToBeFetchedOnALinkThatEndsIsOwedByAll(t *testing.T) {
 	b, x, y, c := pair(t)
 	z := b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 31)
-	b.settle()
+	b.deliverAll()
 	b.pass(3 * time.Second)
 	l, other := c.sides[0].link, b.linkWith(x, z)
 	far := record(b, y, "k", "v", 77)

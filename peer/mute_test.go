@@ -61,7 +61,7 @@ func TestR21_WhoSaysNothingToAComparisonKeepsNobodyFromComparingWithOthers(t *te
 		mute = append(mute, l)
 	}
 	b.wire(x, y, 9)
-	b.settle()
+	b.deliverAll()
 	b.replies(mute, donorPatience+20*time.Second)
 	if x.State() != codec.StateReady {
 		t.Errorf("%v", x.State())
@@ -123,7 +123,7 @@ func TestR21_WhatWasPulledFromALoadingPeerIsNoComparison(t *testing.T) {
 		t.Fatal("nothing is pulled of what it holds")
 	}
 	b.wire(x, y, 9)
-	b.settle()
+	b.deliverAll()
 	if x.State() != codec.StateLoading {
 		t.Fatal(x.State())
 	}

@@ -19,7 +19,7 @@ import (
 //  4. After any of these, if Pending(), Drain(&outbox): carry out what it wishes.
 //  5. Leave(now) at the end.
 //
-// Read without entering it: ID (it changes at a re-key), State, Settled, Links, Linked, Acked, Pending, Counters.
+// Read without entering it: ID (it changes at a re-key), State, TimeSettled, Links, Linked, Acked, Pending, Counters.
 //
 // Time is the boot-time clock in ns; it never goes back. Cluster time is ms, from Clock.
 
@@ -57,14 +57,14 @@ type Node struct {
 	give            Deliver
 
 	// Read by anyone.
-	ident    atomic.Uint64 // the node id: changes at a re-key
-	state    atomic.Uint32
-	settled  atomic.Bool
-	wishes   atomic.Bool
-	open     atomic.Int32 // links, greeting ones included
-	chosen   atomic.Pointer[[]*Link]
-	counters counters
-	worktops sync.Pool // of *worktop
+	ident       atomic.Uint64 // the node id: changes at a re-key
+	state       atomic.Uint32
+	timeSettled atomic.Bool
+	wishes      atomic.Bool
+	open        atomic.Int32 // links, greeting ones included
+	chosen      atomic.Pointer[[]*Link]
+	counters    counters
+	worktops    sync.Pool // of *worktop
 
 	mu          sync.Mutex
 	rand        *rand.Rand
@@ -156,8 +156,8 @@ func (n *Node) ID() uint64 { return n.ident.Load() }
 // State returns how far the node is in getting complete (R21).
 func (n *Node) State() codec.State { return codec.State(n.state.Load()) }
 
-// Settled reports whether writes may be stamped (R8): the time is settled by a first greeting or by R22's first second.
-func (n *Node) Settled() bool { return n.settled.Load() }
+// TimeSettled reports whether writes may be stamped (R8): the time is settled by a first greeting or by R22's first second.
+func (n *Node) TimeSettled() bool { return n.timeSettled.Load() }
 
 // Links returns the chosen links, one a peer. The slice is shared and must not be changed. It takes no lock.
 func (n *Node) Links() []*Link { return *n.chosen.Load() }
@@ -289,10 +289,10 @@ func (n *Node) Tick(now int64) {
 	n.start(now)
 	n.excuse(now)
 	n.detect(now)
-	n.settle(now)
+	n.judgeReadiness(now)
 	n.slewTime(now)
 	stepping := n.judgeTime(now)
-	settling := n.join.timed && !n.settled.Load() || n.join.follows != 0
+	settling := n.join.timed && !n.timeSettled.Load() || n.join.follows != 0
 	floor, rewound := n.join.floor, n.join.rewound
 	n.join.floor = codec.Version{}
 	inherited, completed := n.join.inherited, n.join.completed

@@ -185,7 +185,7 @@ func TestADialOfOneselfIsNoticed(t *testing.T) {
 	n.Tick(b.now)
 	b.carryOut(n)
 	b.connect(n, n)
-	b.settle()
+	b.deliverAll()
 	if n.Linked() != 0 || len(n.members) != 0 {
 		t.Fatalf("%d links, %d members", n.Linked(), len(n.members))
 	}
@@ -265,7 +265,7 @@ func TestAControlOutboxThatIsNotReadCostsTheLink(t *testing.T) {
 func TestR4AFlushTravelsWithGreetingAndHeartbeat(t *testing.T) {
 	b, x, y, _ := pair(t)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	x.store.Flush(x.clock.Cluster(b.now)) // its record is lost: only the register tells
 	b.pass(HeartbeatInterval + TickInterval)
 	if b.get(y, "k") != "(none)" || y.store.Flushed() != x.store.Flushed() {
@@ -277,7 +277,7 @@ func TestR4AFlushTravelsWithGreetingAndHeartbeat(t *testing.T) {
 	old.ExpireStamp = old.Stamp
 	z.store.Merge((*store.Record)(old), z.store.Hash(old.Key), z.clock.Cluster(b.now))
 	b.wire(z, x, 1)
-	b.settle()
+	b.deliverAll()
 	if z.store.Flushed() != x.store.Flushed() || b.get(z, "k") != "(none)" {
 		t.Fatal("the flush did not come with the join")
 	}
@@ -289,7 +289,7 @@ func TestR14ANodeTakesItsDonorsFloorWhenItBecomesReady(t *testing.T) {
 	x.store.RaiseFloor(floor)
 	z := b.add("z", 9<<16|9000, 0, 0)
 	b.wire(z, x, 1)
-	b.settle()
+	b.deliverAll()
 	if z.State() != codec.StateLoading || z.store.Floor() != (store.Version{}) {
 		t.Fatalf("%v with floor %v", z.State(), z.store.Floor())
 	}
@@ -321,15 +321,15 @@ func TestR6OnlyANodeThatHasNotStampedStepsItsClock(t *testing.T) {
 				b.set(y, "k", "v")
 			}
 			b.wire(y, x, 1)
-			b.settle()
+			b.deliverAll()
 			if x.clock.Offset() != tc.low || y.clock.Offset() != tc.high {
 				t.Fatalf("x stepped %d ms, y %d ms", x.clock.Offset(), y.clock.Offset())
 			}
-			if y.Settled() {
+			if y.TimeSettled() {
 				t.Fatal("a turn under way may have read the clock before")
 			}
 			b.pass(TickInterval)
-			if !x.Settled() || !y.Settled() {
+			if !x.TimeSettled() || !y.TimeSettled() {
 				t.Fatal("the first greeting settles the time (R8)")
 			}
 		})
@@ -340,7 +340,7 @@ func TestR20VerifyComparesTheNewestEpochThatAllHaveToldOf(t *testing.T) {
 	b, x, y, _ := pair(t)
 	x.Weaken(WithoutRepair)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	v := x.Verify()
 	if !v.Converged || v.Members != 2 || v.Epoch == 0 || len(v.Differing) != 0 {
@@ -366,7 +366,7 @@ func TestDeadMembersAreForgottenAfterTheHorizon(t *testing.T) {
 	b, x, _, c := pair(t)
 	x.horizon = int64(20 * time.Second)
 	b.crash(c.sides[1].node)
-	b.settle()
+	b.deliverAll()
 	for range 19 {
 		b.pass(time.Second)
 		for _, d := range x.dials {
@@ -387,9 +387,9 @@ func TestGreetingsPassOnWhereOthersAre(t *testing.T) {
 	b := newBench(t)
 	x, y, z := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0), b.add("z", 3<<16|9000, 0, 0)
 	b.wire(y, x, 1)
-	b.settle()
+	b.deliverAll()
 	b.wire(z, x, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(200 * time.Millisecond)
 	if !slices.ContainsFunc(z.dials, func(d Dial) bool { return d.Addr == y.addr }) {
 		t.Fatalf("z dials %v, not y of which x has told", z.dials)
@@ -401,7 +401,7 @@ func TestOneLinkAcrossAHealedSplitBringsTheOthersAtOnce(t *testing.T) {
 	b := newBench(t)
 	x, y, z := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0), b.add("z", 3<<16|9000, 0, 0)
 	first, second := b.wire(x, y, 1), b.wire(x, z, 1)
-	b.settle()
+	b.deliverAll()
 	first.deaf, second.deaf = true, true
 	fail := func() {
 		for _, d := range x.dials {
@@ -423,7 +423,7 @@ func TestOneLinkAcrossAHealedSplitBringsTheOthersAtOnce(t *testing.T) {
 	x.dialing.order[at].next = b.now + int64(backoffMax)
 	x.forms = nil
 	b.wire(y, x, 9)
-	b.settle()
+	b.deliverAll()
 	b.pass(backoffMin + 2*TickInterval)
 	if !slices.ContainsFunc(x.dials, func(d Dial) bool { return d.Addr == z.addr }) {
 		t.Errorf("x dials %v, not z that was dead too", x.dials)
@@ -481,7 +481,7 @@ func TestWhoAnnouncesThatItLeavesHasLeftWithoutABye(t *testing.T) {
 			b.hears(x, a, 2)
 		}
 		b.crash(c.sides[1].node)
-		b.settle()
+		b.deliverAll()
 		want := Dead
 		if announced {
 			want = Left

@@ -81,7 +81,7 @@ func TestR7_OfTwoOfOneSizeTheHigherIdSteps(t *testing.T) {
 	b.set(y, "of y", "v")
 	least := y.store.Newest()
 	b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(10 * time.Second)
 	if len(x.Links()) != 1 || x.clock.Offset() != 0 || y.clock.Offset() > -hourMS+StepFrom {
 		t.Fatalf("x moved by %d ms, y by %d", x.clock.Offset(), y.clock.Offset())
@@ -155,7 +155,7 @@ func TestR7_NothingIsTakenFromAnotherTime(t *testing.T) {
 	frames := [][]byte{codec.AppendGreeting(nil, g)}
 	g.Full = true
 	frames = append(frames, codec.AppendGreeting(nil, g), codec.AppendHeartbeat(nil, beat))
-	x.settled.Store(true)
+	x.timeSettled.Store(true)
 	b.set(x, "own", "v") // so its time is not free
 	for i, frame := range frames {
 		if err := hand(l, b.now, frame); err != nil {

@@ -22,7 +22,7 @@ func TestAtRestARecordLeavesAtOnceAndUnderLoadTheNextFlushHasAll(t *testing.T) {
 	if len(other.in) != 1 {
 		t.Fatalf("%d frames are on their way, and nothing was acknowledged", len(other.in))
 	}
-	b.settle() // no time passes: the Ack alone goes on
+	b.deliverAll() // no time passes: the Ack alone goes on
 	if b.get(y, "more9") != "1" || x.Acked(x.ring.Head()) != 1 {
 		t.Fatal("what waited for the Ack did not come")
 	}
@@ -35,7 +35,7 @@ func TestAtRestARecordLeavesAtOnceAndUnderLoadTheNextFlushHasAll(t *testing.T) {
 	if len(other.in) != 2 {
 		t.Fatalf("%d frames left, want 2: the other was slow to acknowledge", len(other.in))
 	}
-	b.settle()
+	b.deliverAll()
 	if b.get(y, "slow") != "1" {
 		t.Fatal("the last record did not come")
 	}
@@ -58,7 +58,7 @@ func TestNoRecordIsLeftBehindByPacing(t *testing.T) {
 				b.now += r.Int64N(int64(2 * Pace))
 			}
 		}
-		b.settle()
+		b.deliverAll()
 		if x.Acked(x.ring.Head()) != 1 || y.Acked(y.ring.Head()) != 1 {
 			t.Fatalf("round %d: %d and %d records wait, and nothing is on its way", round,
 				x.Links()[0].Backlog(), y.Links()[0].Backlog())

@@ -170,7 +170,7 @@ func TestR27_WhatAMergeMakesIsSentBack(t *testing.T) {
 			break
 		}
 	}
-	b.settle()
+	b.deliverAll()
 	for i := range keys {
 		key := fmt.Sprint("key ", i)
 		if a, b := b.get(x, key), b.get(y, key); a != "11" || b != "11" {

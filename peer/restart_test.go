@@ -21,7 +21,7 @@ func (b *bench) crashed(n *bnode, hang bool) {
 		}
 	}
 	b.conns = slices.DeleteFunc(b.conns, ended)
-	b.settle()
+	b.deliverAll()
 }
 
 // refused has all dials of a node fail that it wishes for.
@@ -46,7 +46,7 @@ func TestAMachineThatCrashesAgainAndAgainDisturbsNobodyAndFillsNothing(t *testin
 				b.shortLife(i, life, hang, x, y)
 				key := fmt.Sprint("meanwhile ", i)
 				b.set(x, key, "v")
-				b.settle()
+				b.deliverAll()
 				if got := b.get(y, key); got != "v" {
 					t.Fatalf("start %d: what one of the others writes is %s at the next", i, got)
 				}
@@ -75,10 +75,10 @@ func (b *bench) shortLife(i int, life time.Duration, hang bool, x, y *bnode) {
 	if i%2 == 0 {
 		b.wire(z, y, 32)
 	}
-	b.settle()
+	b.deliverAll()
 	b.pass(life)
 	b.set(z, fmt.Sprint("of start ", i), "v")
-	b.settle()
+	b.deliverAll()
 	b.crashed(z, hang)
 	b.refused(x)
 	b.refused(y)
@@ -141,7 +141,7 @@ func TestR13_AMemberThatHasLeftHoldsNothingBackUntilItIsLinkedAgain(t *testing.T
 	z := b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 31)
 	b.wire(z, y, 32)
-	b.settle()
+	b.deliverAll()
 	b.pass(8 * time.Second)
 	x.begun -= x.horizon // it has run for as long
 	holdsBack := func() bool { return x.comparedTo(b.now) < x.clock.Cluster(b.now-int64(20*time.Second))<<stampBits }
@@ -150,7 +150,7 @@ func TestR13_AMemberThatHasLeftHoldsNothingBackUntilItIsLinkedAgain(t *testing.T
 	}
 	z.Leave(b.now)
 	b.carryOut(z)
-	b.settle()
+	b.deliverAll()
 	b.crashed(z, false)
 	b.pass(40 * time.Second)
 	if m := x.known(z.ID()); m == nil || m.state != Left || holdsBack() {
@@ -159,7 +159,7 @@ func TestR13_AMemberThatHasLeftHoldsNothingBackUntilItIsLinkedAgain(t *testing.T
 	z = b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 33)
 	b.wire(z, y, 34)
-	b.settle()
+	b.deliverAll()
 	b.pass(8 * time.Second)
 	if holdsBack() {
 		t.Error("who is back holds back")

@@ -14,7 +14,7 @@ func TestALinkOfAnOldSecretEndsWithAWordAndIsMadeAnew(t *testing.T) {
 	b, x, y, _ := linkedPair(t)
 	x.Step(b.now, Event{Kind: EventSecret, Link: x.Links()[0]})
 	b.carryOut(x)
-	b.settle()
+	b.deliverAll()
 	if log := strings.Join(b.log, "\n"); !strings.Contains(log, "secret") {
 		t.Errorf("it is not said why:\n%s", log)
 	}
@@ -31,7 +31,7 @@ func TestALinkOfAnOldSecretEndsWithAWordAndIsMadeAnew(t *testing.T) {
 		}
 	}
 	b.wire(x, y, x.dials[len(x.dials)-1].Number)
-	b.settle()
+	b.deliverAll()
 	b.pass(TickInterval)
 	if got := b.get(y, "k"); got != "v" {
 		t.Errorf("the other has %q", got)

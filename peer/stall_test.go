@@ -17,7 +17,7 @@ func TestALinkWithNothingOnItsWayIsNeverStalled(t *testing.T) {
 	b.quiet = true
 	x, y := b.add("x", 1<<16|9000, 0, 0), b.add("y", 2<<16|9000, 0, 0)
 	b.wire(x, y, 1)
-	b.settle()
+	b.deliverAll()
 	b.pass(3 * time.Second)
 	l := b.linkWith(x, y)
 	const rounds = 4_000

@@ -172,7 +172,7 @@ func TestR7_APeerFarAheadInNumbersKeepsNobodyFromMending(t *testing.T) {
 	for i, n := range honest {
 		b.wire(late, n, uint32(20+i))
 	}
-	b.settle()
+	b.deliverAll()
 	mend("two groups", func() bool { return b.get(y, "late") == "v" && b.get(late, "lost") == "v" })
 }
 

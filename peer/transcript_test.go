@@ -125,7 +125,7 @@ func play(b *bench, args []string) {
 	case "deliver": // deliver FROM TO: one frame
 		b.deliverOne(node(1), node(2))
 	case "settle": // all frames, until nobody has more to say
-		b.settle()
+		b.deliverAll()
 		b.summarise()
 	case "crash": // crash NAME: its connections end without a goodbye
 		b.crash(node(1))
@@ -149,7 +149,7 @@ func play(b *bench, args []string) {
 			b.logf("%s", line)
 		}
 	case "clock": // clock NAME: how far it has stepped
-		b.logf("%d ms, settled %v", node(1).clock.Offset(), node(1).Settled())
+		b.logf("%d ms, settled %v", node(1).clock.Offset(), node(1).TimeSettled())
 		if step := node(1).steps.number.Load(); step > 0 {
 			b.logf("after step %d", step)
 		}

@@ -12,13 +12,13 @@ func TestR20_TheDigestOfANodeThatJoinsIsThatOfWhatItHas(t *testing.T) {
 	for alone := time.Duration(0); alone < 900*time.Millisecond; alone += 100 * time.Millisecond {
 		b, x, y, _ := pair(t)
 		b.set(x, "k", "v")
-		b.settle()
+		b.deliverAll()
 		b.pass(6 * time.Second)
 		z := b.add("z", 3<<16|9000, 0, 0)
 		b.pass(alone)
 		b.wire(z, x, 31)
 		b.wire(z, y, 32)
-		b.settle()
+		b.deliverAll()
 		for range 30 {
 			b.pass(100 * time.Millisecond)
 			v, w := z.Verify(), x.Verify()
@@ -46,9 +46,9 @@ func TestR20_MembersThatOnlyPeersAreLinkedWithAreNotCompared(t *testing.T) {
 			if met {
 				b.wire(z, x, 32)
 			}
-			b.settle()
+			b.deliverAll()
 			b.set(x, "k", "v")
-			b.settle()
+			b.deliverAll()
 			b.pass(6 * time.Second)
 			if met {
 				if v := x.Verify(); !v.Converged || v.Members != 3 || v.Unlinked != 0 {
@@ -56,7 +56,7 @@ func TestR20_MembersThatOnlyPeersAreLinkedWithAreNotCompared(t *testing.T) {
 				}
 				b.drop(x, z)
 			}
-			b.settle()
+			b.deliverAll()
 			b.pass(6 * time.Second)
 			for _, n := range []*bnode{x, z} {
 				if v := n.Verify(); !v.Converged || v.Members != 2 || v.Unlinked != 1 {
@@ -75,14 +75,14 @@ func TestR20_ANodeComparesInTheTimeThatItTook(t *testing.T) {
 	for _, skew := range []int64{3_600_000, -3_600_000} {
 		b, x, y, _ := pair(t)
 		b.set(x, "k", "v")
-		b.settle()
+		b.deliverAll()
 		b.pass(6 * time.Second)
 		z := b.add("z", 3<<16|9000, 0, skew)
 		b.pass(300 * time.Millisecond)
 		linked := x.clock.Cluster(b.now)
 		b.wire(z, x, 31)
 		b.wire(z, y, 32)
-		b.settle()
+		b.deliverAll()
 		b.pass(6 * time.Second)
 		v := z.Verify()
 		if !v.Converged || v.Members != 3 || v.Since+2048 < linked || v.Since > z.clock.Cluster(b.now) {
@@ -95,7 +95,7 @@ func TestR20_ANodeComparesInTheTimeThatItTook(t *testing.T) {
 func TestR20_WhoWasApartHoldsTheSameSinceItIsBack(t *testing.T) {
 	b, x, y, _ := pair(t)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	b.drop(x, y)
 	b.pass(4 * time.Second)
@@ -106,7 +106,7 @@ func TestR20_WhoWasApartHoldsTheSameSinceItIsBack(t *testing.T) {
 	}
 	back := x.clock.Cluster(b.now)
 	b.connect(x, y)
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	for _, n := range []*bnode{x, y} {
 		if v := n.Verify(); !v.Converged || v.Members != 2 || v.Since+2048 < back || v.Since > n.clock.Cluster(b.now) {
@@ -121,7 +121,7 @@ func TestR20_WhoWasVouchedForHoldsTheSameSinceItIsLinkedAgain(t *testing.T) {
 	z := b.add("z", 3<<16|9000, 0, 0)
 	b.wire(z, x, 31)
 	b.wire(z, y, 32)
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	before := x.Verify()
 	b.drop(x, z)
@@ -131,7 +131,7 @@ func TestR20_WhoWasVouchedForHoldsTheSameSinceItIsLinkedAgain(t *testing.T) {
 	}
 	back := x.clock.Cluster(b.now)
 	b.wire(z, x, 33)
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	for _, n := range []*bnode{x, z} {
 		if v := n.Verify(); !v.Converged || v.Members != 3 || v.Since+2048 < back || v.Since > n.clock.Cluster(b.now) {
@@ -147,7 +147,7 @@ func TestR20_WhoWasVouchedForHoldsTheSameSinceItIsLinkedAgain(t *testing.T) {
 func TestR20_WhoWasOfAnotherTimeHoldsTheSameSinceItIsOfThis(t *testing.T) {
 	b, x, y, c := pair(t)
 	b.set(x, "k", "v")
-	b.settle()
+	b.deliverAll()
 	b.pass(6 * time.Second)
 	y.clock.step(b.now, 2*StepFrom) // and it steps back (R7)
 	last := uint64(0)

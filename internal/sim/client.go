@@ -43,7 +43,7 @@ func (h *Host) Ask(client uint64, key []byte) command.Answer {
 
 // State, Settled, Acked, Wall, WallOffset, Report and Facts are what commands ask of a node (command.Host).
 func (h *Host) State() codec.State   { return h.Node.State() }
-func (h *Host) Settled() bool        { return h.Node.Settled() }
+func (h *Host) Settled() bool        { return h.Node.TimeSettled() }
 func (h *Host) Acked(seq uint64) int { return h.Node.Acked(seq) }
 func (h *Host) Wall() uint64         { return uint64(h.wall()) * 1000 }
 func (h *Host) WallOffset() int64    { return int64(h.now()) - int64(h.wall()) }

@@ -20,7 +20,7 @@ type front struct {
 }
 
 func (f *front) State() codec.State                                     { return f.h.Node.State() }
-func (f *front) Settled() bool                                          { return f.h.Node.Settled() }
+func (f *front) Settled() bool                                          { return f.h.Node.TimeSettled() }
 func (f *front) Acked(seq uint64) int                                   { return f.h.Node.Acked(seq) }
 func (f *front) Wall() uint64                                           { return uint64(f.h.wall()) * 1000 }
 func (f *front) WallOffset() int64                                      { return f.h.WallOffset() }

@@ -298,7 +298,7 @@ func TestTwoClonesOfOneMachineBothStay(t *testing.T) {
 		}
 		w.Run(3 * time.Second)
 		for i, h := range w.Hosts {
-			if h.Node.Settled() {
+			if h.Node.TimeSettled() {
 				h.set(fmt.Sprint("key", i), h.name)
 			}
 		}

@@ -114,7 +114,7 @@ func TestR12_NothingIsPassedOnWhereAllAreLinkedWithAll(t *testing.T) {
 	late := w.AddHost(0, 1<<20)
 	late.Start()
 	for i := range 1000 {
-		if h := w.Hosts[i%7]; h.Node.Settled() {
+		if h := w.Hosts[i%7]; h.Node.TimeSettled() {
 			h.set(fmt.Sprint("key", i), "1")
 		}
 		w.Run(5 * time.Millisecond)

@@ -20,13 +20,13 @@ func TestR6_NothingIsSentOfATimeThatTheOtherDoesNotKnow(t *testing.T) {
 		b.pass(3 * time.Second)
 		n := b.add("n", 4<<16|9000, 0, 0)
 		b.wire(n, one, 1)
-		b.settle()
+		b.deliverAll()
 		b.pass(TickInterval)
 		for i, o := range more {
 			b.wire(n, o, uint32(2+i))
-			b.settle()
+			b.deliverAll()
 		}
-		if n.stamped() || !n.Settled() || n.join.follows == 0 || n.clock.Offset() != 0 {
+		if n.stamped() || !n.TimeSettled() || n.join.follows == 0 || n.clock.Offset() != 0 {
 			t.Fatalf("%s: stamped %v, follows %x, %d ms", name, n.stamped(), n.join.follows, n.clock.Offset())
 		}
 		if late {
@@ -39,7 +39,7 @@ func TestR6_NothingIsSentOfATimeThatTheOtherDoesNotKnow(t *testing.T) {
 		for _, l := range n.Links() {
 			b.flush(l.User().(*bside), false)
 		}
-		b.settle()
+		b.deliverAll()
 		if !late {
 			b.pass(TickInterval)
 			if n.clock.Offset() != 0 || b.get(one, "k") != "v" {
@@ -89,7 +89,7 @@ func TestR21_WhoLacksTheHeadOfADonorsStreamIsNotReady(t *testing.T) {
 	z := b.add("z", 3<<16|9000, 0, 0)
 	c := b.wire(z, x, 31)
 	c.slow = func(k codec.Kind) bool { return k == codec.KindBatch }
-	b.settle()
+	b.deliverAll()
 	b.pass(10 * time.Second)
 	l := c.sides[0].link
 	if !z.join.covered.full() || l.pulls.owed || l.debt.owed || l.in.own.gapped || b.get(z, "k") != "w" || l.greeting.Head != 2 {
