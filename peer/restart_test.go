@@ -10,18 +10,11 @@ import (
 
 // crashed ends a node as a power cut does: no goodbye, and its connections close; with hang they stay, and nothing comes on them.
 func (b *bench) crashed(n *bnode, hang bool) {
-	n.down = true
-	ended := func(c *bconn) bool { return c.sides[0].node == n || c.sides[1].node == n }
-	for _, c := range b.conns {
-		for i, s := range c.sides {
-			if s.node == n && !hang {
-				s.open = false
-				b.closed(c.sides[1-i])
-			}
-		}
+	if n.down = true; !hang {
+		b.crash(n)
+		b.deliverAll()
 	}
-	b.conns = slices.DeleteFunc(b.conns, ended)
-	b.deliverAll()
+	b.conns = slices.DeleteFunc(b.conns, func(c *bconn) bool { return c.sides[0].node == n || c.sides[1].node == n })
 }
 
 // refused has all dials of a node fail that it wishes for.

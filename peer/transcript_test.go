@@ -19,7 +19,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts in testdat
 
 // TestTranscripts plays the scenarios of testdata/*.txt. A line is a command; what stands between "----" and an empty
 // line is what it must print: what the nodes wished for, and the frames that were delivered. Lines that begin with # say
-// what is going on. The commands are the cases of play.
+// what is going on. The commands are the cases of playTime, playNetwork and playNode.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -74,74 +74,108 @@ func playFile(t *testing.T, file string) {
 
 // play carries out one command.
 func play(b *bench, args []string) {
-	node := func(i int) *bnode {
-		if i < len(args) && b.nodes[args[i]] != nil {
-			return b.nodes[args[i]]
+	for _, carriesOut := range []func(*bench, []string) bool{playTime, playNetwork, playNode} {
+		if carriesOut(b, args) {
+			return
 		}
-		b.t.Fatalf("%v: no such node", args)
-		return nil
 	}
+	b.t.Fatalf("unknown command %v", args)
+}
+
+// named returns the node that an argument of a command names.
+func (b *bench) named(args []string, i int) *bnode {
+	if i < len(args) && b.nodes[args[i]] != nil {
+		return b.nodes[args[i]]
+	}
+	b.t.Fatalf("%v: no such node", args)
+	return nil
+}
+
+// lasts returns the duration that an argument of a command is.
+func (b *bench) lasts(arg string) time.Duration {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+// playTime carries out a command by which time passes; false: it is none.
+func playTime(b *bench, args []string) bool {
 	switch args[0] {
-	case "node": // node NAME ID [incarnation=N] [skew=MS] [peer=NAME]
-		addNode(b, args)
 	case "pass": // pass DURATION: ticks, and all is delivered
-		d, err := time.ParseDuration(args[1])
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.pass(d)
+		b.pass(b.lasts(args[1]))
 		b.summarise()
-	case "heard": // heard FROM BY: an announce arrives
-		b.heard(node(1), node(2), codec.FormAnnounce)
 	case "stall": // stall NAME GAP DURATION: its ticker fires every GAP only, and nothing comes to it
-		gap, e1 := time.ParseDuration(args[2])
-		d, e2 := time.ParseDuration(args[3])
-		if e1 != nil || e2 != nil {
-			b.t.Fatal(e1, e2)
-		}
+		n, gap, d := b.named(args, 1), b.lasts(args[2]), b.lasts(args[3])
 		for end := b.now + int64(d); b.now < end; {
 			b.now += int64(gap)
 			before := len(b.log)
-			node(1).Tick(b.now)
-			b.carryOut(node(1))
+			n.Tick(b.now)
+			b.carryOut(n)
 			for i := before; i < len(b.log); i++ {
 				b.log[i] += fmt.Sprintf(" (after %v)", d-time.Duration(end-b.now))
 			}
 		}
 	case "tick": // tick NAME: its ticker fires
+		n := b.named(args, 1)
 		b.now += int64(TickInterval)
-		node(1).Tick(b.now)
-		b.carryOut(node(1))
+		n.Tick(b.now)
+		b.carryOut(n)
+	default:
+		return false
+	}
+	return true
+}
+
+// playNetwork carries out a command of what the network does; false: it is none.
+func playNetwork(b *bench, args []string) bool {
+	switch args[0] {
+	case "heard": // heard FROM BY: an announce arrives
+		b.heard(b.named(args, 1), b.named(args, 2), codec.FormAnnounce)
 	case "connect": // connect FROM TO: a dial that FROM wished for is answered
-		b.connect(node(1), node(2))
+		b.connect(b.named(args, 1), b.named(args, 2))
 	case "fail": // fail FROM: its first dial comes to nothing
-		if len(node(1).dials) == 0 {
+		n := b.named(args, 1)
+		if len(n.dials) == 0 {
 			b.t.Fatalf("%v: it does not wish to dial", args)
 		}
-		d := node(1).dials[0]
-		node(1).dials = node(1).dials[1:]
-		node(1).Step(b.now, Event{Kind: EventDialFailed, Addr: d.Addr, Number: d.Number})
-		b.carryOut(node(1))
+		d := n.dials[0]
+		n.dials = n.dials[1:]
+		n.Step(b.now, Event{Kind: EventDialFailed, Addr: d.Addr, Number: d.Number})
+		b.carryOut(n)
 	case "deliver": // deliver FROM TO: one frame
-		b.deliverOne(node(1), node(2))
+		b.deliverOne(b.named(args, 1), b.named(args, 2))
 	case "settle": // all frames, until nobody has more to say
 		b.deliverAll()
 		b.summarise()
-	case "crash": // crash NAME: its connections end without a goodbye
-		b.crash(node(1))
 	case "drop": // drop A B: the connection between two nodes breaks
-		b.drop(node(1), node(2))
+		b.drop(b.named(args, 1), b.named(args, 2))
 	case "cut": // cut A B: nothing passes between them any more, and nobody is told
-		b.cut(node(1), node(2))
+		b.cut(b.named(args, 1), b.named(args, 2))
+	default:
+		return false
+	}
+	return true
+}
+
+// playNode carries out a command of what one node does or tells; false: it is none.
+func playNode(b *bench, args []string) bool {
+	switch args[0] {
+	case "node": // node NAME ID [incarnation=N] [skew=MS] [peer=NAME]
+		addNode(b, args)
+	case "crash": // crash NAME: its connections end without a goodbye
+		b.crash(b.named(args, 1))
 	case "leave":
-		node(1).Leave(b.now)
-		b.carryOut(node(1))
+		n := b.named(args, 1)
+		n.Leave(b.now)
+		b.carryOut(n)
 	case "set": // set NAME KEY VALUE
-		b.set(node(1), args[2], args[3])
+		b.set(b.named(args, 1), args[2], args[3])
 	case "get": // get NAME KEY
-		b.logf("%s", b.get(node(1), args[2]))
+		b.logf("%s", b.get(b.named(args, 1), args[2]))
 	case "members":
-		for _, m := range node(1).Members(nil) {
+		for _, m := range b.named(args, 1).Members(nil) {
 			line := fmt.Sprintf("%s %s, %s, lag %d, synced %v, offset %d ms", b.who(m.ID), m.State, m.Readiness, m.Lag, m.Synced, m.Offset)
 			if m.Via != 0 {
 				line += ", via " + b.who(m.Via)
@@ -149,13 +183,15 @@ func play(b *bench, args []string) {
 			b.logf("%s", line)
 		}
 	case "clock": // clock NAME: how far it has stepped
-		b.logf("%d ms, settled %v", node(1).clock.Offset(), node(1).TimeSettled())
-		if step := node(1).steps.number.Load(); step > 0 {
+		n := b.named(args, 1)
+		b.logf("%d ms, settled %v", n.clock.Offset(), n.TimeSettled())
+		if step := n.steps.number.Load(); step > 0 {
 			b.logf("after step %d", step)
 		}
 	default:
-		b.t.Fatalf("unknown command %v", args)
+		return false
 	}
+	return true
 }
 
 func addNode(b *bench, args []string) {
