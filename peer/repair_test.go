@@ -93,16 +93,7 @@ func TestR19_TheTreeAddsUp(t *testing.T) {
 			}
 		}
 		if lv == 3 {
-			for i, leaf := range sums {
-				var parts [store.PartsWidth]uint64
-				l.node.store.Parts(&parts, uint64(node<<4|uint32(i))<<48, 16, epoch, x.clock.Cluster(b.now))
-				for _, part := range parts {
-					leaf -= part
-				}
-				if leaf != 0 {
-					t.Fatalf("leaf %x of node %x is not the sum of its parts", i, node)
-				}
-			}
+			leavesAreSumsOfParts(t, l, b.now, epoch, node, &sums)
 		}
 		return sum, lists
 	}
@@ -114,20 +105,38 @@ func TestR19_TheTreeAddsUp(t *testing.T) {
 	if sum, lists = level(l, 0, 0); sum != root || lists == 0 {
 		t.Fatalf("coarse leaves: the tree says %x, the root is %x, %d parts without children", sum, root, lists)
 	}
-	// Every entry is listed once, by parts of any size.
+	everyEntryIsListedOnce(t, small, 5000, x.clock.Cluster(b.now))
+}
+
+// leavesAreSumsOfParts compares the leaves below a node of level 3 with what their parts say.
+func leavesAreSumsOfParts(t *testing.T, l *Link, now int64, epoch uint64, node uint32, sums *[codec.DigestsWidth]uint64) {
+	for i, leaf := range sums {
+		var parts [store.PartsWidth]uint64
+		l.node.store.Parts(&parts, uint64(node<<4|uint32(i))<<48, 16, epoch, l.node.clock.Cluster(now))
+		for _, part := range parts {
+			leaf -= part
+		}
+		if leaf != 0 {
+			t.Fatalf("leaf %x of node %x is not the sum of its parts", i, node)
+		}
+	}
+}
+
+// everyEntryIsListedOnce lists a store by parts of any size.
+func everyEntryIsListedOnce(t *testing.T, s *store.Store, count int, now uint64) {
 	for _, bits := range []uint{8, 11, 16, 20} {
 		var all []store.Print
 		for p := range uint64(1) << bits {
 			var ok bool
-			if all, ok = small.List(all, p<<(64-bits), bits, codec.MaxListingEntries, x.clock.Cluster(b.now)); !ok {
+			if all, ok = s.List(all, p<<(64-bits), bits, codec.MaxListingEntries, now); !ok {
 				t.Fatalf("part %x of %d bits has too many", p, bits)
 			}
 		}
-		if len(all) != 5000 || !slices.IsSortedFunc(all, func(a, b store.Print) int { return int(a.Hash>>32) - int(b.Hash>>32) }) {
+		if len(all) != count || !slices.IsSortedFunc(all, func(a, b store.Print) int { return int(a.Hash>>32) - int(b.Hash>>32) }) {
 			t.Fatalf("%d entries in parts of %d bits", len(all), bits)
 		}
 	}
-	if _, ok := small.List(nil, 0, 8, 3, x.clock.Cluster(b.now)); ok {
+	if _, ok := s.List(nil, 0, 8, 3, now); ok {
 		t.Fatal("a list that is cut off says that it is whole")
 	}
 }

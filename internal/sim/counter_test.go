@@ -126,11 +126,48 @@ func (w *World) spare(h *Host) bool {
 	return false
 }
 
+// counted is what a scene of counters has seen.
+type counted struct{ increments, resets, crashes, evictions int }
+
+// step does one thing to the counter of a host, or to the host.
+func (n *counted) step(t *testing.T, w *World, h *Host, y *tally) {
+	switch p := w.Rand.IntN(100); {
+	case p < 80:
+		n.increments++
+		y.add(t, h, int64(w.Rand.IntN(12))-2)
+	case p < 82:
+		n.resets++
+		y.put(h, int64(w.Rand.IntN(100_000)), w.chance(0.7))
+	case p < 88:
+		o, lasts := w.Hosts[w.Rand.IntN(3)], time.Duration(w.Rand.Int64N(int64(6*time.Second)))
+		w.Cut(h, o, true)
+		w.After(lasts, func() { w.Cut(h, o, false) })
+	case p < 92:
+		if w.spare(h) {
+			n.crashes++
+			h.Crash()
+			w.After(time.Duration(w.Rand.Int64N(int64(2*time.Second))), h.Start)
+		}
+	case p < 96:
+		h.Sleep(time.Duration(w.Rand.Int64N(int64(time.Second))))
+	default:
+		small := w.Hosts[2]
+		if small.Node == nil || small.asleep || small.Node.State() != codec.StateReady {
+			return
+		}
+		for i := range 1500 {
+			small.set(fmt.Sprint("filler", w.Rand.IntN(1000), i), "some value that takes room, so that what is not wanted must go")
+		}
+		n.evictions += int(small.Store.Counts().Evictions)
+	}
+}
+
 // TestR27_ACounterSumsUpThroughSplitsRestartsEvictionsAndSets has clients of three nodes, one with little memory, count
 // under one key while links are cut and nodes crash and come back empty. What no surviving node had heard of is not lost: a node
 // only crashes when another has all that it has. In the end all that have the key read what the tally says.
 func TestR27_ACounterSumsUpThroughSplitsRestartsEvictionsAndSets(t *testing.T) {
-	var crashes, evictions, resets, increments, opened int
+	var n counted
+	opened := 0
 	for seed := range uint64(10) {
 		w := mesh(t, seed, 0)
 		for i := range 3 {
@@ -143,38 +180,8 @@ func TestR27_ACounterSumsUpThroughSplitsRestartsEvictionsAndSets(t *testing.T) {
 		y := newTally()
 		for range 500 {
 			w.Run(time.Duration(w.Rand.Int64N(int64(60 * time.Millisecond))))
-			h := w.Hosts[w.Rand.IntN(3)]
-			if h.Node == nil || h.asleep || h.Node.State() != codec.StateReady {
-				continue
-			}
-			switch p := w.Rand.IntN(100); {
-			case p < 80:
-				increments++
-				y.add(t, h, int64(w.Rand.IntN(12))-2)
-			case p < 82:
-				resets++
-				y.put(h, int64(w.Rand.IntN(100_000)), w.chance(0.7))
-			case p < 88:
-				o, lasts := w.Hosts[w.Rand.IntN(3)], time.Duration(w.Rand.Int64N(int64(6*time.Second)))
-				w.Cut(h, o, true)
-				w.After(lasts, func() { w.Cut(h, o, false) })
-			case p < 92:
-				if w.spare(h) {
-					crashes++
-					h.Crash()
-					w.After(time.Duration(w.Rand.Int64N(int64(2*time.Second))), h.Start)
-				}
-			case p < 96:
-				h.Sleep(time.Duration(w.Rand.Int64N(int64(time.Second))))
-			default:
-				small := w.Hosts[2]
-				if small.Node == nil || small.asleep || small.Node.State() != codec.StateReady {
-					break
-				}
-				for i := range 1500 {
-					small.set(fmt.Sprint("filler", w.Rand.IntN(1000), i), "some value that takes room, so that what is not wanted must go")
-				}
-				evictions += int(small.Store.Counts().Evictions)
+			if h := w.Hosts[w.Rand.IntN(3)]; h.Node != nil && !h.asleep && h.Node.State() == codec.StateReady {
+				n.step(t, w, h, y)
 			}
 		}
 		w.Run(3 * time.Second)
@@ -189,8 +196,8 @@ func TestR27_ACounterSumsUpThroughSplitsRestartsEvictionsAndSets(t *testing.T) {
 		}
 		opened += len(w.Hosts[0].state().orders)
 	}
-	t.Logf("%d increments, %d SETs and DELs, %d crashes, %d evictions; %d contributions at the end", increments, resets, crashes, evictions, opened)
-	if crashes < 20 || evictions == 0 || resets < 20 || opened < 15 {
+	t.Logf("%d increments, %d SETs and DELs, %d crashes, %d evictions; %d contributions at the end", n.increments, n.resets, n.crashes, n.evictions, opened)
+	if n.crashes < 20 || n.evictions == 0 || n.resets < 20 || opened < 15 {
 		t.Error("the scenes see too little")
 	}
 }
