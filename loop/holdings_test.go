@@ -39,22 +39,33 @@ func TestClientsThatHoldMuchGoBeforePeers(t *testing.T) {
 	}
 }
 
-// A peer's first record may come with so much behind it that its connection is heavy before it has proved to be one. From then on it counts
-// as a peer's.
-func TestWhoTurnsOutToBeAPeerCountsAsOne(t *testing.T) {
-	t.Parallel()
+// provingPeer is a loop with a secret, a connection to it, and the session of whoever dialed: the handshake is done, the first record has
+// still to prove that the secret is known.
+func provingPeer(t *testing.T) (*eventLoop, *conn, *seal.Session) {
+	t.Helper()
 	secret := secretsOf(t, 1)
 	l := loopFor(t, secret)
 	e := &ear{}
 	c := &conn{g: e, l: l}
 	d, hello, _ := seal.Dial(secret[0], rand.NewChaCha8([32]byte{1}))
 	c.got = hello
-	l.traffic(c)
+	if l.traffic(c) == gnet.Close {
+		t.Fatal("no handshake")
+	}
 	s, err := d.Finish(e.said)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l, c, s
+}
+
+// A peer's first record may come with so much behind it that its connection is heavy before it has proved to be one. From then on it counts
+// as a peer's.
+func TestWhoTurnsOutToBeAPeerCountsAsOne(t *testing.T) {
+	t.Parallel()
+	l, c, s := provingPeer(t)
 	first := codec.AppendHeader(nil, codec.Header{Kind: codec.KindGreeting, Length: codec.MaxValue})
+	var err error
 	if c.got, err = s.Out.Append(nil, append(first, make([]byte, 2*heavyFrom)...)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,19 +130,7 @@ func TestWhatADraftHasBesideItsPagesCounts(t *testing.T) {
 // So does room for a record of which a part has come, of whoever has not proved yet that it knows the secret.
 func TestTheBeginningOfARecordCounts(t *testing.T) {
 	t.Parallel()
-	secret := secretsOf(t, 1)
-	l := loopFor(t, secret)
-	e := &ear{}
-	c := &conn{g: e, l: l}
-	d, hello, _ := seal.Dial(secret[0], rand.NewChaCha8([32]byte{1}))
-	c.got = hello
-	if act := l.traffic(c); act == gnet.Close {
-		t.Fatal("no handshake")
-	}
-	s, err := d.Finish(e.said)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, c, s := provingPeer(t)
 	sealed, err := s.Out.Append(nil, []byte("a record"))
 	if err != nil {
 		t.Fatal(err)
