@@ -26,10 +26,11 @@ MEET = TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoe
 # Tests of the store that are about how much or how long over very many calls: checks of the structure after each tell nothing there.
 FIGURES = TestHitRatios|TestNoTableIsUnmappedWhileSomebodyWarms|TestSweepPartsTogetherAreOneSweep|TestExpectedEntriesMoveNoCell
 
-# Packages whose tests only calculate, at a low priority: they use the processor time that tests of nodes, which mostly wait, leave.
+# Packages whose tests only calculate, at a low priority: they use the processor time that tests of nodes, which mostly wait, leave. Their
+# garbage is collected less often than that of a node. The benchmarks of bench are no tests.
 BUSY = internal/sim store command peer codec seal internal/archtest
-AWAIT = $(filter-out $(BUSY:%=covey/%) covey/internal/lab,$(shell $(GO) list ./...))
-LOW = nice -n 10
+NODES = $(filter-out $(BUSY:%=covey/%) covey/internal/lab covey/bench,$(shell $(GO) list ./...))
+LOW = GOGC=400 nice -n 10
 
 # Three packages with nodes are tested at a time; -parallel is followed by how many tests of one package. make check has vetted them already.
 SIDE = -vet=off -p 3 -parallel
@@ -57,19 +58,22 @@ demo: build ## three nodes on this machine: set on one, read on the others, memb
 
 test: check ## vet, gofmt and every test, at most ten minutes on two cores
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	@$(MAKE) --no-print-directory -j 2 -Oline await busy
+	@$(MAKE) --no-print-directory -j 3 -Oline nodes hosts busy
 
-# What waits: the tests of nodes, plain and under the race detector, and those on separate hosts.
-await:
-	$(GO) test $(SIDE) 6 -timeout 4m ./loop $(AWAIT)
-	@$(MAKE) --no-print-directory race
-	$(GO) test -vet=off -count=1 -parallel 6 -timeout 7m ./internal/lab
+# What mostly waits: the tests of nodes, plain and under the race detector; and beside them those on separate hosts, which have time.
+nodes:
+	$(GO) test $(SIDE) 6 -timeout 4m ./loop $(NODES)
+	@$(MAKE) --no-print-directory raced
+
+hosts:
+	$(GO) test -vet=off -count=1 -parallel 5 -timeout 8m ./internal/lab
 
 # What calculates, beginning with what the race detector's run will want compiled.
 busy:
 	@$(LOW) $(GO) build -race $(RACED) 2>/dev/null || true
 	@$(LOW) $(MAKE) --no-print-directory invariants
 	$(LOW) $(GO) test -vet=off -timeout 10m $(BUSY:%=./%)
+	@$(LOW) $(MAKE) --no-print-directory met
 
 check: ## go vet and gofmt alone
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; if [ -n "$$unformatted" ]; then \
@@ -81,16 +85,18 @@ lint: ## staticcheck and govulncheck, at the versions named here; fetches both, 
 	cd bench/rivals && $(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOVULNCHECK) ./...
 
-race: ## run the tests of packages with concurrent goroutines under the race detector
-	@if $(GO) build -race ./ifaces >/dev/null 2>&1; then \
-		echo "$(GO) test -race $(SIDE) 4 $(RACED) and where goroutines meet of $(MET)"; \
-		$(GO) test -race $(SIDE) 4 -timeout 8m $(RACED) && \
-		$(GO) test -race $(SIDE) 4 -timeout 8m -run '^($(MEET))$$' $(MET); \
-	elif [ "$$CI" = true ]; then \
-		echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
-	else \
-		echo "without a C compiler there is no race detector: its run is left out"; \
-	fi
+race: raced met ## run the tests of packages with concurrent goroutines under the race detector
+
+# Under CI=true there is a race detector, or the run fails.
+DETECTED = if $(GO) build -race ./ifaces >/dev/null 2>&1; then echo '$(1)'; $(1); \
+	elif [ "$$CI" = true ]; then echo "the race detector does not build here: it needs a C compiler" >&2; exit 1; \
+	else echo "without a C compiler there is no race detector: its run is left out"; fi
+
+raced:
+	@$(call DETECTED,$(GO) test -race $(SIDE) 4 -timeout 8m $(RACED))
+
+met:
+	@$(call DETECTED,$(GO) test -race $(SIDE) 4 -timeout 8m -run "^($(MEET))$$" $(MET))
 
 invariants: ## the tests of the store, with its structure checked after every call
 	$(GO) test -vet=off -tags invariants -timeout 10m -skip '^($(FIGURES))$$' ./store
@@ -182,4 +188,4 @@ compare-detection: ## how soon a lost node is noticed, and which live nodes are 
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run install demo test await busy check lint race invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run install demo test nodes hosts busy check lint race raced met invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
