@@ -37,7 +37,7 @@ const (
 	// tests of several nodes on them, at half of their speed, have made 0.8 s 2.2.
 	loadFactor = 3
 	// pollPause is the pause between two looks at a condition.
-	pollPause = 2 * time.Millisecond
+	pollPause = 10 * time.Millisecond
 	// trafficPace is how often a client of startTraffic writes and reads at most; loadPace is how often one with a rate looks whether more is due.
 	trafficPace = 2 * time.Millisecond
 	loadPace    = time.Millisecond
