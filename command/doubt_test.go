@@ -22,7 +22,9 @@ func (f *fixture) evicted(t *testing.T) (key string, r store.Record) {
 	for i := 0; small.Counts().Evictions == 0; i++ {
 		key, value := fmt.Appendf(nil, "n%d", i), fmt.Append(nil, i)
 		_, res := small.Set(nil, key, value, small.Hash(key), f.Now, store.SetOptions{})
-		all = append(all, res.Record)
+		if len(all) < 1_000 { // the oldest go first
+			all = append(all, res.Record)
+		}
 	}
 	for _, r := range all {
 		if !small.Certain(r.Key, small.Hash(r.Key), f.Now) {
