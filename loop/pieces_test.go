@@ -223,6 +223,9 @@ func (s *script) part(c net.Conn, send, want []byte, ends bool) (n int, err erro
 	}()
 	got := make([]byte, len(want))
 	read, failed := io.ReadFull(c, got)
+	if bytes.Equal(got[:read], want[:read]) { // the race detector looks at this once, and at each step of a loop
+		n = read
+	}
 	for n < read && got[n] == want[n] {
 		n++
 	}
