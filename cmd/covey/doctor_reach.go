@@ -87,7 +87,7 @@ func (w *view) reached() []finding {
 		return nil
 	default:
 		f.Verdict = problem
-		f.Finding = fmt.Sprintf("none of the %d nodes that were heard has connected, though nodes dial whoever announces himself: this machine's firewall keeps them out, so allow TCP port %d in its input rules; or they do not hear its announces", heard, w.reach.port)
+		f.Finding = fmt.Sprintf("of %d nodes that were heard none has connected, though nodes dial whoever announces himself: this machine's firewall keeps them out, so allow TCP port %d in its input rules; or they do not hear its announces", heard, w.reach.port)
 	}
 	return []finding{f}
 }
@@ -100,7 +100,7 @@ func (w *view) carry(ctx context.Context) {
 
 // large reports whether packets of the full size get through. Where they do not, links come up and then stand still.
 func (w *view) large() []finding {
-	f := finding{Subject: "large packets", Verdict: good, Finding: fmt.Sprintf("come through: %d nodes tried", w.tried)}
+	f := finding{Subject: "large packets", Verdict: good, Finding: fmt.Sprintf("come through: %d tried", w.tried)}
 	switch {
 	case w.tried == 0:
 		return nil
