@@ -45,11 +45,11 @@ func TestAMessageComesBehindTheWritesBeforeIt(t *testing.T) {
 		stage.Reset()
 		if i == 1 {
 			b.flush(c.sides[1], false)
-			b.settle()
+			b.deliverAll()
 		}
 	}
 	b.flush(c.sides[1], false)
-	b.settle()
+	b.deliverAll()
 	if got := strings.Join(*heard, ", "); got != "news one k=1, news two k=2" {
 		t.Errorf("heard %s", got)
 	}
