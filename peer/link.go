@@ -14,6 +14,9 @@ import (
 //	out := link.Control(now, out[:0])               write out
 //	for { b, _, ok := link.Data(now, room); ... }   write b, then link.Sent(len(b))
 //	if link.More() { flush again after the others }
+//
+// now is in ns of the boot-time clock, as everywhere here. Remote and User may be called by anyone; of the others those that do not say that they
+// are safe for concurrent use are for that loop alone.
 type Link struct {
 	// Set by NewLink, Near and SetUser, and not changed once EventOpened was given.
 	node     *Node

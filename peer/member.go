@@ -34,13 +34,13 @@ func (s MemberState) String() string {
 
 // Member is a snapshot of one member.
 type Member struct {
-	ID          uint64 // codec.FormatID and codec.FormatMAC show it
-	Addr        netip.AddrPort
+	ID          uint64         // codec.FormatID and codec.FormatMAC show it
+	Addr        netip.AddrPort // where it was reached last
 	State       MemberState
-	Readiness   codec.State
-	Incarnation uint64
-	Seen        int64 // boot-time ns when its last byte came; for the node itself the present
-	RTT         time.Duration
+	Readiness   codec.State   // as it last told
+	Incarnation uint64        // of its present start
+	Seen        int64         // boot-time ns when its last byte came; for the node itself the present
+	RTT         time.Duration // smoothed; 0: not measured yet
 	Offset      int64         // its clock minus ours, in ms
 	Lag         uint64        // this node's updates that it has not acknowledged
 	LagAge      time.Duration // age of the oldest of them, at most

@@ -25,7 +25,7 @@ import (
 
 // Config is what a node is made of. Rand is the node's own from then on.
 type Config struct {
-	ID, Incarnation, Stream uint64
+	ID, Incarnation, Stream uint64 // of this start: who it is, when it was started (R26), and its stream, which is random (R9)
 	Cluster                 string // the cluster's name
 	Port                    uint16 // own TCP port
 	Rand                    *rand.Rand
@@ -205,9 +205,9 @@ const (
 // Event is something that happened.
 type Event struct {
 	Kind     EventKind
-	Link     *Link
-	Addr     netip.AddrPort
-	Number   uint32
+	Link     *Link          // of all kinds but EventAnnounce and EventDialFailed
+	Addr     netip.AddrPort // of these two
+	Number   uint32         // of the Dial that failed
 	Announce codec.Announce
 	Header   codec.Header
 	Body     []byte // the caller's again after Step

@@ -8,16 +8,16 @@ import (
 
 // Dial is a wish for a connection. Its outcome is owed to the node: EventOpened of a link with this number, or EventDialFailed.
 type Dial struct {
-	Addr   netip.AddrPort
-	Number uint32
+	Addr   netip.AddrPort // where to connect: the other's TCP port
+	Number uint32         // of this dial: each has its own, and a link's greeting names it (R23)
 }
 
 // Change is one change of membership, for one line in a log.
 type Change struct {
-	ID       uint64
-	Addr     netip.AddrPort
+	ID       uint64         // of the member; this node's own: its time was stepped, or another node has its id
+	Addr     netip.AddrPort // where the member was reached last; may be none
 	Old, New MemberState
-	Reason   string
+	Reason   string // in words, for people
 }
 
 // Outbox is what the node wishes for. The loop owns it; Drain appends to it, Reset empties it for the next time.

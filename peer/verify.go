@@ -63,8 +63,8 @@ func (v *verdict) restart(now uint64) { v.own, v.newest, v.differs = roots{}, 0,
 // Verdict says whether all members held the same (R20).
 type Verdict struct {
 	Converged bool
-	Epoch     uint64 // the one compared: the newest that all have told of; 0: there is none yet
-	Root      uint64
+	Epoch     uint64   // the one compared: the newest that all have told of; 0: there is none yet
+	Root      uint64   // this node's, of that epoch
 	Since     uint64   // cluster ms: the end of the last epoch in which they differed or one of them was not compared, the start of the node if none
 	Members   int      // compared, this node included
 	Differing []uint64 // ids of those that differ, or that have not told of a common epoch
