@@ -16,6 +16,7 @@ const (
 	MaxStrangers = 4              // of those, dials of addresses where no member, --peer or past member is known
 	maxAddresses = 4              // addresses of one node that are remembered
 	maxTries     = 6              // failed dials in a row after which a hint is forgotten; members and --peer never are
+	maxHollow    = 64             // places of the ring where a peer got no value, that are known one by one
 	maxPassed    = 256            // streams of others that are passed on to one peer
 	offersAtOnce = 64             // of those, streams that may be new at one look
 	maxHeard     = 4096           // starts of nodes whose last announce is remembered

@@ -36,6 +36,7 @@ type Link struct {
 	held      atomic.Bool                // the clocks of the two are apart: no records and no digests are exchanged (R7); set with Node.mu
 	touched   atomic.Int64               // when bytes last came, boot-time ns
 	acked     atomic.Uint64              // up to where the other has applied this node's stream
+	hollow    hollow                     // places up to there where it got no value
 	passes    atomic.Pointer[[]handover] // streams of other nodes that are passed on here (R12); nil: none; set with Node.mu
 	leads     atomic.Bool                // this node leads a comparison here that is not over; set by the loop
 	moved     atomic.Int64               // when a frame of that last came or went, boot-time ns; set by the loop

@@ -66,8 +66,8 @@ func (l *Link) compare(now int64, body []byte) error {
 	return nil
 }
 
-// compareGhosts looks for ghosts that only one side has. A ghost cannot be sent, so the other side cannot be certain what is absent
-// there, and its leaves become partial (R16). If the ghosts are here, this node lists the part in answer, once a comparison, for the
+// compareGhosts looks for ghosts that only one side has. A ghost cannot be sent, so the other side cannot be certain what is absent, or
+// newest, there, and its leaves become partial (R16). If the ghosts are here, this node lists the part in answer, once a comparison, for the
 // other to see them.
 func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	n, s := l.node, &l.out
@@ -88,7 +88,8 @@ func (l *Link) compareGhosts(m *codec.Listing, top *worktop, now uint64) {
 	}
 }
 
-// haunting yields the hashes of the ghosts of a, as of an epoch, of whose keys b has nothing, or no value. Both are sorted by hash.
+// haunting yields the hashes of the ghosts of a, as of an epoch, of whose keys b has nothing, no value, or only something older. Both are
+// sorted by hash.
 func haunting(a, b []store.Print, epoch, now uint64) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		b := b // of each pass its own
@@ -97,7 +98,7 @@ func haunting(a, b []store.Print, epoch, now uint64) iter.Seq[uint64] {
 				b = b[1:]
 			}
 			p := &a[i]
-			haunts := p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash || lacks(&b[0], p, now))
+			haunts := p.Ghost && !p.Gone && p.Epoch() <= epoch && (len(b) == 0 || b[0].Hash != p.Hash || lacks(&b[0], p, now) || over(p, &b[0]))
 			if haunts && !yield(p.Hash) {
 				return
 			}

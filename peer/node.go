@@ -165,11 +165,12 @@ func (n *Node) Links() []*Link { return *n.chosen.Load() }
 // Linked returns how many links are open, those that still greet or close included.
 func (n *Node) Linked() int { return int(n.open.Load()) }
 
-// Acked returns how many peers that are linked now have acknowledged this node's stream up to seq (R11). It takes no lock.
+// Acked returns how many peers that are linked now have acknowledged this node's stream up to seq, and got what was written there (R11). It
+// takes no lock but, where values were evicted before they could be sent, a short one.
 func (n *Node) Acked(seq uint64) int {
 	count := 0
 	for _, l := range n.Links() {
-		if l.acked.Load() >= seq {
+		if l.acked.Load() >= seq && !l.hollow.has(seq) {
 			count++
 		}
 	}

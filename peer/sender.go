@@ -177,6 +177,7 @@ func (l *Link) materialise(now int64, dst, frame []byte) []byte {
 			start = room - codec.BatchHeadLen - head
 		}
 	} else {
+		l.hollow.add(m.First)
 		s.record.Flags = s.record.Flags&^(codec.RecordRef|codec.RecordKeeps) | codec.RecordExpiryOnly
 	}
 	dst = codec.AppendBatchHeader(dst[start:start], m.Stream, m.First, 1, n.steps.number.Load(), codec.RecordLen(&s.record))
