@@ -6,7 +6,8 @@ import "slices"
 // KEEPTTL that reads what it writes under one lock (R2): the last writer wins, and of a counter the number is a string from then on.
 //
 // room says of a value of so many bytes, 0 where there is none, how many the new one may take: that memory is made ready before the lock
-// is taken, if nobody else changes the value meanwhile. The error of room, which is told before the value is copied, or of change is
+// is taken, if nobody else changes the value meanwhile; a large value is put together then, too (changeLarge), and change called anew where
+// somebody does. The error of room, which is told before the value is copied, or of change is
 // returned, and then nothing is written. buf is memory for both values, of which the new one, r.Value, is left: buf or what append made of
 // it. If the store is not certain that an absent key is absent it writes nothing and returns ErrUnsure, unless sure says that the peers
 // were asked (R17).
@@ -17,6 +18,11 @@ func (s *Store) Change(buf, key []byte, hash, now uint64, sure bool, room func(l
 	s.WarmKey(hash, true)
 	buf, large := s.prepare(buf[:0], key, hash, now, room)
 	defer s.roomUsed(large)
+	if large > 0 {
+		if r, err, done := s.changeLarge(buf, key, hash, now, sure, room, change); done {
+			return r, err
+		}
+	}
 	sh := s.shardOf(hash)
 	var e entry
 	sh.lock(now)

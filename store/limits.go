@@ -67,6 +67,7 @@ const (
 	roomyShare   = 4        // a store is roomy where a quarter of its budget, or more, is free
 	roomFrom     = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written,
 	largeWrites  = 64       // and of which as many are written at one time: the region of pages has room for them beside the budget
+	changeTries  = 4        // times that a change of a large value is made without the lock, before it is made under it
 	MaxPieces    = 1_000    // pieces of a large value that are told at one time: a system call takes 1,024
 	PinFrom      = 64 << 10 // bytes of a value from which on it may be read where it lies
 	contentBlock = 16 << 10 // bytes of a value that are hashed at a time (Content); nodes have to agree on it
