@@ -9,6 +9,9 @@ const (
 	// together: from there on they are errors.
 	maxReply = 64 << 20
 
+	// replyShare is the part of the store's budget that such a reply may have, if that is less: it is put together on the Go heap.
+	replyShare = 4
+
 	// maxScanCount is the highest COUNT that SCAN honours, in keys, so that a turn of a loop stays short. COUNT is a hint: fewer keys
 	// are right, too.
 	maxScanCount = 1_000

@@ -101,7 +101,7 @@ func keys(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		case !ok:
 			c.long = long{}
 			return codec.AppendError(out, errWork), Done
-		case len(l.body) > maxReply:
+		case len(l.body) > t.mostReply():
 			c.long = long{}
 			return codec.AppendError(out, errReplyKeys), Done
 		case next == 0:

@@ -171,7 +171,7 @@ func (t *Turn) execQueued(c *Client) Verdict {
 		cmd := lookup(t.queued[0])
 		x.reply, v = t.execOne(c, cmd, t.queued, x.reply)
 		words, size = words+len(t.queued), size+next-x.at+len(x.reply)-before
-		if v != Wait && len(x.reply) > maxReply {
+		if v != Wait && len(x.reply) > t.mostReply() {
 			x.reply, v, c.long = codec.AppendError(x.reply[:x.start], errReplyExec), Done, long{}
 		}
 		if v >= Wait {

@@ -226,6 +226,25 @@ func TestTheReplyOfEXECIsBounded(t *testing.T) {
 	}
 }
 
+// On a node with little memory they are bounded by that.
+func TestTheRepliesOfASmallNodeAreSmall(t *testing.T) {
+	f := newFixture(t)
+	f.Budget = 16 << 20
+	f.do("SET", "a", strings.Repeat("v", 3<<20))
+	f.do("MULTI")
+	f.do("GET", "a")
+	f.do("GET", "a")
+	f.do("SET", "b", "1")
+	r, _, err := codec.ParseReply([]byte(f.do("EXEC")))
+	if err != nil || len(r.Elements) != 3 || len(r.Elements[0].Str) != 3<<20 || string(r.Elements[1].Str) != strings.TrimPrefix(errReplyExec, "-") || string(r.Elements[2].Str) != "OK" {
+		t.Errorf("%.300v, %v", r.Elements, err)
+	}
+	f.client.long.body = make([]byte, 5<<20) // of the turns before
+	if got := f.do("KEYS", "*"); got != "-"+errReplyKeys+"\r\n" {
+		t.Errorf("%.80q", got)
+	}
+}
+
 // The large value that a SET would otherwise hand over as a draft, and that a GET would pin, goes through a transaction as any other.
 func TestATransactionPinsNothing(t *testing.T) {
 	f := newFixture(t)

@@ -106,6 +106,9 @@ type Turn struct {
 	Audience *Audience
 	Mail     *Mailbox
 
+	// Budget is the store's, in bytes: where it is small, so are the longest replies to KEYS and EXEC. 0: it is large.
+	Budget int64
+
 	// Commit, if not nil, puts what is staged, of c, where the peers will have it from. It is called before they are asked for a key: a
 	// question must not overtake what the turn has written under it (R17).
 	Commit func(c *Client)
@@ -213,6 +216,14 @@ func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
 		t.Stage.Add((*codec.Record)(r))
 	}
 	c.Dirty = true
+}
+
+// mostReply is how long a reply to KEYS, or the replies to a transaction's commands, may become.
+func (t *Turn) mostReply() int {
+	if t.Budget == 0 {
+		return maxReply
+	}
+	return int(min(maxReply, t.Budget/replyShare))
 }
 
 // trim gives back scratch memory beyond keptScratch.

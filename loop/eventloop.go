@@ -111,7 +111,7 @@ func (n *node) newLoop(g gnet.EventLoop) *eventLoop {
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Commit: l.commit,
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Commit: l.commit, Budget: n.cfg.MaxMemory,
 		Audience: &n.audience, Mail: &command.Mailbox{Ring: func() { l.bell.ring(nil) }}}
 	if n.guard != nil {
 		l.turn.Door = doorman{n}
