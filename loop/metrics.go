@@ -35,6 +35,7 @@ func (n *node) metrics() []status.Metric {
 		count("covey_refused_connections_total", "Connections beyond the limit.", r.Refused),
 		count("covey_denied_connections_total", "Connections of hosts that are not served.", r.Denied),
 		count("covey_overloads_total", "Connections closed for what they had the node keep.", r.Overloads),
+		count("covey_messages_lost_total", "Messages (PUBLISH) for which a loop of the node had no room, so that its listeners did not hear them.", n.audience.Lost()),
 		count("covey_idle_closed_total", "Connections closed for saying nothing, or half a command.", r.IdleClosed),
 		count("covey_bad_input_total", "Connections closed for bytes that are no protocol of covey's.", r.BadInput),
 		count("covey_other_secrets_total", "Announces and handshakes of nodes with another secret.", r.OtherSecrets),

@@ -26,7 +26,7 @@ func TestMetricsCountWhatClientsDo(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"covey_ready": 1, "covey_keys": 1, "covey_members": 1, "covey_connections": 1, "covey_commands_total": 4, "covey_hits_total": 1,
-		"covey_misses_total": 1, "covey_errors_total": 1, "covey_max_memory_bytes": 256 << 20, "covey_handler_panics_total": 0,
+		"covey_misses_total": 1, "covey_errors_total": 1, "covey_max_memory_bytes": 256 << 20, "covey_handler_panics_total": 0, "covey_messages_lost_total": 0,
 	} {
 		if value, there := got[name]; !there || value != want {
 			t.Errorf("%s is %v, want %v", name, value, want)
