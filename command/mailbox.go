@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"covey/codec"
 )
@@ -10,6 +11,8 @@ import (
 // Mailbox holds the messages that the listeners of one loop are still to hear. Any goroutine may put one in.
 type Mailbox struct {
 	Ring func() // wakes the loop; set before the first message can come
+
+	some atomic.Bool // something is held: it is looked at whenever the loop's bell rings, mostly for something else
 
 	mu   sync.Mutex
 	held []byte // one behind the other: the lengths of channel and message, 4 bytes each, and both
@@ -27,6 +30,7 @@ func (b *Mailbox) put(channel, message []byte) bool {
 	b.held = binary.LittleEndian.AppendUint32(b.held, uint32(len(channel)))
 	b.held = binary.LittleEndian.AppendUint32(b.held, uint32(len(message)))
 	b.held = append(append(b.held, channel...), message...)
+	b.some.Store(true)
 	b.mu.Unlock()
 	b.Ring()
 	return true
@@ -48,6 +52,7 @@ func (b *Mailbox) take(empty []byte) []byte {
 	defer b.mu.Unlock()
 	taken := b.held
 	b.held = empty[:0]
+	b.some.Store(false)
 	return taken
 }
 
@@ -73,6 +78,14 @@ type hearer struct {
 	client *Client // nil: it has left meanwhile
 	by     subscription
 }
+
+// Hears reports whether Deliver may have anything to do.
+func (t *Turn) Hears() bool {
+	return t.Audience != nil && (len(t.post.hearers) > 0 || len(t.post.taken) > 0 || t.Mail.some.Load())
+}
+
+// Hush drops the messages that are being delivered.
+func (t *Turn) Hush() { t.post = deliveries{} }
 
 // Deliver gives the messages in the mailbox to the loop's listeners for as long as more says so, which it asks now and then. left: some
 // are not done.
@@ -145,6 +158,9 @@ func (d *deliveries) reply(h hearer) []byte {
 
 // forget takes one who has left off the list of a message that is being delivered.
 func (d *deliveries) forget(c *Client, s subscription) {
+	if !s.pattern && s.name != string(d.channel) {
+		return // who leaves may have thousands of others
+	}
 	for i := d.next; i < len(d.hearers); i++ {
 		if d.hearers[i] == (hearer{c, s}) {
 			d.hearers[i].client = nil

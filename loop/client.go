@@ -23,6 +23,11 @@ func (l *eventLoop) client(c *conn, now int64) gnet.Action {
 	if c.waiting {
 		return c.pileUp()
 	}
+	if len(c.pushes) > 0 { // what was heard before comes before the replies: they may be to an UNSUBSCRIBE, or a QUIT
+		if l.sendPush(c); c.closed {
+			return gnet.None
+		}
+	}
 	drafted := c.draft != nil
 	if drafted && c.draft.Left() > 0 {
 		if act, whole := l.fill(c); !whole {
@@ -192,6 +197,10 @@ func (l *eventLoop) runAll(c *conn, buf []byte, now int64) (used int, act gnet.A
 			return 0, gnet.None
 		}
 		if l.ran++; l.takePin(c, used < len(buf)) {
+			return used, gnet.None
+		}
+		if len(c.pushes) > 0 { // they had to wait for the end of this reply
+			l.comeAgain(c)
 			return used, gnet.None
 		}
 	}

@@ -214,6 +214,9 @@ func (l *eventLoop) releaseFrame() {
 func (c *conn) release() {
 	c.dropDraft()
 	c.dropIn()
+	if len(c.pushes) == 0 {
+		c.pushes = nil
+	}
 	c.weigh()
 }
 

@@ -29,7 +29,7 @@ func (c *conn) weigh() {
 	var held int64
 	if !c.closed {
 		c.worn = max(c.worn, len(c.in))
-		held = int64(max(min(cap(c.in), keepBuffer), c.worn) + len(c.reply) + c.parser.Room() + c.client.Held() + len(c.pushes) + c.g.OutboundBuffered())
+		held = int64(max(min(cap(c.in), keepBuffer), c.worn) + len(c.reply) + c.parser.Room() + c.client.Held() + cap(c.pushes) + c.g.OutboundBuffered())
 		if c.link != nil {
 			held += int64(c.link.Held())
 		}

@@ -53,10 +53,12 @@ const (
 	maxQueuedReply = 1 << 20
 
 	// maxUnheard is how many bytes of messages a client that listens may leave unread, and maxPushBytes how many are gathered for all of them
-	// before they are written. keepPushes is how large a buffer a connection keeps for its next messages.
+	// before they are written, writesAtOnce to a connection each before the time is looked at. keepPushes is how large a buffer a connection
+	// keeps for its next messages.
 	maxUnheard   = 8 << 20
 	maxPushBytes = 1 << 20
-	keepPushes   = 4 << 10
+	writesAtOnce = 16
+	keepPushes   = 512
 
 	// largeReply is the room of a loop's replies, in bytes of addresses: what a turn gathers at most before it writes,
 	// and one reply with the longest value on top of it.

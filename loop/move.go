@@ -45,7 +45,7 @@ func (c *conn) lighten() {
 // message may come at any time.
 func (c *conn) idle() bool {
 	return !c.closed && (c.protocol == protocolRESP || c.protocol == protocolBinary) && c.tail == nil && !c.ending && !c.waiting && !c.rest && !c.kept && !c.debtor &&
-		c.draft == nil && !c.owes() && !c.heavy && !c.client.Listens() && len(c.pushes) == 0 && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
+		c.draft == nil && !c.owes() && !c.heavy && !c.client.Listens() && len(c.pushes) == 0 && !c.pushed && !c.queued.Load() && !c.tooMuch.Load() && c.g.OutboundBuffered() == 0
 }
 
 // moves begins to move a marked connection, if nothing is under way for it. If moved the caller must not touch it any more.

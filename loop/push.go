@@ -3,37 +3,70 @@ package loop
 // What a client hears that is no reply, the messages of the channels that it listens to, is written between two replies: never in the
 // middle of one, so it waits while a part of a reply is owed.
 
-// Hear takes a message for a client (command.Ear). It is written when all connections that hear something now have theirs, so that several
-// messages go out in one write.
+// Hear takes a message for a client (command.Ear). It is written when the loop's slice of time for what was heard before is over, so that
+// several messages go out in one write.
 func (c *conn) Hear(b []byte) {
+	if c.deaf() {
+		return
+	}
 	l := c.l
 	c.pushes = append(c.pushes, b...)
+	l.pushBytes += len(b)
 	if !c.pushed {
 		c.pushed = true
 		l.pushed = append(l.pushed, c)
 	}
-	if l.pushBytes += len(b); l.pushBytes >= maxPushBytes {
-		l.sendPushes()
-	}
 }
 
-// hear gives the loop's listeners what has come for them, for a slice of time. Then it rings the bell for the rest.
+// deaf reports whether a client hears nothing any more: it has said QUIT, or has ended its side.
+func (c *conn) deaf() bool { return c.ending || c.tail != nil }
+
+// hear gives the loop's listeners what has come for them, for a slice of time. Then it rings the bell for the rest. Nothing is gathered
+// before all that was is written: to write takes more time than to gather.
 func (l *eventLoop) hear() {
+	if len(l.pushed) == 0 && !l.turn.Hears() {
+		return
+	}
+	defer l.hush()
 	now := l.n.clock.now()
-	left := l.turn.Deliver(func() bool { return l.n.clock.now()-now < int64(sliceTime) })
-	l.sendPushes()
+	more := func() bool { return l.n.clock.now()-now < int64(sliceTime) }
+	left := l.sendPushes(more)
+	if !left {
+		left = l.turn.Deliver(func() bool { return l.pushBytes < maxPushBytes && more() })
+		left = l.sendPushes(more) || left
+	}
 	if left {
 		l.bell.ring(nil)
 	}
 }
 
-// sendPushes writes what the connections have heard.
-func (l *eventLoop) sendPushes() {
-	for i, c := range l.pushed {
-		l.pushed[i], c.pushed = nil, false
+// hush drops what the loop was delivering when hear panics. No connection is to blame for it.
+func (l *eventLoop) hush() {
+	if r := recover(); r != nil {
+		l.n.panicked(r)
+		l.abandon()
+		l.turn.Hush()
+		for _, c := range l.pushed {
+			c.pushed = false
+		}
+		l.pushed, l.pushBytes = nil, 0
+	}
+}
+
+// sendPushes writes what connections have heard, for as long as more says so. left: to some it is not written yet.
+func (l *eventLoop) sendPushes(more func() bool) (left bool) {
+	n := 0
+	for ; n < len(l.pushed) && (n%writesAtOnce != writesAtOnce-1 || more()); n++ {
+		c := l.pushed[n]
+		c.pushed = false
 		l.sendPush(c)
 	}
-	l.pushed, l.pushBytes = l.pushed[:0], 0
+	rest := copy(l.pushed, l.pushed[n:])
+	clear(l.pushed[rest:])
+	if l.pushed = l.pushed[:rest]; rest == 0 {
+		l.pushBytes = 0
+	}
+	return rest > 0
 }
 
 // sendPush writes what a connection has heard, unless a reply is under way. It closes one that does not read: what it misses could not be
@@ -42,9 +75,13 @@ func (l *eventLoop) sendPush(c *conn) {
 	if c.closed || len(c.pushes) == 0 {
 		return
 	}
-	if c.owes() || c.client.Midway() {
+	switch {
+	case c.deaf():
+		c.pushes = nil
 		c.weigh()
-	} else {
+	case c.owes() || c.client.Midway():
+		c.weigh()
+	default:
 		b := c.pushes
 		if c.pushes = b[:0]; cap(b) > keepPushes {
 			c.pushes = nil
@@ -52,9 +89,7 @@ func (l *eventLoop) sendPush(c *conn) {
 		if !c.write(b) {
 			return
 		}
-		if c.g.OutboundBuffered() > 0 {
-			c.weigh()
-		}
+		c.weigh()
 	}
 	if len(c.pushes) > maxUnheard || c.g.OutboundBuffered() > maxUnheard {
 		l.n.counters.overloads.Add(1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/command"
 )
 
 // spoken3 is a connection that speaks RESP3 and reads whole replies, messages among them.
@@ -284,5 +285,131 @@ func comeAndGo(tn *testNode, i int, stop chan struct{}) error {
 			seen.Write(buf[:n])
 		}
 		_ = c.Close()
+	}
+}
+
+// What a client has heard while a large reply was under way comes before the replies to its next commands: behind that to an UNSUBSCRIBE
+// or a RESET no client expects a message, and behind that to a QUIT nothing at all.
+func TestWhatWasHeardComesBeforeTheEndOfASubscription(t *testing.T) {
+	const messages = 60
+	message, value := strings.Repeat("m", 60_000), strings.Repeat("v", 15<<20)
+	bulk := fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+	for _, large := range [][]string{{"GET", "a"}, {"MGET", "a", "none"}} {
+		for end, said := range map[string]string{"UNSUBSCRIBE": ">3\r\n$11\r\nunsubscribe\r\n$4\r\nnews\r\n:0\r\n", "RESET": "+RESET\r\n", "QUIT": "+OK\r\n"} {
+			t.Run(large[0]+" "+end, func(t *testing.T) {
+				tn := readyNode(t)
+				publisher := dialRaw(t, tn.addr)
+				if got := publisher.do("SET", "a", value); got != "+OK" {
+					t.Fatal(got)
+				}
+				c := dial3(t, tn)
+				c.send("SUBSCRIBE", "news")
+				c.next()
+				c.send(large...)
+				eventually(t, "the reply is under way", func() bool { return tn.n.parked.Load() > 0 })
+				for range messages {
+					if got := publisher.do("PUBLISH", "news", message); got != ":1" {
+						t.Fatal(got)
+					}
+				}
+				eventually(t, "all is heard", func() bool { return tn.n.holdings.held.Load() >= int64(messages*len(message)) })
+				c.send(end)
+				c.send("ECHO", "behind")
+				if large[0] == "GET" {
+					c.says(bulk)
+				} else {
+					c.says("*2\r\n" + bulk + "_\r\n")
+				}
+				for range messages {
+					c.says(bulks('>', "message", "news", message))
+				}
+				if c.says(said); end != "QUIT" {
+					c.says("$6\r\nbehind\r\n")
+				}
+			})
+		}
+	}
+}
+
+// A loop writes messages for a slice of time: the other clients have their turns before all of very many listeners have theirs.
+func TestMessagesAreWrittenASliceAfterTheOther(t *testing.T) {
+	l := new(eventLoop)
+	for range 100 {
+		l.pushed = append(l.pushed, &conn{closed: true, pushed: true})
+	}
+	l.pushBytes = 1
+	first := l.pushed[0]
+	if !l.sendPushes(func() bool { return false }) || len(l.pushed) != 100-(writesAtOnce-1) || first.pushed || !l.pushed[0].pushed || l.pushBytes == 0 {
+		t.Errorf("%d connections are left", len(l.pushed))
+	}
+	if l.sendPushes(func() bool { return true }) || len(l.pushed) != 0 || l.pushBytes != 0 {
+		t.Errorf("%d connections are left", len(l.pushed))
+	}
+}
+
+// The buffers in which connections hear something count among what they hold, and are given back.
+func TestTheBuffersOfListenersCount(t *testing.T) {
+	tn := readyNode(t)
+	c, publisher := dialRaw(t, tn.addr), dialRaw(t, tn.addr)
+	if got := c.do("SUBSCRIBE", "news"); got != "*3" {
+		t.Fatal(got)
+	}
+	before := int64(0)
+	eventually(t, "the subscription counts", func() bool { before = tn.n.holdings.held.Load(); return before > 0 })
+	eventually(t, "the buffer counts", func() bool { publisher.do("PUBLISH", "news", "m"); return tn.n.holdings.held.Load() > before })
+	eventually(t, "it is given back", func() bool { return tn.n.holdings.held.Load() == before })
+}
+
+// deafening is a listener of which the program has a fault.
+type deafening struct{}
+
+func (deafening) Hear([]byte) { panic("it hears badly") }
+
+// A panic while messages are delivered costs these messages and nothing else.
+func TestAPanicWhileMessagesAreDeliveredIsSurvived(t *testing.T) {
+	tn := readyNode(t)
+	publisher, listener := dialRaw(t, tn.addr), dial3(t, tn)
+	bad := &command.Client{Proto: 3, Ear: deafening{}, From: thisMachine}
+	var home *eventLoop
+	tn.n.still(func() {
+		for l := range tn.n.eachLoop() {
+			home = l
+		}
+		home.turn.RESP(bad, [][]byte{[]byte("SUBSCRIBE"), []byte("bad")}, nil)
+	})
+	if got := publisher.do("PUBLISH", "bad", "m"); got != ":1" {
+		t.Fatal(got)
+	}
+	eventually(t, "a panic", func() bool { return tn.n.counters.panics.Load() == 1 })
+	listener.send("SUBSCRIBE", "news")
+	listener.next()
+	publisher.do("PUBLISH", "news", "m")
+	listener.says(bulks('>', "message", "news", "m"))
+	tn.n.still(func() { home.turn.Leave(bad) })
+}
+
+// Messages for which a loop has no room are counted.
+func TestLostMessagesAreCounted(t *testing.T) {
+	tn := readyNode(t)
+	c := dial3(t, tn)
+	c.send("SUBSCRIBE", "news")
+	c.next()
+	message := []byte(strings.Repeat("m", 60_000))
+	tn.n.still(func() {
+		for range 200 {
+			tn.n.audience.Publish([]byte("news"), message)
+		}
+	})
+	var lost float64
+	for _, m := range tn.n.metrics() {
+		if m.Name == "covey_messages_lost_total" {
+			lost = m.Value
+		}
+	}
+	if lost == 0 || lost == 200 || uint64(lost) != tn.n.audience.Lost() {
+		t.Fatalf("%v of 200 messages lost", lost)
+	}
+	for range 200 - int(lost) {
+		c.says(bulks('>', "message", "news", string(message)))
 	}
 }
