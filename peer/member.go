@@ -3,6 +3,7 @@ package peer
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,8 +84,10 @@ type stream struct {
 	id      uint64        // random, one for each start of a node
 	applied atomic.Uint64 // sequence number up to which all records are here
 	stamp   atomic.Uint64 // the highest stamp of its records that came here
-	heard   atomic.Uint64 // up to which its messages were given to who listens, or left out
 	relayed atomic.Int32  // how many links it is passed on to (R12)
+
+	hearing sync.Mutex // held while its messages are given to who listens
+	heard   uint64     // up to which they were, or were left out; guarded by it
 
 	// Guarded by Node.mu.
 	member      uint64 // id of its node

@@ -19,6 +19,8 @@ func isMessage(r *codec.Record) bool { return r.Kind == codec.KindMessage && r.F
 // deliver gives away the messages of a batch that was merged, and of which there are so many: those that were not given before, in the
 // order of the stream, and that are not too old by now.
 func (n *Node) deliver(now int64, s *stream, m *codec.Batch, messages int) {
+	s.hearing.Lock() // while the stream comes by two links one must not give what is behind that which the other still gives
+	defer s.hearing.Unlock()
 	heard := s.hear(m.First + uint64(m.Count) - 1)
 	if messages == 0 || n.give == nil {
 		return
@@ -42,12 +44,9 @@ func timely(stamp, now uint64) bool {
 	return !store.TooFarAhead(stamp, now) && store.StampTime(stamp)+uint64(messageLife.Milliseconds()) > now
 }
 
-// hear notes that the messages up to last are delivered, and returns up to where they were before.
+// hear notes that the messages up to last are delivered, and returns up to where they were before. The caller holds s.hearing.
 func (s *stream) hear(last uint64) (before uint64) {
-	for {
-		heard := s.heard.Load()
-		if last <= heard || s.heard.CompareAndSwap(heard, last) {
-			return heard
-		}
-	}
+	before = s.heard
+	s.heard = max(before, last)
+	return before
 }

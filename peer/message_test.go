@@ -2,7 +2,11 @@ package peer
 
 import (
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"covey/codec"
@@ -137,5 +141,42 @@ func TestR12_MessagesArePassedOn(t *testing.T) {
 	}
 	if got := strings.Join(*heard, ", "); got != "c 1 k=" || x.Applied(99) != 1 {
 		t.Errorf("heard %s, applied %d", got, x.Applied(99))
+	}
+}
+
+// While a stream comes by two links, on two loops, its messages are heard in its order all the same.
+func TestMessagesOfTwoLinksAreHeardInOrder(t *testing.T) {
+	b, x, _, c := pair(t)
+	l := c.sides[0].link
+	var mu sync.Mutex
+	last, wrong := 0, 0
+	x.give = func(_, message []byte) {
+		runtime.Gosched()
+		mu.Lock()
+		defer mu.Unlock()
+		n, _ := strconv.Atoi(string(message))
+		if n <= last {
+			wrong++
+		}
+		last = n
+	}
+	const each, batches = 4, 2_000
+	s := &stream{id: 99}
+	var next atomic.Uint64
+	var links sync.WaitGroup
+	for range 2 {
+		links.Go(func() {
+			for first := next.Add(each) - each + 1; first < each*batches; first = next.Add(each) - each + 1 {
+				var run []byte
+				for i := range uint64(each) {
+					run = codec.AppendRecord(run, stamped(b, l, codec.KindMessage, "c", strconv.FormatUint(first+i, 10)))
+				}
+				x.deliver(b.now, s, &codec.Batch{Stream: s.id, First: first, Count: each, Records: run}, each)
+			}
+		})
+	}
+	links.Wait()
+	if wrong > 0 || last == 0 {
+		t.Errorf("%d messages are heard out of order", wrong)
 	}
 }
