@@ -20,8 +20,8 @@ TODAY = $(shell date +%F)
 
 # RACED are packages with concurrent goroutines: all their tests run under the race detector too. Pure packages (MET) start no goroutine: of theirs run only the tests that do (MEET).
 RACED = ./loop/... ./client/... ./cmd/... ./ifaces/...
-MET = ./command ./peer ./store
-MEET = TestMessagesOfTwoLinksAreHeardInOrder|TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestKeysThatAreSetTogetherAreOfOne|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestOfAllWhoCompareOneSets|TestChangesAtOneTimeAreAllThere|TestLargeChangesAtOneTimeAreAllThere|TestOnlySoManyLargeWritesAreMadeAtOnce|TestR21_OfTwoThatWithholdTheHigherCounts|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
+MET = ./command ./peer ./store ./tracking
+MEET = TestMessagesOfTwoLinksAreHeardInOrder|TestALinkWithNothingOnItsWayIsNeverStalled|TestGETEXOfAKeyThatComesAndGoes|TestKeysThatAreSetTogetherAreOfOne|TestLoopsTickerAndClientsAtOnce|TestManyGoroutinesAtOnce|TestManyLoopsAppendWhileLinksRead|TestNoTableIsUnmappedWhileSomebodyWarms|TestOfAllWhoCompareOneSets|TestChangesAtOneTimeAreAllThere|TestLargeChangesAtOneTimeAreAllThere|TestOnlySoManyLargeWritesAreMadeAtOnce|TestReadersAndWritersAtOnceLoseNoMessage|TestR21_OfTwoThatWithholdTheHigherCounts|TestR4_WritesDuringAFlushAllAreBeforeItOrAfterIt|TestSoakOfSealedValues
 
 # Tests of the store that are about how much or how long over very many calls: checks of the structure after each tell nothing there.
 FIGURES = TestHitRatios|TestNoTableIsUnmappedWhileSomebodyWarms|TestSweepPartsTogetherAreOneSweep|TestExpectedEntriesMoveNoCell

@@ -38,8 +38,6 @@ var absent = []struct{ names, instead string }{
 	{"command|getkeys command|getkeysandflags", "COMMAND INFO says which arguments are keys"},
 	{"config|resetstat", "covey counts from its start on: take the difference of two looks"},
 	{"config|rewrite", "covey takes its settings when it starts, as flags or from the environment: see covey run --help"},
-	{"client|caching client|getredir client|tracking client|trackinginfo",
-		"covey tells no client what has changed: switch client-side caching off, and read from the node on the client's own machine"},
 }
 
 var insteadOf = make(map[string]string)

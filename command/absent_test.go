@@ -16,7 +16,6 @@ func TestErrorsSayWhatToDoInsteadOfWhatIsAbsent(t *testing.T) {
 		{"SPUBLISH news x", "-ERR unknown command 'SPUBLISH', with args beginning with: 'news' 'x' (", "reach all nodes"},
 		{"HSET h f v", "-ERR unknown command 'HSET', with args beginning with: 'h' 'f' 'v' (", "strings only"},
 		{"SLOWLOG", "-ERR unknown command 'SLOWLOG', with args beginning with: (", "covey info"},
-		{"CLIENT Tracking ON", "-ERR unknown subcommand 'Tracking'. Try CLIENT HELP. (", "switch client-side caching off"},
 		{"RENAME a b", "-ERR unknown command 'RENAME', with args beginning with: 'a' 'b' (", "DEL the first"},
 		{"REPLICAOF h 1", "-ERR unknown command 'REPLICAOF', with args beginning with: 'h' '1' (", "start covey on the other machine"},
 		{"ACL WHOAMI", "-ERR unknown command 'ACL', with args beginning with: 'WHOAMI' (", "but for FLUSHALL"},

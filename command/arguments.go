@@ -7,7 +7,7 @@ import (
 )
 
 // syntax says which arguments a command takes, for COMMAND DOCS: redis-cli shows them while one types. An argument is written
-// name:type, with ? behind it if it may be left out, * if it may be repeated, and in brackets what it consists of. TOKEN= before it is
+// name:type, with ? behind it if it may be left out, * if it may be repeated, ** if with its token, and in brackets what it consists of. TOKEN= before it is
 // a word that comes first; a TOKEN alone is nothing but that word. A command that is not listed takes none.
 var syntax = map[string]string{
 	"auth":            "username:string? password:string",
@@ -15,8 +15,10 @@ var syntax = map[string]string{
 	"hello":           "arguments:block?(protover:integer AUTH=username_password:block?(username:string password:string) SETNAME=clientname:string?)",
 	"ping":            "message:string?",
 	"select":          "index:integer",
+	"client|caching":  "mode:oneof(YES NO)",
 	"client|setinfo":  "attr:oneof(LIB-NAME=libname:string LIB-VER=libver:string)",
 	"client|setname":  "connection-name:string",
+	"client|tracking": "status:oneof(ON OFF) REDIRECT=client-id:integer? PREFIX=prefix:string?** BCAST? OPTIN? OPTOUT? NOLOOP?",
 	"command|docs":    "command-name:string?*",
 	"command|info":    "command-name:string?*",
 	"command|list":    "FILTERBY=filterby:oneof?(MODULE=module-name:string ACLCAT=category:string PATTERN=pattern:pattern)",
@@ -89,6 +91,7 @@ const (
 type argument struct {
 	name, kind, token  string
 	optional, multiple bool
+	again              bool // the token is repeated too
 	parts              []argument
 }
 
@@ -115,6 +118,7 @@ func arguments(text string) (list []argument, rest string) {
 		}
 		text, a.optional = strings.CutPrefix(text, "?")
 		text, a.multiple = strings.CutPrefix(text, "*")
+		text, a.again = strings.CutPrefix(text, "*")
 		if inside, ok := strings.CutPrefix(text, "("); ok {
 			a.parts, text = arguments(inside)
 		}
@@ -138,6 +142,9 @@ func (a *argument) describe(proto int, out []byte) []byte {
 	}
 	if a.multiple {
 		flags = append(flags, "multiple")
+	}
+	if a.again {
+		flags = append(flags, "multiple_token")
 	}
 	pairs := 2
 	for _, given := range []bool{a.kind == "key", a.token != "", flags != nil, a.parts != nil} {

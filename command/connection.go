@@ -36,6 +36,7 @@ func quit(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 
 func reset(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	t.Leave(c)
+	t.EndTracking(c)
 	c.Proto, c.Name, c.Known, c.tx = codec.RESP2, "", false, transaction{}
 	if t.Door != nil {
 		c.Since = t.Host.Facts().Now // to send RESET it must have authenticated, so it has the time of a new connection to do so again
@@ -114,7 +115,9 @@ func hello(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 	if o.name != nil {
 		c.Name = string(o.name)
 	}
-	c.Proto = int(proto)
+	if c.Proto = int(proto); c.Proto < codec.RESP3 {
+		t.EndTracking(c) // its messages could not be sent any more
+	}
 	out = codec.AppendMap(out, c.Proto, 7)
 	out = appendPair(out, "server", "redis")
 	out = appendPair(out, "version", redisVersion)
@@ -219,12 +222,15 @@ func clientInfo(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict)
 	if c.tx.begun {
 		flags, queued = "x", c.tx.count
 	}
-	if c.Listens() && flags == "N" {
-		flags = "P"
+	switch letters := c.trackFlags(); {
+	case flags == "N" && c.Listens():
+		flags = "P" + letters
+	case letters != "":
+		flags = strings.TrimPrefix(flags, "N") + letters
 	}
 	patterns := c.listening.patterns
 	text := fmt.Appendf(nil, "id=%d addr=%s name=%s age=%d idle=0 flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d "+
-		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=client|info user=default redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
-		c.ID, c.Addr, c.Name, age, flags, len(c.listening.to)-patterns, patterns, queued, held, held, c.Proto, c.LibName, c.LibVer)
+		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=client|info user=default redir=%d resp=%d lib-name=%s lib-ver=%s\n",
+		c.ID, c.Addr, c.Name, age, flags, len(c.listening.to)-patterns, patterns, queued, held, held, c.redirect(), c.Proto, c.LibName, c.LibVer)
 	return codec.AppendVerbatim(out, c.Proto, "txt", text), Done
 }

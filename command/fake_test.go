@@ -8,6 +8,7 @@ import (
 
 	"covey/codec"
 	"covey/store"
+	"covey/tracking"
 )
 
 // startOfTime is Turn.Now of a new fixture, in ms.
@@ -73,7 +74,7 @@ func newFixture(t testing.TB) *fixture {
 		Connections: 3, MaxConnections: 1000, Accepted: 7, Commands: 11, MaxMemory: 64 << 20, Members: 3, Linked: 2, Head: 5,
 	}}
 	f := &fixture{host: h, client: &Client{ID: 7, Addr: "127.0.0.1:5000", From: netip.MustParseAddr("127.0.0.1")}}
-	f.Turn = &Turn{Store: s, Host: h, Now: startOfTime, Stage: new(codec.Stage), Scripts: new(Scripts), Audience: new(Audience), Mail: &Mailbox{Ring: func() {}}}
+	f.Turn = &Turn{Store: s, Host: h, Now: startOfTime, Stage: new(codec.Stage), Scripts: new(Scripts), Audience: new(Audience), Mail: &Mailbox{Ring: func() {}}, Tracking: tracking.New(1 << 20)}
 	f.client.Ear = new(ear)
 	h.turn = f.Turn
 	return f

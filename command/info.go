@@ -85,7 +85,7 @@ func infoServer(t *Turn, f *Facts, b *strings.Builder) {
 }
 
 func infoClients(t *Turn, f *Facts, b *strings.Builder) {
-	fmt.Fprintf(b, "connected_clients:%d\r\nmaxclients:%d\r\nblocked_clients:0\r\n", max(f.Connections-f.Linked, 0), f.MaxConnections)
+	fmt.Fprintf(b, "connected_clients:%d\r\nmaxclients:%d\r\nblocked_clients:0\r\ntracking_clients:%d\r\n", max(f.Connections-f.Linked, 0), f.MaxConnections, t.tracked().Clients)
 }
 
 func infoMemory(t *Turn, f *Facts, b *strings.Builder) {
@@ -110,6 +110,8 @@ func infoStats(t *Turn, f *Facts, b *strings.Builder) {
 	channels, patterns := t.Audience.Counts()
 	fmt.Fprintf(b, "pubsub_channels:%d\r\npubsub_patterns:%d\r\n", channels, patterns)
 	fmt.Fprintf(b, "keyspace_hits:%d\r\nkeyspace_misses:%d\r\ntotal_error_replies:%d\r\n", f.Tally.Hits, f.Tally.Misses, f.Tally.Errors)
+	k := t.tracked()
+	fmt.Fprintf(b, "tracking_total_keys:%d\r\ntracking_total_items:%d\r\ntracking_total_prefixes:%d\r\n", k.Keys, k.Items, k.Prefixes)
 }
 
 // infoReplication says what a client of Redis must hear to write here: every node takes

@@ -48,8 +48,12 @@ const flagsClient = flagNoScript | flagLoading | flagStale
 var containerTable = []entry{
 	{name: "client", arity: -2, long: true, run: help, group: "connection", since: "2.4.0", complexity: "O(1)",
 		summary: "Commands about connections", subs: []entry{
+			{name: "caching", arity: 3, run: clientCaching, flags: flagsClient, category: "connection",
+				group: "connection", since: "6.0.0", complexity: "O(1)", summary: "Say whether the keys of the next command are tracked: YES with OPTIN, NO with OPTOUT"},
 			{name: "getname", arity: 2, run: clientGetName, flags: flagsClient, category: "connection",
 				group: "connection", since: "2.6.9", complexity: "O(1)", summary: "Return the name of the current connection"},
+			{name: "getredir", arity: 2, run: clientGetRedir, flags: flagsClient, category: "connection",
+				group: "connection", since: "6.0.0", complexity: "O(1)", summary: "Return 0 if the current connection tracks keys, -1 if it does not"},
 			{name: "help", arity: 2, run: help, flags: flagLoading | flagStale, category: "connection",
 				group: "connection", since: "5.0.0", complexity: "O(1)", summary: "Print this help"},
 			{name: "id", arity: 2, run: clientID, flags: flagsClient, category: "connection",
@@ -60,6 +64,10 @@ var containerTable = []entry{
 				group: "connection", since: "7.2.0", complexity: "O(1)", summary: "Say which library the client uses: LIB-NAME or LIB-VER, and a value"},
 			{name: "setname", arity: 3, run: clientSetName, flags: flagsClient, category: "connection",
 				group: "connection", since: "2.6.9", complexity: "O(1)", summary: "Give the current connection a name"},
+			{name: "tracking", arity: -3, run: clientTracking, flags: flagsClient, category: "connection",
+				group: "connection", since: "6.0.0", complexity: "O(1). Some options may introduce additional complexity.", summary: "Turn on or off that the current connection is told when keys change that it has read, or that begin with a prefix"},
+			{name: "trackinginfo", arity: 2, run: clientTrackingInfo, flags: flagsClient, category: "connection",
+				group: "connection", since: "6.2.0", complexity: "O(1)", summary: "Describe how the current connection tracks keys"},
 		}},
 	{name: "command", arity: -1, long: true, run: commandAll, flags: flagLoading | flagStale, category: "connection",
 		group: "server", since: "2.8.13", complexity: "O(N) where N is the number of commands",

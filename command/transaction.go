@@ -194,5 +194,8 @@ func (t *Turn) execOne(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte
 	if a := t.admit(c, cmd.gate); a != admitted {
 		return a.turnAway(out, errLoading)
 	}
+	if c.Track != nil {
+		t.remember(c, cmd, args)
+	}
 	return cmd.run(t, c, args, out)
 }

@@ -6,6 +6,7 @@ import (
 
 	"covey/codec"
 	"covey/store"
+	"covey/tracking"
 )
 
 // Verdict tells the loop how to go on after a command.
@@ -79,6 +80,10 @@ type Client struct {
 	Ear       Ear
 	listening listening
 
+	// Track is set while the connection tracks what it reads. Its messages are the loop's to send, while no command is UnderWay.
+	Track   *tracking.Client
+	caching bool // CLIENT CACHING was sent, which holds for the next command or transaction
+
 	long long        // the command that is under way, if it takes several turns
 	tx   transaction // what MULTI and WATCH have begun
 }
@@ -108,6 +113,9 @@ type Turn struct {
 
 	// Budget is the store's, in bytes: where it is small, so are the longest replies to KEYS and EXEC. 0: it is large.
 	Budget int64
+
+	// Tracking is what the clients of the node have read, to tell them what changes; nil: they cannot track.
+	Tracking *tracking.Table
 
 	// Commit, if not nil, puts what is staged, of c, where the peers will have it from. It is called before they are asked for a key: a
 	// question must not overtake what the turn has written under it (R17).
@@ -150,6 +158,9 @@ func (t *Turn) reply(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, 
 	out, v := t.run(c, cmd, args, out)
 	if v != Wait {
 		c.Deadline, c.Peers = 0, 0
+		if v != Again {
+			c.cached(cmd)
+		}
 		if len(out) > start && out[start] == '-' {
 			t.Tally.Errors++
 			c.tx.failed = c.tx.open && (c.tx.failed || cmd == nil || cmd.flags&flagNow == 0 || !cmd.takes(len(args)))
@@ -201,6 +212,9 @@ func (t *Turn) run(c *Client, cmd *entry, args [][]byte, out []byte) ([]byte, Ve
 	if c.tx.open && cmd.flags&flagNow == 0 {
 		return c.tx.enqueue(args, out)
 	}
+	if c.Track != nil {
+		t.remember(c, cmd, args)
+	}
 	return cmd.run(t, c, args, out)
 }
 
@@ -216,6 +230,9 @@ func (t *Turn) stage(c *Client, r *store.Record, drafted bool) {
 		t.Stage.Add((*codec.Record)(r))
 	}
 	c.Dirty = true
+	if t.Tracking != nil && t.Tracking.Active() {
+		t.invalidate(c, r)
+	}
 }
 
 // mostReply is how long a reply to KEYS, or the replies to a transaction's commands, may become.

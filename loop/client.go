@@ -77,6 +77,9 @@ func (l *eventLoop) endTurn(c *conn, drafted bool, now int64) (alive bool) {
 	l.commit(&c.client)
 	l.count()
 	l.flushFirst()
+	if c.mayBeTold() {
+		l.out = c.client.Track.Take(l.out)
+	}
 	return l.deliver(c)
 }
 

@@ -100,6 +100,8 @@ type conn struct {
 	held  int64 // bytes
 	heavy bool  // it is in holdings.heavy
 
+	post *post // not nil: where messages for it are left, if it tracks (tracking.go)
+
 	// How it ends (ended.go; finish).
 	closed  bool  // gnet has closed it: the descriptor may belong to another connection by now
 	broken  bool  // a write failed: the other side is gone

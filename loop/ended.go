@@ -223,6 +223,7 @@ func (l *eventLoop) gone(c *conn) {
 	l.leaves(c)
 	l.unpark(c)
 	l.unawait(c)
+	l.turn.EndTracking(&c.client)
 	c.forgive()
 	c.unpin()
 	l.turn.Leave(&c.client)

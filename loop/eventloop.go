@@ -80,6 +80,10 @@ type eventLoop struct {
 	pushed    []*conn // those that have something to be written, each once
 	pushBytes int     // of it
 
+	// Clients that track (tracking.go).
+	posts posts
+	noted []byte // scratch of invalidate
+
 	// The reserve (reserve.go, span.go, move.go).
 	side     int // atHome or inReserve
 	span     span
@@ -111,7 +115,7 @@ func (n *node) newLoop(g gnet.EventLoop) *eventLoop {
 	l.slab = newSlab(largeReply)
 	l.out = l.slab
 	l.bell.fd.Store(-1)
-	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Commit: l.commit, Budget: n.cfg.MaxMemory,
+	l.turn = command.Turn{Store: n.store, Host: n, Stage: &l.stage, Pin: new(store.Pin), Scripts: &n.scripts, Tracking: n.tracking, Commit: l.commit, Budget: n.cfg.MaxMemory,
 		Audience: &n.audience, Mail: &command.Mailbox{Ring: func() { l.bell.ring(nil) }}}
 	if n.guard != nil {
 		l.turn.Door = doorman{n}
@@ -156,6 +160,9 @@ func (l *eventLoop) enter() (outside bool) {
 func (l *eventLoop) exit(outside bool) {
 	if outside {
 		l.flushDue()
+		if l.n.store.Noted() {
+			l.noted = l.n.invalidate(l.noted)
+		}
 		l.inTurn = false
 		l.turning.Unlock()
 	}
@@ -223,7 +230,7 @@ func (l *eventLoop) rung() {
 func (l *eventLoop) answer() {
 	now := l.begin()
 	again := len(l.answering) == 0
-	l.answering = l.bell.take(l.answering)
+	l.answering = l.collect(l.bell.take(l.answering))
 	for c := range l.parked.conns {
 		if again && !c.debtor && c.queued.CompareAndSwap(false, true) {
 			l.answering = append(l.answering, c)
@@ -285,6 +292,7 @@ func (l *eventLoop) attend(c *conn, now int64) {
 	if t := c.tail; t != nil && t.unread >= 0 && !c.closed && !c.waiting && !c.rest {
 		l.readOut(c, now)
 	}
+	l.tell(c)
 	if (c.tail != nil || c.ending) && !c.closed {
 		l.seeOff(c, now)
 	}

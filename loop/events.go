@@ -232,6 +232,7 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 		n.drain(now)
 		n.watchWall(now)
 		n.store.SweepPart(n.cluster.Cluster(now), sweepParts, sweepBudget)
+		n.tickTracking()
 	}
 	return n.beatLoops(now), gnet.None
 }

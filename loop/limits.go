@@ -341,6 +341,10 @@ const (
 	// readyPatience is how long a start may take before the node says what it is waiting for.
 	readyPatience = 1500 * time.Millisecond
 
+	// trackingShare is the part of max-memory that the keys which clients have read, if they track, may take with the messages that wait for
+	// them: max-memory / trackingShare. It counts against the store's budget (store.Charge).
+	trackingShare = 32
+
 	// ringShare is the part of max-memory that the ring takes: max-memory / ringShare.
 	ringShare = 64
 )

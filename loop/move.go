@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"covey/codec"
+	"covey/command"
 )
 
 // How a connection moves from one loop to another:
@@ -66,6 +67,7 @@ func (l *eventLoop) moves(c *conn) (moved bool) {
 		return false
 	}
 	c.goes = false
+	c.detach()
 	l.place(c.g.Fd(), nil)
 	l.leaves(c)
 	l.span.forget(c)
@@ -142,6 +144,9 @@ func (l *eventLoop) arrive(g gnet.Conn, m *move) bool {
 		l.n.reserve.conns.Add(1)
 	}
 	l.n.reserve.moved[m.to].Add(1)
+	if c.client.Track != nil {
+		c.attach()
+	}
 	return true
 }
 
@@ -202,6 +207,7 @@ func (n *node) freeSlot() {
 // lost ends a connection that no engine took.
 func (n *node) lost(c *conn) {
 	c.closed = true
+	(&command.Turn{Store: n.store}).EndTracking(&c.client) // no loop's
 	n.counters.connections.Add(-1)
 	n.dismissed(c)
 	c.parser = codec.Parser{}

@@ -11,6 +11,7 @@ import (
 	"covey/command"
 	"covey/peer"
 	"covey/store"
+	"covey/tracking"
 )
 
 // node is one running node: the pure parts and what connects them to this machine.
@@ -27,7 +28,10 @@ type node struct {
 	cluster *peer.Clock
 	scripts command.Scripts
 
-	audience command.Audience
+	audience        command.Audience
+	tracking        *tracking.Table
+	noted           []byte // scratch of the ticker (tickTracking)
+	trackingCharged int64  // what it has charged the store's budget with, bytes
 
 	// The machine.
 	clock    *bootClock

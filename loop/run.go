@@ -16,6 +16,7 @@ import (
 	_ "covey/internal/unixonly"
 	"covey/peer"
 	"covey/store"
+	"covey/tracking"
 )
 
 // Run runs a node until ctx is done, then says left to its peers, flushes and returns nil.
@@ -89,7 +90,7 @@ func newNode(ctx context.Context, cfg Config, pattern ifaces.Pattern, names *pee
 	n := &node{
 		tag:   peer.ClusterTag(cfg.Cluster),
 		names: names, past: past, cfg: cfg, log: cfg.Logger, ctx: ctx, clock: newBootClock(), guard: newGuard(cfg.Secrets),
-		running: make(chan struct{}), failed: make(chan error, 1), holdings: newHoldings(cfg.MaxMemory),
+		running: make(chan struct{}), failed: make(chan error, 1), holdings: newHoldings(cfg.MaxMemory), tracking: tracking.New(cfg.MaxMemory / trackingShare),
 	}
 	var err error
 	limit := descriptorLimit()

@@ -139,6 +139,7 @@ func (sh *shard) lower(at loc) {
 // expire makes an entry, whose expiry is reached, a dead record: it leaves the digest from the epoch of the expiry on,
 // wherever now is, and keeps its value for BareAfter (R3).
 func (sh *shard) expire(e *entry, now uint64) {
+	sh.noteEntry(e)
 	sh.slide(now)
 	sh.detach(e)
 	sh.uncount(e, EpochOf(e.expiry()))

@@ -40,6 +40,7 @@ func (s *Store) mergeFlush(v Version, now uint64) Outcome {
 	case c == 0:
 		return Same
 	}
+	s.env.noteAll()
 	s.applyFlush(now)
 	return Applied
 }

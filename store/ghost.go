@@ -8,6 +8,7 @@ package store
 // evictEntry makes an entry a ghost, a dead one if its expiry is due: the wheel may not see it before later. The caller counts it.
 func (sh *shard) evictEntry(e *entry, now uint64) {
 	sh.settle(e, now)
+	sh.noteEntry(e)
 	if sh.env.misses(WithoutGhosts) {
 		sh.forget(e, EpochOf(now))
 		return

@@ -64,6 +64,11 @@ const (
 	nodeShare   = 1024 // bytes of the budget a node id
 	nodeProbes  = 16   // places a node id may have in the table
 
+	noteShare = 64       // the keys that all shards note (noted.go) may take 1/64 of the budget,
+	noteMost  = 64 << 10 // those of one shard as many bytes,
+	keptNotes = 1 << 10  // of which so many are kept for the next
+	noteHead  = 4        // bytes before a key
+
 	roomyShare   = 4        // a store is roomy where a quarter of its budget, or more, is free
 	roomFrom     = 64 << 10 // bytes of a value from which on what it needs is evicted before it is written,
 	largeWrites  = 64       // and of which as many are written at one time: the region of pages has room for them beside the budget

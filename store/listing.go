@@ -155,6 +155,7 @@ func (s *Store) Drop(key []byte, hash uint64, floor Version, now uint64) bool {
 	}
 	r := Record{Key: key, Kind: e.kind &^ marked, Flags: Deleted, Content: math.MaxUint32, Stamp: e.v.Stamp, Node: e.v.Node}
 	sh.apply(&e, &r, true, false, now)
+	sh.note(key)
 	sh.droppedByFloor++
 	sh.trim(e.at, now)
 	return true

@@ -12,6 +12,7 @@ func (s *Store) Merge(r *Record, hash, now uint64) Outcome {
 	sh := s.shardOf(hash)
 	sh.lock(now)
 	o := sh.merge(r, hash, now)
+	sh.noteMerged(r, o)
 	sh.mu.Unlock()
 	if s.over() {
 		s.reclaim(r.Key, hash, now)
@@ -37,6 +38,7 @@ func (s *Store) MergeRun(recs []Record, hashes []uint64, outcomes []Outcome, now
 		sh.lock(now)
 		for {
 			outcomes[i] = sh.merge(&recs[i], hashes[i], now)
+			sh.noteMerged(&recs[i], outcomes[i])
 			i++
 			if i == len(recs) || s.over() || s.shardOf(hashes[i]) != sh || aside(&recs[i], now) || !s.Fits(recs[i].Key, recs[i].Value) {
 				break
@@ -94,6 +96,7 @@ func (s *Store) mergeLarge(r *Record, hash, now uint64) Outcome {
 	var e entry
 	again := sh.find(&e, r.Key, hash) && e.ghost && e.v == r.Version() && e.content == r.Content
 	o := sh.merge(&cut, hash, now)
+	sh.noteMerged(&cut, o)
 	came := sh.find(&e, r.Key, hash) && !e.ghost && e.flags&(Deleted|bare) == 0 && e.v == r.Version() && e.content == r.Content
 	if came && e.valueLen < len(r.Value) { // or the value is here already: it has room, whatever the next would have
 		sh.evictEntry(&e, now)

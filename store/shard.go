@@ -38,15 +38,17 @@ type env struct {
 	compared    atomic.Uint64 // stamp up to which this node has compared with every member (R13)
 	moved       uint32        // ms that the time has stepped by so far, modulo 2^32 (R7); changes under all locks
 	weak        Weakness      // rules that are switched off; 0 but in tests
+	notes       notes
 	stepped     atomic.Uint64 // epochs up to it have no root: time has stepped back into them, or they are withheld
 }
 
 // shard is one part of the store under one lock. Nothing is called under the lock but its own methods.
 type shard struct {
-	mu   sync.RWMutex
-	env  *env
-	mem  []byte // the region of segments
-	bits uint8  // top bits of a hash that name the lock shard
+	mu     sync.RWMutex
+	env    *env
+	mem    []byte // the region of segments
+	bits   uint8  // top bits of a hash that name the lock shard
+	number uint16
 
 	// Guarded by mu; readers touch only the hits in cells. What every operation needs comes first.
 
@@ -70,6 +72,7 @@ type shard struct {
 	lists    [listCount]loc
 	wheel    wheel
 	trial    trial
+	noted    noted
 
 	keys           int // readable entries, and those whose expiry is due but not yet applied
 	ghosts         int
@@ -164,7 +167,7 @@ func (sh *shard) lock(now uint64) {
 
 // own returns what the shard counts besides segments and pages.
 func (sh *shard) own() int64 {
-	return shardBytes + sh.index.bytes() + sh.leaves.bytes()
+	return shardBytes + sh.index.bytes() + sh.leaves.bytes() + int64(cap(sh.noted.keys))
 }
 
 // bytes is all that the shard takes.

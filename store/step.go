@@ -101,6 +101,7 @@ func (s *Store) Step(st Step) {
 	defer s.unlockAll()
 	v := s.env
 	v.moved += uint32(st.New - st.Old)
+	v.noteAll()
 	if !st.Back() {
 		return
 	}
@@ -123,6 +124,7 @@ func (s *Store) Step(st Step) {
 func (s *Store) Rewind(now uint64) {
 	s.lockAll()
 	defer s.unlockAll()
+	s.env.noteAll()
 	s.env.stepped.Store(0)
 	for i := range s.shards {
 		sh := &s.shards[i]

@@ -53,6 +53,7 @@ func New(o Options) (*Store, error) {
 	for i := range s.shards {
 		part := func(all []uint64) []uint64 { return all[i*len(all)/o.Shards : (i+1)*len(all)/o.Shards] }
 		s.shards[i].init(v, &s.aims[i], n, part(base), part(tables))
+		s.shards[i].number = uint16(i)
 	}
 	s.limit = s.most()
 	v.draftable = draftable(o.MaxBytes, s.limit)
@@ -83,6 +84,7 @@ func newEnv(o *Options) (*env, error) {
 		large:       make(chan struct{}, min(o.Shards, largeWrites)),
 	}
 	v.share = v.maxBytes / shards
+	v.notes.most = int(min(v.maxBytes/noteShare/shards, noteMost))
 	v.nodes.init(o.MaxBytes)
 	m.used.Add(int64(len(v.nodes.ids)) * 8)
 	v.leafBits = uint(min(bits.Len64(uint64(o.MaxBytes/leafShare))-1, maxLeafBits))

@@ -8,14 +8,15 @@ import (
 
 // may lists what a package may import of the module. A package that is not here may import anything that importable allows.
 var may = map[string][]string{
-	"codec":   {},
-	"seal":    {},
-	"store":   {},
-	"ifaces":  {},
-	"command": {"codec", "store"},
-	"peer":    {"codec", "store"},
-	"client":  {"codec", "seal"},
-	"loop":    {"codec", "command", "ifaces", "peer", "seal", "store", "internal/status", "internal/unixonly"},
+	"codec":    {},
+	"seal":     {},
+	"tracking": {"codec"},
+	"store":    {},
+	"ifaces":   {},
+	"command":  {"codec", "store", "tracking"},
+	"peer":     {"codec", "store"},
+	"client":   {"codec", "seal"},
+	"loop":     {"codec", "command", "ifaces", "peer", "seal", "store", "tracking", "internal/status", "internal/unixonly"},
 }
 
 // only says which packages may import a library that has one place in the house.

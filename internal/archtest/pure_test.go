@@ -10,7 +10,7 @@ import (
 )
 
 // pure lists the packages that take bytes, time and randomness as arguments.
-var pure = []string{"codec", "command", "peer", "seal", "store"}
+var pure = []string{"codec", "command", "peer", "seal", "store", "tracking"}
 
 // impure lists imports that bring a socket, a file, a process, a log or randomness of the machine.
 var impure = []string{
