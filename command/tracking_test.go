@@ -297,3 +297,23 @@ func TestTheKeysOfALongListAreRemembered(t *testing.T) {
 		t.Error("it is over")
 	}
 }
+
+// A key is remembered when its command begins to read, also within a transaction: whoever changes it then finds the reader.
+func TestAKeyIsRememberedBeforeItIsRead(t *testing.T) {
+	f := tracking3(t)
+	began := 0
+	cmd := &entry{name: "read", arity: 2, first: 1, last: 1, step: 1, flags: flagReadOnly, run: func(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
+		if began++; t.Tracking.Counts().Keys != began {
+			return codec.AppendError(out, "ERR it is not remembered"), Done
+		}
+		return codec.AppendSimple(out, "OK"), Done
+	}}
+	args := [][]byte{[]byte("read"), []byte("a")}
+	if out, _ := f.reply(f.client, cmd, args, nil); string(out) != ok {
+		t.Errorf("%q", out)
+	}
+	args[1] = []byte("b")
+	if out, _ := f.execOne(f.client, cmd, args, nil); string(out) != ok {
+		t.Errorf("in a transaction: %q", out)
+	}
+}

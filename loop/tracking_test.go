@@ -57,11 +57,11 @@ func (c *cacher) next() (r codec.Reply, err error) {
 			c.in = c.in[n:]
 			return r, err
 		}
-		buf := make([]byte, 64<<10)
+		buf := make([]byte, 256<<10)
 		if n, err = c.Read(buf); err != nil {
 			return r, err
 		}
-		c.in = append(c.in[:len(c.in):len(c.in)], buf[:n]...)
+		c.in = append(c.in, buf[:n]...)
 	}
 }
 
@@ -276,7 +276,7 @@ func TestNoMessageComesIntoALargeReply(t *testing.T) {
 	t.Parallel()
 	tn := readyNode(t)
 	c, w := dialCacher(t, tn.addr), dialRaw(t, tn.addr)
-	large := strings.Repeat("large", 1<<20)
+	large := strings.Repeat("large", 200<<10)
 	w.do("SET", "large", large)
 	many := []string{"MGET", "large", "small", "large", "small"}
 	for round := range 20 {
