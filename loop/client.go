@@ -80,7 +80,13 @@ func (l *eventLoop) endTurn(c *conn, drafted bool, now int64) (alive bool) {
 	if c.mayBeTold() {
 		l.out = c.client.Track.Take(l.out)
 	}
-	return l.deliver(c)
+	if !l.deliver(c) {
+		return false
+	}
+	if c.mayBeTold() { // it was owed a large value, and has it
+		l.bell.ring(c)
+	}
+	return true
 }
 
 // keepRest keeps what is left of a turn's bytes behind the used ones: the beginning of a command, or commands for which there was no time.

@@ -14,6 +14,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/store"
 )
 
 // cacher is a client that tracks, and keeps what it reads for as long as it is not told that it changed.
@@ -558,5 +559,30 @@ func TestWithNobodyWhoTracksNothingIsNoted(t *testing.T) {
 	_ = c.SetReadDeadline(time.Now())
 	if _, err := c.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("something came: %v", err)
+	}
+}
+
+// Behind a large value, which is written from where it lies, comes what the same pipeline has changed, though nothing else happens.
+func TestOwnWritesBeforeALargeReplyAreTold(t *testing.T) {
+	t.Parallel()
+	tn := readyNode(t)
+	c := dialCacher(t, tn.addr)
+	large := strings.Repeat("v", store.PinFrom+1_000) // which one turn writes
+	if r, err := c.do("SET", "large", large); err != nil || string(r.Str) != "OK" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for round := 1; round <= 20; round++ {
+		if _, err := c.get("own"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(append(respCommand("SET", "own", fmt.Sprint(round)), respCommand("GET", "large")...)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := c.reply(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.await(t, "own", round)
 	}
 }
