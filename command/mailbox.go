@@ -158,8 +158,8 @@ func (d *deliveries) reply(h hearer) []byte {
 
 // forget takes one who has left off the list of a message that is being delivered.
 func (d *deliveries) forget(c *Client, s subscription) {
-	if !s.pattern && s.name != string(d.channel) {
-		return // who leaves may have thousands of others
+	if d.next == len(d.hearers) || !s.pattern && s.name != string(d.channel) {
+		return // no message is open, or it is of another channel: who leaves may have thousands of others
 	}
 	for i := d.next; i < len(d.hearers); i++ {
 		if d.hearers[i] == (hearer{c, s}) {
