@@ -12,6 +12,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 func TestAValueThatWasSetIsRead(t *testing.T) {
@@ -200,7 +201,7 @@ func TestImpossibleOptionsAreRefused(t *testing.T) {
 }
 
 func TestNothingIsAllocatedForARequest(t *testing.T) {
-	if underRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	n := newNode(t)

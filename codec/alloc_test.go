@@ -1,6 +1,10 @@
 package codec
 
-import "testing"
+import (
+	"testing"
+
+	"covey/internal/harness"
+)
 
 func TestNothingIsAllocatedToEncodeIntoARoomyBuffer(t *testing.T) {
 	dst := make([]byte, 0, 4096)
@@ -152,7 +156,7 @@ func TestNothingIsAllocatedToRefuse(t *testing.T) {
 
 func expectNoAllocs(t *testing.T, all map[string]func()) {
 	t.Helper()
-	if respRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	for name, f := range all {

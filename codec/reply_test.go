@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"covey/internal/harness"
 )
 
 func TestReplyAppendersSpeakBothVersions(t *testing.T) {
@@ -54,7 +56,7 @@ func TestBulkBegunWithAnyGuessEndsRight(t *testing.T) {
 }
 
 func TestAppendersDoNotAllocate(t *testing.T) {
-	if respRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	dst, value := make([]byte, 0, 4096), make([]byte, 100)
@@ -176,7 +178,7 @@ func TestHeadsThatAnnounceVeryMuchAreNotAWholeReply(t *testing.T) {
 }
 
 func TestReplyScannerDoesNotAllocate(t *testing.T) {
-	if respRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	in := []byte("*3\r\n$3\r\nabc\r\n:1\r\n+OK\r\n")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"covey/internal/harness"
 )
 
 // take runs buf through p whole and returns every command and the error at the end.
@@ -343,7 +345,7 @@ func TestParserForgetsWhatItHasBegun(t *testing.T) {
 
 // The slices of very many arguments are made once: grown step by step they take the turn of a loop for themselves.
 func TestVeryManyArgumentsAreMadeAtOnce(t *testing.T) {
-	if respRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	const count = 100_000
@@ -401,7 +403,7 @@ func TestParserGivesBackTheRoomOfAHugeCommand(t *testing.T) {
 }
 
 func TestParserDoesNotAllocate(t *testing.T) {
-	if respRace {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	var pipeline []byte

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // From the parsed command to the reply and the encoded update nothing is allocated.
 func TestCommandsDoNotAllocate(t *testing.T) {
-	if raceOn {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	f := newFixture(t)
@@ -51,7 +52,7 @@ func TestCommandsDoNotAllocate(t *testing.T) {
 
 // A DEL needs a key to delete: it takes turns with the SET of one.
 func TestSetAndDelDoNotAllocate(t *testing.T) {
-	if raceOn {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	f := newFixture(t)
@@ -72,7 +73,7 @@ func TestSetAndDelDoNotAllocate(t *testing.T) {
 }
 
 func TestFramesDoNotAllocate(t *testing.T) {
-	if raceOn {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	f := newFixture(t)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/store"
 	"covey/tracking"
 )
@@ -132,7 +133,7 @@ func (f *fixture) advance(ms uint64) {
 // oneGoroutine leaves a long test that has only one to the run without the race detector, which would find nothing.
 func oneGoroutine(t *testing.T) {
 	t.Helper()
-	if raceOn {
+	if harness.Race {
 		t.Skip("it has one goroutine: the race detector finds nothing")
 	}
 }

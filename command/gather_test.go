@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // gatherAll carries out what is whole in buf, in the way of the loop. rest is what is not carried out.
@@ -184,7 +185,7 @@ func TestGatheredBehindACommandThatWaits(t *testing.T) {
 }
 
 func TestGatheringDoesNotAllocate(t *testing.T) {
-	if raceOn {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	f := newFixture(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"covey/internal/harness"
 	"covey/store"
 )
 
@@ -50,7 +51,7 @@ func TestOracleRandomLimiters(t *testing.T) {
 			p.same("TTL", args[3])
 		}
 		for row, n := range did {
-			if n == 0 && !raceOn {
+			if n == 0 && !harness.Race {
 				t.Errorf("never did anything: %s", limiterScripts[row].text)
 			}
 		}

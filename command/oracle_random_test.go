@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 var oracleSeed = flag.Uint64("oracle.seed", 1, "seed of the random commands that are compared with redis-server")
 
 // often is how many random commands are compared: under the race detector a tenth, for there is one goroutine of ours.
 func often(n int) int {
-	if raceOn {
+	if harness.Race {
 		return n / 10
 	}
 	return n

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"covey/internal/harness"
 )
 
 // TestOracleRandomScripts has redis-server run the very texts that are recognised here, in any layout.
@@ -33,7 +35,7 @@ func TestOracleRandomScripts(t *testing.T) {
 			p.same("TTL", args[3])
 		}
 		for row, n := range did {
-			if n == 0 && !raceOn {
+			if n == 0 && !harness.Race {
 				t.Errorf("never did anything: %s", lockScripts[row].text)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // ear keeps what a client has heard.
@@ -250,7 +251,7 @@ func TestAMailboxThatIsFullHasPUBLISHWait(t *testing.T) {
 }
 
 func TestAMessageAllocatesNothing(t *testing.T) {
-	if raceOn {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	f := newFixture(t)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 var operations = flag.Int("operations", 32_000, "how many operations of each kind TestFromSocketToSocketNothingIsAllocated counts in")
@@ -31,7 +32,7 @@ func TestFromSocketToSocketNothingIsAllocated(t *testing.T) {
 
 // countAllocations does so with a secret, or without.
 func countAllocations(t *testing.T, secret ...byte) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := lingering(t, secret...)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/peer"
 	"covey/store"
 )
@@ -171,7 +172,7 @@ func TestCommandsThatTakeLongLetOthersThrough(t *testing.T) {
 		}
 	}
 	many, small := 200, 200_000
-	if raceEnabled { // each takes that much longer
+	if harness.Race { // each takes that much longer
 		many, small = many/5, small/5
 	}
 	for name, c := range map[string]struct {

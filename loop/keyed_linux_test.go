@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"covey/internal/harness"
 	"covey/seal"
 )
 
@@ -36,7 +37,7 @@ type written struct {
 // arrived. Beside them is what sealing and opening alone take: that, and what the pair without a secret takes, are the least that one
 // with a secret can, so their ratio bounds that of processor time, and on processors that are busy that of throughput too.
 func TestReplicationWithASecretBesideWithout(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("under the race detector times say nothing")
 	}
 	pairOf := func(secret ...byte) *testNode {

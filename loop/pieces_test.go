@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 var (
@@ -271,7 +272,7 @@ func TestWhateverThePiecesEachCommandIsAnsweredInItsTurn(t *testing.T) {
 		})
 	}
 	least := uint64(4 * piecesConns)
-	if raceEnabled {
+	if harness.Race {
 		least = piecesConns
 	}
 	seed := *piecesSeed

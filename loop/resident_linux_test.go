@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"testing"
 
+	"covey/internal/harness"
 	"covey/store"
 )
 
@@ -28,7 +29,7 @@ func resident(t *testing.T) int64 {
 // A store is filled and emptied in each way that there is: the system has its memory back, but for what is kept to be taken
 // again, and fixed tables.
 func TestMemoryGoesBackToTheSystem(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("under the race detector entries lie on the Go heap")
 	}
 	const (

@@ -14,6 +14,7 @@ import (
 
 	"covey/client"
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/store"
 )
 
@@ -416,7 +417,7 @@ func TestInTheEndNobodyKeepsAStaleValue(t *testing.T) {
 	t.Parallel()
 	a, b := twoLinked(t)
 	rounds := 6_000
-	if raceEnabled {
+	if harness.Race {
 		rounds = 1_500
 	}
 	var over atomic.Bool

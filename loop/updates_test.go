@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/peer"
 )
 
@@ -21,7 +22,7 @@ var (
 
 // twoNodes are linked and ready, in this process, and linger: what either allocates is counted.
 func twoNodes(t *testing.T) (a, b *testNode) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b = lingering(t)
@@ -76,7 +77,7 @@ func TestUpdatesInAndOutAllocateNothing(t *testing.T) {
 // TestAFloodOfHeartbeatsAllocatesNothing has a peer that is a socket of this test and nothing more send heartbeats, each of which
 // is answered, and answers to heartbeats.
 func TestAFloodOfHeartbeatsAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	a := readyNode(t)

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // TestWhatAMemberHoldsIsLittleOrCounted: members that greet, name leaves that are partial, and send the longest listing cost a node, be they
 // flushed or not, little beside what Held says of them, which is bounded for all links together and costs those that hold most
 // their links.
 func TestWhatAMemberHoldsIsLittleOrCounted(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("under the race detector bytes say nothing")
 	}
 	const count, most = 200, 24 << 10

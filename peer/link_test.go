@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/store"
 )
 
@@ -377,7 +378,7 @@ func move(t *testing.T, now int64, from, to *Link, buf []byte) []byte {
 
 // Linked nodes allocate nothing for an update, a heartbeat and its response, from one store to the other.
 func TestNothingIsAllocatedForAnUpdateOrAHeartbeat(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	b, x, y, c := pair(t)

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"covey/codec"
+	"covey/internal/harness"
 	"covey/store"
 )
 
@@ -252,7 +253,7 @@ func TestTakeStopsAtTheBudgetAndAtRecordsHeldByReference(t *testing.T) {
 }
 
 func TestAppendAllocatesNothingInSteadyState(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	r := NewRing(7, 1<<20)

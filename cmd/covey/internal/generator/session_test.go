@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"covey/codec"
+	"covey/internal/harness"
 )
 
 // newTestWorker has one session and as many requests as it is asked for.
@@ -33,7 +34,7 @@ func replies(protocol Protocol, n int) []byte {
 }
 
 func TestABatchOnItsWayCostsNoAllocation(t *testing.T) {
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	for _, protocol := range []Protocol{RESP, Binary} {
