@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"covey/codec"
-	"covey/store"
 )
 
 // listening is what a client has subscribed to.
@@ -147,7 +146,8 @@ func publish(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 		return out, Wait
 	}
 	v := t.Store.Stamp(t.Store.Hash(channel), t.Now)
-	t.update(c, &store.Record{Key: channel, Value: message, Kind: codec.KindMessage, Stamp: v.Stamp, Node: v.Node})
+	t.Stage.Add(&codec.Record{Key: channel, Value: message, Kind: codec.KindMessage, Stamp: v.Stamp, Node: v.Node})
+	c.Dirty = true
 	return codec.AppendInt(out, int64(t.Audience.Publish(channel, message))), Done
 }
 

@@ -317,3 +317,18 @@ func TestAKeyIsRememberedBeforeItIsRead(t *testing.T) {
 		t.Errorf("in a transaction: %q", out)
 	}
 }
+
+// The channel of a message is no key.
+func TestAMessageIsNoChangeOfAKey(t *testing.T) {
+	f := tracking3(t)
+	f.do("GET", "news")
+	publisher := &Client{ID: 8}
+	f.RESP(publisher, [][]byte{[]byte("PUBLISH"), []byte("news"), []byte("hello")}, nil)
+	if got := f.taken(); got != "" {
+		t.Errorf("after PUBLISH: %q", got)
+	}
+	f.RESP(publisher, [][]byte{[]byte("SET"), []byte("news"), []byte("1")}, nil)
+	if got := f.taken(); got != told("news") {
+		t.Errorf("after SET: %q", got)
+	}
+}
