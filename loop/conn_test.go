@@ -79,11 +79,7 @@ func TestWhatWasNotTakenComesAgainInOrder(t *testing.T) {
 
 // TestTheSlabOfALargeFrameIsKeptForTheNext, with its pages, until a sweep finds that nobody had need of it; one that is longer is not.
 func TestTheSlabOfALargeFrameIsKeptForTheNext(t *testing.T) {
-	st, err := store.New(store.Options{Shards: 1, MaxBytes: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &eventLoop{n: &node{store: st, holdings: newHoldings(0)}}
+	l := bareLoop(t)
 	take := func(length int) *byte {
 		c := &conn{g: &pipe{}, l: l, need: length}
 		c.grow(length)

@@ -17,6 +17,7 @@ import (
 
 	"covey/codec"
 	"covey/internal/harness"
+	"covey/store"
 )
 
 // testNode is a whole node in this process, on loopback sockets of its own.
@@ -107,6 +108,17 @@ func startHooked(t *testing.T, cfg Config, hook func(l *eventLoop, begins bool))
 	t.Cleanup(func() { turnHook = nil }) // behind the node's
 	return startNode(t, cfg)
 }
+
+// bareNode is a node that has a store and nothing else.
+func bareNode(t *testing.T) *node {
+	st, err := store.New(store.Options{Shards: 1, MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &node{store: st, holdings: newHoldings(0)}
+}
+
+func bareLoop(t *testing.T) *eventLoop { return &eventLoop{n: bareNode(t)} }
 
 func (tn *testNode) ready() bool { return tn.n.mind.State() == codec.StateReady }
 

@@ -10,7 +10,7 @@ import (
 // Replies that are kept leave in order, before whatever else is written to their connection, and before it is closed; those of
 // connections that are gone are dropped.
 func TestKeptRepliesLeaveInOrder(t *testing.T) {
-	l := &eventLoop{}
+	l := bareLoop(t)
 	l.kept.on = true
 	var ears [3]*ear
 	var conns [3]*conn
@@ -84,7 +84,7 @@ func TestKeptRepliesLeaveBeforePlaces(t *testing.T) {
 	}
 	defer unix.Close(fds[0])
 	defer unix.Close(fds[1])
-	l := &eventLoop{}
+	l := bareLoop(t)
 	c := &conn{g: &socketPipe{fd: fds[0]}, l: l}
 	l.keepReply(c, []byte("kept"))
 	if !l.send(c, [][]byte{[]byte(" and"), []byte(" places")}) {

@@ -8,7 +8,7 @@ import (
 // TestR7_NoLoopIsInATurnWhileTheTimeSteps: what a step changes is seen by turns before it or after it, and gnet may close a
 // connection from within a turn. The race detector would see what still lets through.
 func TestR7_NoLoopIsInATurnWhileTheTimeSteps(t *testing.T) {
-	n := &node{}
+	n := bareNode(t)
 	var time, store int // what a step moves together
 	var loops []*eventLoop
 	for range 4 {
