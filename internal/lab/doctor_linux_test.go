@@ -84,7 +84,7 @@ func TestTheDoctorNamesEachFaultOfTheNetwork(t *testing.T) {
 	says(t, well, text, "ok TCP port 9000 from outside", "have connected to the node here")
 	says(t, well, text, "ok clock", "agrees")
 	says(t, well, text, "problem large packets", narrow.Addr.String()+":9000: small packets", "MTU")
-	says(t, shut, doctor(t, shut, nil, "--wait", "3s"), "problem TCP port 9000 from outside", "none of the", "allow TCP port 9000 in its input rules")
+	says(t, shut, doctor(t, shut, nil, "--wait", "3s"), "problem TCP port 9000 from outside", "none has connected", "allow TCP port 9000 in its input rules")
 
 	says(t, rejecting, doctor(t, rejecting, nil, "--wait", "0s"), "problem TCP port 9000", "taken by covey", "refused at 127.0.0.1:9000", "firewall rejects it")
 
