@@ -58,15 +58,13 @@ demo: build ## three nodes on this machine: set on one, read on the others, memb
 
 test: check ## vet, gofmt and every test, at most ten minutes on two cores
 	@[ "$$(id -u)" = 0 ] || echo "the tests on separate hosts skip themselves: they need root"
-	@$(MAKE) --no-print-directory -j 3 -Oline nodes hosts busy
+	@$(MAKE) --no-print-directory -j 2 -Oline await busy
 
-# What mostly waits: the tests of nodes, plain and under the race detector; and beside them those on separate hosts, which have time.
-nodes:
+# What mostly waits: the tests of nodes, plain and under the race detector, and then those on separate hosts.
+await:
 	$(GO) test $(SIDE) 6 -timeout 4m ./loop $(NODES)
 	@$(MAKE) --no-print-directory raced
-
-hosts:
-	$(GO) test -vet=off -count=1 -parallel 5 -timeout 8m ./internal/lab
+	$(GO) test -vet=off -count=1 -parallel 6 -timeout 7m ./internal/lab
 
 # What calculates, beginning with what the race detector's run will want compiled.
 busy:
@@ -188,4 +186,4 @@ compare-detection: ## how soon a lost node is noticed, and which live nodes are 
 clean: ## remove bin/
 	rm -rf bin
 
-.PHONY: help build run install demo test nodes hosts busy check lint race raced met invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean
+.PHONY: help build run install demo test await busy check lint race raced met invariants model lab lab-long sim linear lab-scale soak storm siege fuzz profile bench compare compare-quick compare-tags compare-clients graphs compare-store compare-hitratio compare-memory compare-churn compare-growth compare-keyed compare-detection clean

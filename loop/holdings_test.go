@@ -80,7 +80,6 @@ func TestWhoTurnsOutToBeAPeerCountsAsOne(t *testing.T) {
 
 // A client that goes away in the middle of a long command leaves nothing that counts.
 func TestWhoGoesAwayHoldsNothing(t *testing.T) {
-	t.Parallel()
 	tn := startNode(t, testConfig(t, freePort(t)))
 	c := dialRaw(t, tn.addr)
 	var sets []byte

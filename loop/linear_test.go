@@ -47,7 +47,6 @@ func (h *historian) done(client int, r request, call int64, reply string) {
 // event loops: there is an order of all commands on a key, each between its call and its return, that explains every reply. Once the
 // node is alone, once another is linked, which hears of every write. Nothing expires and nothing is evicted.
 func TestCommandsOfOneNodeAreLinearizable(t *testing.T) {
-	t.Parallel()
 	for _, nodes := range []int{1, 2} {
 		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
 			discovery := freePort(t)
