@@ -8,7 +8,7 @@ import (
 
 // How a message goes from PUBLISH to those who have subscribed:
 //
-//  1. On the node where it is published it is staged like a write (messageOf), so that every peer gets it, in order behind the writes that
+//  1. On the node where it is published it is staged like a write (publish), so that every peer gets it, in order behind the writes that
 //     came before it.
 //  2. There, and on each node that it comes to, Audience.Publish puts it once into the mailbox of each loop that has listeners for it.
 //  3. Each of these loops gives it to its own listeners (Turn.Deliver), a slice of time after the other.

@@ -14,7 +14,7 @@ func (t *Turn) incrementFrame(c *Client, h codec.Header, m codec.Increment, out 
 	if m.TTL > 0 {
 		u = store.Until{At: t.Now + m.TTL, Cond: store.ExpireNX}
 	}
-	n, a, err := t.addUntil(c, m.Key, m.Delta, u)
+	n, a, err := t.add(c, m.Key, m.Delta, u)
 	switch {
 	case a != admitted:
 		return a.turnAwayFrame(out, h, codec.StatusTryAgain, sentenceTryAgain)

@@ -119,7 +119,7 @@ func (t *Turn) count(c *Client, key []byte, w window, out []byte) ([]byte, Verdi
 		}
 		return appendHits(out[:start], w.by, int64(at-t.Now), w.tells), Done
 	}
-	n, a, err := t.addUntil(c, key, w.by, store.Until{At: at, Cond: w.cond, First: w.first})
+	n, a, err := t.add(c, key, w.by, store.Until{At: at, Cond: w.cond, First: w.first})
 	switch {
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)

@@ -350,7 +350,7 @@ func decrby(t *Turn, c *Client, args [][]byte, out []byte) ([]byte, Verdict) {
 }
 
 func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte, Verdict) {
-	n, a, err := t.add(c, key, delta)
+	n, a, err := t.add(c, key, delta, store.Until{})
 	switch {
 	case a != admitted:
 		return a.turnAway(out, errTryAgain)
@@ -358,29 +358,13 @@ func (t *Turn) increment(c *Client, key []byte, delta int64, out []byte) ([]byte
 		return appendRefusal(out, err), Done
 	}
 	out = append(out, ':')
-	out = strconv.AppendInt(out, n, 10)
+	out = strconv.AppendInt(out, n.N, 10)
 	return append(out, '\r', '\n'), Done
 }
 
-// add adds delta to the number under a key and stages that, once it is certain that a key that is not here is absent.
-func (t *Turn) add(c *Client, key []byte, delta int64) (n int64, a admission, err error) {
-	var r store.Record
-	hash := t.hash(key)
-	t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, false)
-	if err == store.ErrUnsure {
-		if a := t.doubt(c, key); a != admitted {
-			return 0, a, nil
-		}
-		t.buf, n, r, err = t.Store.Increment(t.buf[:0], key, hash, t.Now, delta, true)
-	}
-	if err == nil {
-		t.update(c, &r)
-	}
-	return n, admitted, err
-}
-
-// addUntil is add that may give the counter an end in the same step.
-func (t *Turn) addUntil(c *Client, key []byte, delta int64, u store.Until) (n store.Counted, a admission, err error) {
+// add adds delta to the number under a key, gives it the end that u asks for in the same step, and stages that, once it is certain that a key
+// that is not here is absent.
+func (t *Turn) add(c *Client, key []byte, delta int64, u store.Until) (n store.Counted, a admission, err error) {
 	hash := t.hash(key)
 	t.buf, n, err = t.Store.IncrementUntil(t.buf[:0], key, hash, t.Now, delta, false, u)
 	if err == store.ErrUnsure {

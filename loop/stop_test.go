@@ -15,7 +15,7 @@ const stopConns = 16 // connections that are at work when the node stops
 
 // A node that is told to stop while clients of both protocols are in the middle of commands, values and replies ends without a fault, and
 // takes nothing that was cut off for bytes that are no protocol of its own.
-func TestANodeThatStopsInTheMiddleCountsNoBadInput(t *testing.T) { // not beside nodes that start: a descriptor that an engine gives up late may be one of theirs by then
+func TestANodeThatStopsInTheMiddleCountsNoBadInput(t *testing.T) {
 	for seed := range *stopSeeds {
 		seed += *piecesSeed
 		cfg := testConfig(t, freePort(t))

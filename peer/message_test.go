@@ -102,7 +102,7 @@ func TestAMessageThatIsOldIsNotHeard(t *testing.T) {
 // A repair brings no messages, for they are in no store; a peer that sends some in one is not listened to. Nor is one that passes on
 // messages of a stream that it did not offer, or records of their kind that are none.
 func TestWhatIsNoMessageIsNotHeard(t *testing.T) {
-	b, x, y, c := pair(t)
+	b, x, _, c := pair(t)
 	heard, l := listen(x), c.sides[0].link
 	message := stamped(b, l, codec.KindMessage, "c", "1")
 	run := codec.AppendRecord(nil, message)
@@ -123,7 +123,6 @@ func TestWhatIsNoMessageIsNotHeard(t *testing.T) {
 	if err := hand(l, b.now, batchOf(l, 2, message)); err != nil || len(*heard) != 1 {
 		t.Errorf("after that: %v, heard %v", err, *heard)
 	}
-	_ = y
 }
 
 // The messages of a stream that is passed on are heard, and passed on as they came.

@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -92,23 +90,7 @@ func TestLargeChangesAtOneTimeAreAllThere(t *testing.T) {
 	s := newStore(t, Options{Node: 1, MaxBytes: 4 << 20, Shards: 1, heap: true})
 	const start, each = PinFrom + 5000, 60
 	set(t, s, epoch0, "n", string(make([]byte, start)), SetOptions{})
-	var all sync.WaitGroup
-	for g := range 4 {
-		all.Go(func() {
-			for range each {
-				if _, err := grow(s, epoch0, "n", []byte{byte('a' + g)}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	value, _ := get(s, epoch0, "n")
-	for g := range 4 {
-		if n := bytes.Count([]byte(value), []byte{byte('a' + g)}); n != each {
-			t.Errorf("%d of %d changes of goroutine %d are there", n, each, g)
-		}
-	}
+	value := changeAtOnce(t, s, each)
 	if len(value) != start+4*each || len(s.env.drafts.open) != 0 || len(s.env.pins.chains) != 0 || len(s.env.large) != 0 {
 		t.Errorf("%d bytes; %d drafts, %d pins and %d writes are left", len(value), len(s.env.drafts.open), len(s.env.pins.chains), len(s.env.large))
 	}

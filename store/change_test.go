@@ -90,8 +90,13 @@ func TestAValueGrowsByChanges(t *testing.T) {
 // None of the changes that goroutines make at one time is lost.
 func TestChangesAtOneTimeAreAllThere(t *testing.T) {
 	s := newStore(t, Options{Node: 1, MaxBytes: 1 << 20, Shards: 1, heap: true})
+	changeAtOnce(t, s, 500)
+}
+
+// changeAtOnce has four goroutines put so many bytes each behind one value, looks whether all are there, and returns the value.
+func changeAtOnce(t *testing.T, s *Store, each int) string {
+	t.Helper()
 	var all sync.WaitGroup
-	const each = 500
 	for g := range 4 {
 		all.Go(func() {
 			for range each {
@@ -108,6 +113,7 @@ func TestChangesAtOneTimeAreAllThere(t *testing.T) {
 			t.Errorf("%d of %d changes of goroutine %d are there", n, each, g)
 		}
 	}
+	return value
 }
 
 // A value that does not fit is not written, and what was there stays; a large one evicts before there is a lock, and the store stays in its

@@ -54,8 +54,8 @@ func contribAt(value []byte, i int) contrib {
 // the store is not certain that an absent key is absent it writes nothing and returns ErrUnsure, unless sure says that the peers were
 // asked (R17).
 func (s *Store) Increment(dst, key []byte, hash, now uint64, delta int64, sure bool) (out []byte, n int64, r Record, err error) {
-	out, r, err = s.contribute(dst, key, KindCounter, hash, now, sure, s.adding(&n, delta), nil)
-	return out, n, r, err
+	out, c, err := s.IncrementUntil(dst, key, hash, now, delta, sure, Until{})
+	return out, c.N, c.Record, err
 }
 
 // Until is the end that an increment gives its counter.
